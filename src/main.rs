@@ -1,0 +1,3 @@
+//! The command line of Actions Runner Manager.
+
+fn main() {}
