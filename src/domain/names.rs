@@ -1,0 +1,208 @@
+//! Names that were checked on the way in. A path of GitHub's API is built from nothing else: octocrab
+//! does not percent-encode, so an unchecked `../` would reach another endpoint.
+
+use std::fmt;
+
+/// Why a string is not the name it should be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("expected {expected}")]
+pub struct NameError {
+    expected: &'static str,
+}
+
+impl NameError {
+    /// The form that was expected, to be put behind "expected".
+    pub fn expected(&self) -> &'static str {
+        self.expected
+    }
+}
+
+fn all(value: &str, most: usize, allowed: impl Fn(u8) -> bool) -> bool {
+    (1..=most).contains(&value.len()) && value.bytes().all(allowed)
+}
+
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(String);
+
+        impl $name {
+            /// The name as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(&self.0)
+            }
+        }
+    };
+}
+
+name! {
+    /// The login of the organisation that this service manages.
+    OrgName
+}
+name! {
+    /// A team's slug, in lower case.
+    TeamSlug
+}
+name! {
+    /// A repository's name, without its owner.
+    RepoName
+}
+name! {
+    /// A user's login, as GitHub told it.
+    Login
+}
+name! {
+    /// A self-hosted runner's name.
+    RunnerName
+}
+name! {
+    /// A runner label, in lower case as GitHub stores it.
+    Label
+}
+
+impl OrgName {
+    /// Takes an organisation's login: letters, digits, hyphens and (on GHES) underscores.
+    pub fn parse(value: &str) -> Result<Self, NameError> {
+        let valid = all(value, 100, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+        let error = NameError { expected: "an organisation's login: 1 to 100 of A-Z a-z 0-9 - _" };
+        valid.then(|| Self(value.to_owned())).ok_or(error)
+    }
+
+    /// Whether `login` names this organisation; GitHub ignores letter case.
+    pub fn is(&self, login: &str) -> bool {
+        self.0.eq_ignore_ascii_case(login)
+    }
+}
+
+impl TeamSlug {
+    /// What a slug has to look like.
+    pub const EXPECTED: &'static str = "a team's slug: 1 to 255 of a-z 0-9 _ -";
+
+    /// Takes a slug in any letter case. Enterprise teams (`ent:…`) are not served.
+    pub fn parse(value: &str) -> Result<Self, NameError> {
+        // ASCII only: Unicode lower-casing would turn the Kelvin sign into a plain k.
+        let lower = value.to_ascii_lowercase();
+        let valid = all(&lower, 255, |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-'));
+        valid.then_some(Self(lower)).ok_or(NameError { expected: Self::EXPECTED })
+    }
+}
+
+impl RepoName {
+    const EXPECTED: &'static str = "a repository's name: 1 to 100 of A-Z a-z 0-9 . _ -, not . or ..";
+
+    /// Takes a name without owner.
+    pub fn parse(value: &str) -> Result<Self, NameError> {
+        let valid =
+            all(value, 100, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+                && !matches!(value, "." | "..");
+        valid.then(|| Self(value.to_owned())).ok_or(NameError { expected: Self::EXPECTED })
+    }
+
+    /// Takes `name` or `org/name`, where `org` must be the configured organisation.
+    pub fn parse_in(value: &str, org: &OrgName) -> Result<Self, NameError> {
+        match value.split_once('/') {
+            None => Self::parse(value),
+            Some((owner, name)) if org.is(owner) => Self::parse(name),
+            Some(_) => Err(NameError { expected: "a repository of the configured organisation" }),
+        }
+    }
+
+    /// Whether both name the same repository; GitHub ignores letter case.
+    pub fn is(&self, other: &str) -> bool {
+        self.0.eq_ignore_ascii_case(other)
+    }
+}
+
+impl Login {
+    /// Takes a login. Bots' logins (`name[bot]`) don't fit: they have no team membership.
+    pub fn parse(value: &str) -> Result<Self, NameError> {
+        let valid = all(value, 100, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+        let error = NameError { expected: "a user's login: 1 to 100 of A-Z a-z 0-9 - _" };
+        valid.then(|| Self(value.to_owned())).ok_or(error)
+    }
+}
+
+impl RunnerName {
+    /// Takes a runner's name (at most 64 characters on GitHub's side, actions/runner#1710).
+    pub fn parse(value: &str) -> Result<Self, NameError> {
+        let valid = all(value, 64, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'));
+        let error = NameError { expected: "a runner's name: 1 to 64 of A-Z a-z 0-9 . _ -" };
+        valid.then(|| Self(value.to_owned())).ok_or(error)
+    }
+}
+
+impl Label {
+    /// Takes a label of 1 to 256 characters without comma or control characters; GitHub folds its case.
+    pub fn parse(value: &str) -> Result<Self, NameError> {
+        let valid = (1..=256).contains(&value.chars().count())
+            && value.chars().all(|character| character != ',' && !character.is_control());
+        let error = NameError { expected: "a label: 1 to 256 characters, no comma, no control character" };
+        valid.then(|| Self(value.to_lowercase())).ok_or(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slug_is_lower_cased_in_ascii_only() {
+        assert_eq!(TeamSlug::parse("My-Team_1").unwrap().as_str(), "my-team_1");
+        assert!(TeamSlug::parse("\u{212A}ernel").is_err(), "the Kelvin sign is not a k");
+    }
+
+    #[test]
+    fn names_that_could_change_a_path_are_refused() {
+        let hostile =
+            ["", ".", "..", "../x", "a/b", "a?b", "a#b", "a%2fb", "a b", "a\nb", "a\0b", "ent:a", "ä"];
+        for value in hostile {
+            assert!(TeamSlug::parse(value).is_err(), "team {value:?}");
+            assert!(RepoName::parse(value).is_err(), "repository {value:?}");
+            assert!(Login::parse(value).is_err(), "login {value:?}");
+            assert!(OrgName::parse(value).is_err(), "organisation {value:?}");
+        }
+        for value in ["", "a/b", "a b", "a\nb", "a?b", "a%2fb"] {
+            assert!(RunnerName::parse(value).is_err(), "runner {value:?}");
+        }
+    }
+
+    #[test]
+    fn lengths_are_bounded_on_both_sides() {
+        assert!(TeamSlug::parse(&"a".repeat(255)).is_ok());
+        assert!(TeamSlug::parse(&"a".repeat(256)).is_err());
+        assert!(RepoName::parse(&"a".repeat(100)).is_ok());
+        assert!(RepoName::parse(&"a".repeat(101)).is_err());
+        assert!(RunnerName::parse(&"a".repeat(64)).is_ok());
+        assert!(RunnerName::parse(&"a".repeat(65)).is_err());
+        assert!(Label::parse(&"ä".repeat(256)).is_ok());
+        assert!(Label::parse(&"ä".repeat(257)).is_err());
+        assert!(OrgName::parse(&"a".repeat(101)).is_err());
+        assert!(Login::parse(&"a".repeat(101)).is_err());
+    }
+
+    #[test]
+    fn a_repository_may_be_prefixed_by_the_configured_organisation_only() {
+        let org = OrgName::parse("Acme").unwrap();
+        assert_eq!(RepoName::parse_in("acme/web", &org).unwrap().as_str(), "web");
+        assert_eq!(RepoName::parse_in("web.js", &org).unwrap().as_str(), "web.js");
+        for value in ["other/web", "acme/web/x", "acme/..", "/web", "acme/", "acme/../web"] {
+            assert!(RepoName::parse_in(value, &org).is_err(), "{value}");
+        }
+        assert!(RepoName::parse("Web").unwrap().is("wEB"));
+    }
+
+    #[test]
+    fn a_label_is_folded_and_has_no_comma_or_control_character() {
+        assert_eq!(Label::parse("GPU Large").unwrap().as_str(), "gpu large");
+        for value in ["", "a,b", "a\tb", "a\u{7f}"] {
+            assert!(Label::parse(value).is_err(), "{value:?}");
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! The one kind of pattern that policy and scopes use.
+
+use std::fmt;
+
+use regex::{Regex, RegexBuilder};
+
+/// A literal, a glob with `*` within one path part, or `match:` and a regular expression. Always anchored
+/// at both ends and case-insensitive; matching takes linear time.
+#[derive(Clone)]
+pub struct Pattern {
+    text: String,
+    regex: Regex,
+}
+
+/// Why a pattern doesn't compile, and where.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("pattern \"{pattern}\" does not compile: {reason} at position {position}")]
+pub struct PatternError {
+    pattern: String,
+    reason: String,
+    /// In characters from the pattern's start, from 1.
+    position: usize,
+}
+
+/// A compiled pattern may take this many bytes; far above any sensible one.
+const MOST_COMPILED_BYTES: usize = 1 << 20;
+/// A pattern is at most this many bytes long.
+const MOST_BYTES: usize = 1_000;
+const REGEX_PREFIX: &str = "match:";
+
+impl Pattern {
+    /// Compiles a pattern.
+    pub fn parse(text: &str) -> Result<Self, PatternError> {
+        let error = |reason: &str, position| PatternError {
+            pattern: text.chars().take(200).collect(),
+            reason: reason.to_owned(),
+            position,
+        };
+        if text.len() > MOST_BYTES {
+            return Err(error("longer than 1000 bytes", MOST_BYTES + 1));
+        }
+        if let Some((at, _)) = text.chars().enumerate().find(|(_, character)| character.is_control()) {
+            return Err(error("a control character", at + 1));
+        }
+        if text.trim() != text {
+            return Err(error("white space at an end", 1));
+        }
+        let body = match text.strip_prefix(REGEX_PREFIX) {
+            Some("") => return Err(error("nothing behind match:", REGEX_PREFIX.len() + 1)),
+            Some(expression) => {
+                // Checked alone first: `a)(b` must not close the group that anchors it.
+                regex_syntax_check(expression)
+                    .map_err(|(reason, position)| error(&reason, REGEX_PREFIX.len() + position))?;
+                expression.to_owned()
+            }
+            None if text.is_empty() => return Err(error("it is empty", 1)),
+            None => text.split('*').map(regex::escape).collect::<Vec<_>>().join("[^/]*"),
+        };
+        let regex = RegexBuilder::new(&format!(r"\A(?:{body})\z"))
+            .case_insensitive(true)
+            .size_limit(MOST_COMPILED_BYTES)
+            .build()
+            .map_err(|cause| error(last_line(&cause.to_string()), 1))?;
+        Ok(Self { text: text.to_owned(), regex })
+    }
+
+    /// Whether the whole of `value` fits.
+    pub fn matches(&self, value: &str) -> bool {
+        self.regex.is_match(value)
+    }
+}
+
+fn last_line(message: &str) -> &str {
+    message.lines().last().unwrap_or(message).trim_start_matches("error: ")
+}
+
+/// Compiles a user's expression by itself, for its syntax error and the error's position.
+fn regex_syntax_check(expression: &str) -> Result<(), (String, usize)> {
+    let Err(cause) = RegexBuilder::new(expression).size_limit(MOST_COMPILED_BYTES).build() else {
+        return Ok(());
+    };
+    let message = cause.to_string();
+    // regex marks the place with a caret under the pattern, behind an indent of four.
+    let caret = message.lines().find_map(|line| {
+        line.trim_start().starts_with('^').then(|| line.chars().take_while(|mark| *mark == ' ').count())
+    });
+    Err((last_line(&message).to_owned(), caret.map_or(1, |column| column.saturating_sub(4) + 1)))
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.text)
+    }
+}
+
+impl fmt::Debug for Pattern {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Pattern({:?})", self.text)
+    }
+}
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+/// What may pass: something allowed and nothing denied.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Rules {
+    allow: Vec<Pattern>,
+    deny: Vec<Pattern>,
+}
+
+impl Rules {
+    /// Rules of patterns; an empty `allow` lets nothing pass.
+    pub fn new(allow: Vec<Pattern>, deny: Vec<Pattern>) -> Self {
+        Self { allow, deny }
+    }
+
+    /// Whether `value` may pass: deny is asked first and wins.
+    pub fn permit(&self, value: &str) -> bool {
+        !self.deny.iter().any(|pattern| pattern.matches(value))
+            && self.allow.iter().any(|pattern| pattern.matches(value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matches(pattern: &str, value: &str) -> bool {
+        Pattern::parse(pattern).unwrap().matches(value)
+    }
+
+    #[test]
+    fn every_kind_is_anchored_at_both_ends_and_ignores_letter_case() {
+        for (pattern, yes, no) in [
+            ("payments", vec!["payments", "PAYMENTS"], vec!["payments2", "xpayments", "payments\n"]),
+            ("team-*", vec!["team-", "Team-a"], vec!["xteam-a", "team", "team-a/b"]),
+            ("my-org/*", vec!["my-org/repo"], vec!["evil-my-org/repo", "my-org/a/b", "my-org"]),
+            ("match:my-org/.*", vec!["my-org/repo", "MY-ORG/r"], vec!["evil-my-org-x/repo"]),
+            ("match:a|b", vec!["a", "b"], vec!["ax", "xb", "ab"]),
+            ("a.b", vec!["a.b"], vec!["axb"]),
+            ("match:(?-i)a", vec!["a"], vec!["A"]),
+        ] {
+            for value in yes {
+                assert!(matches(pattern, value), "{pattern} should match {value:?}");
+            }
+            for value in no {
+                assert!(!matches(pattern, value), "{pattern} should not match {value:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_pattern_that_does_not_compile_is_named_with_its_position() {
+        let message = Pattern::parse("match:ab(c").unwrap_err().to_string();
+        assert!(message.contains("\"match:ab(c\""), "{message}");
+        assert!(message.contains("unclosed group at position 9"), "{message}");
+        for text in ["", "match:", " a", "a ", "a\nb", "match:a)(b", "match:(a{1000}){1000}{1000}"] {
+            assert!(Pattern::parse(text).is_err(), "{text:?}");
+        }
+        assert!(Pattern::parse(&"a".repeat(1_001)).is_err());
+    }
+
+    #[test]
+    fn deny_wins_and_an_empty_allow_list_lets_nothing_pass() {
+        let pattern = |text| Pattern::parse(text).unwrap();
+        let rules = Rules::new(vec![pattern("*")], vec![pattern("Secret-*")]);
+        assert!(rules.permit("web"));
+        assert!(!rules.permit("SECRET-a"));
+        assert!(!Rules::default().permit("web"));
+    }
+}

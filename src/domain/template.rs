@@ -1,0 +1,112 @@
+//! How a team's runner group is called.
+
+use crate::domain::names::TeamSlug;
+
+/// `groups.name`: text with `{team}` (the slug) and `{id}` (the team's numeric id).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupNameTemplate(String);
+
+/// Why a template can't be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TemplateError {
+    /// Without either, every team would share one group.
+    #[error("expected a template with {{team}} or {{id}} in it, so that no two teams share a group")]
+    NoTeam,
+    /// Something in braces that is neither.
+    #[error("expected {{team}} and {{id}} as the only words in braces")]
+    UnknownWord,
+    /// A text that no group name should have.
+    #[error("expected at most 200 printable characters, without white space at the ends")]
+    Text,
+}
+
+impl GroupNameTemplate {
+    /// Takes a template with at least one of `{team}` and `{id}`.
+    pub fn parse(text: &str) -> Result<Self, TemplateError> {
+        if text.chars().count() > 200 || text.trim() != text || text.chars().any(char::is_control) {
+            return Err(TemplateError::Text);
+        }
+        if !text.contains("{team}") && !text.contains("{id}") {
+            return Err(TemplateError::NoTeam);
+        }
+        if text.replace("{team}", "").replace("{id}", "").contains(['{', '}']) {
+            return Err(TemplateError::UnknownWord);
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The name of the group of a team, from the slug and id that GitHub told.
+    pub fn group_of(&self, slug: &TeamSlug, id: u64) -> GroupName {
+        // A slug holds no braces, so the second replacement can't meet what the first put in.
+        GroupName(self.0.replace("{team}", slug.as_str()).replace("{id}", &id.to_string()))
+    }
+}
+
+/// The name of a managed runner group. Only a template makes one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct GroupName(String);
+
+/// GitHub's own group, which every organisation has.
+const DEFAULT_GROUP: &str = "default";
+
+impl GroupName {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether a group of GitHub's has this name; letter case is ignored.
+    pub fn is(&self, other: &str) -> bool {
+        self.key() == other.to_lowercase()
+    }
+
+    /// The same for every spelling of the name.
+    pub fn key(&self) -> String {
+        self.0.to_lowercase()
+    }
+
+    /// Whether this is the name of the organisation's Default group, which is never managed.
+    pub fn is_default(&self) -> bool {
+        self.0.eq_ignore_ascii_case(DEFAULT_GROUP)
+    }
+}
+
+impl std::fmt::Display for GroupName {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn group(template: &str) -> String {
+        let slug = TeamSlug::parse("payments").unwrap();
+        GroupNameTemplate::parse(template).unwrap().group_of(&slug, 42).to_string()
+    }
+
+    #[test]
+    fn slug_and_id_are_put_in() {
+        assert_eq!(group("{team}"), "payments");
+        assert_eq!(group("Team {team} ({id})"), "Team payments (42)");
+        assert_eq!(group("{id}"), "42");
+    }
+
+    #[test]
+    fn a_template_that_every_team_would_share_is_refused() {
+        assert_eq!(GroupNameTemplate::parse("runners"), Err(TemplateError::NoTeam));
+        assert_eq!(GroupNameTemplate::parse(""), Err(TemplateError::NoTeam));
+        assert_eq!(GroupNameTemplate::parse("{team}-{Team}"), Err(TemplateError::UnknownWord));
+        assert_eq!(GroupNameTemplate::parse("{team"), Err(TemplateError::NoTeam));
+        assert_eq!(GroupNameTemplate::parse(" {team}"), Err(TemplateError::Text));
+        assert_eq!(GroupNameTemplate::parse("{team}\n"), Err(TemplateError::Text));
+    }
+
+    #[test]
+    fn names_compare_without_letter_case() {
+        let slug = TeamSlug::parse("default").unwrap();
+        let name = GroupNameTemplate::parse("{team}").unwrap().group_of(&slug, 1);
+        assert!(name.is("Default") && name.is_default());
+    }
+}
