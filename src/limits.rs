@@ -120,7 +120,7 @@ impl AddressLimiter {
 fn network_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from(u128::from(address) & !u128::from(u64::MAX)).into(),
-        address => address,
+        address @ IpAddr::V4(_) => address,
     }
 }
 
@@ -131,39 +131,39 @@ mod tests {
     #[test]
     fn a_user_gets_the_burst_at_once_and_the_rate_in_the_long_run() {
         let clock = Clock::manual();
-        let limiter = UserLimiter::new(2.0, 3, clock.clone());
+        let users = UserLimiter::new(2.0, 3, clock.clone());
         for remaining in [2, 1, 0] {
-            assert_eq!(limiter.check(1).unwrap().remaining, remaining);
+            assert_eq!(users.check(1).unwrap().remaining, remaining);
         }
-        let limited = limiter.check(1).unwrap_err();
+        let limited = users.check(1).unwrap_err();
         assert_eq!(limited.retry_after, Duration::from_millis(500));
         assert_eq!(
             limited.allowance,
             Allowance { limit: 3, remaining: 0, reset: Duration::from_millis(1_500) }
         );
-        assert!(limiter.check(2).is_ok(), "another user has a bucket of its own");
+        assert!(users.check(2).is_ok(), "another user has a bucket of its own");
         clock.advance(Duration::from_millis(500));
-        assert!(limiter.check(1).is_ok());
-        assert!(limiter.check(1).is_err());
+        assert!(users.check(1).is_ok());
+        assert!(users.check(1).is_err());
     }
 
     #[test]
     fn less_than_one_request_a_second_can_be_set() {
         let clock = Clock::manual();
-        let limiter = UserLimiter::new(0.1, 1, clock.clone());
-        assert!(limiter.check(1).is_ok());
-        assert_eq!(limiter.check(1).unwrap_err().retry_after, Duration::from_secs(10));
+        let users = UserLimiter::new(0.1, 1, clock.clone());
+        assert!(users.check(1).is_ok());
+        assert_eq!(users.check(1).unwrap_err().retry_after, Duration::from_secs(10));
     }
 
     #[test]
     fn an_ipv6_network_counts_as_one_address() {
-        let limiter = AddressLimiter::new(1.0, Clock::manual());
+        let users = AddressLimiter::new(1.0, Clock::manual());
         for host in 0..UNKNOWN_TOKEN_BURST {
-            assert!(limiter.check(format!("2001:db8::{host:x}").parse().unwrap()).is_ok());
+            assert!(users.check(format!("2001:db8::{host:x}").parse().unwrap()).is_ok());
         }
-        assert!(limiter.check("2001:db8::ffff".parse().unwrap()).is_err());
-        assert!(limiter.check("2001:db8:0:1::1".parse().unwrap()).is_ok());
-        assert!(limiter.check("192.0.2.1".parse().unwrap()).is_ok());
+        assert!(users.check("2001:db8::ffff".parse().unwrap()).is_err());
+        assert!(users.check("2001:db8:0:1::1".parse().unwrap()).is_ok());
+        assert!(users.check("192.0.2.1".parse().unwrap()).is_ok());
     }
 
     #[test]

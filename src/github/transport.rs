@@ -138,7 +138,8 @@ impl Transport {
                 }
             }
         };
-        tokio::time::timeout(self.timeout, attempts).await.unwrap_or_else(|_| {
+        // Boxed: octocrab's future takes kilobytes, which every future above would carry along.
+        tokio::time::timeout(self.timeout, Box::pin(attempts)).await.unwrap_or_else(|_| {
             Err(call.fails(Class::Timeout, format_args!("no answer within {:?}", self.timeout)))
         })
     }

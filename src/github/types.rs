@@ -97,23 +97,23 @@ pub struct RunnerToken {
 
 /// An installation of the App.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Installation {
+pub(super) struct Installation {
     /// What the installation token is minted for.
-    pub id: u64,
+    pub(super) id: u64,
     /// Where the App is installed.
-    pub account: Option<Account>,
+    pub(super) account: Option<Account>,
     /// Granted permissions by name: `read`, `write` or `admin`.
     #[serde(default)]
-    pub permissions: std::collections::BTreeMap<String, String>,
+    pub(super) permissions: std::collections::BTreeMap<String, String>,
     /// Set while the installation is suspended.
-    pub suspended_at: Option<String>,
+    pub(super) suspended_at: Option<String>,
 }
 
 /// The account that an App is installed on. Enterprises have a `slug` instead of a login.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Account {
+pub(super) struct Account {
     /// The organisation's or user's login.
-    pub login: Option<String>,
+    pub(super) login: Option<String>,
 }
 
 /// A minted installation token.
