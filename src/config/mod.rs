@@ -1,0 +1,253 @@
+//! What the administrator sets: one struct per section of `config.yml`, checked and complete.
+//!
+//! [`load`] reads the file and the environment; everything else here is the outcome.
+
+mod credentials;
+mod load;
+mod logging;
+mod problem;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use credentials::{Credentials, PrivateKeySource, SecretError, TokenSource};
+pub use load::{Loaded, Setting, Source, Sources, load};
+pub use logging::{LogFormat, LogLevel, LoggingConfig};
+pub use problem::Problems;
+
+use crate::domain::names::{OrgName, TeamSlug};
+use crate::domain::pattern::Rules;
+use crate::domain::policy::Policy;
+use crate::domain::template::GroupNameTemplate;
+
+/// Everything that is set.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The organisation whose runner groups are managed.
+    pub org: OrgName,
+    /// What the service itself shows to GitHub.
+    pub credentials: Credentials,
+    /// How GitHub is reached.
+    pub github: GithubConfig,
+    /// How groups are called.
+    pub groups: GroupsConfig,
+    /// Where log lines go.
+    pub logging: LoggingConfig,
+    /// Listeners and limits.
+    pub server: ServerConfig,
+    /// How long answers of GitHub are kept.
+    pub cache: CacheConfig,
+    /// What teams may do. Read again on SIGHUP.
+    pub policy: Policy,
+    /// The scopes that the token proxy serves. Read again on SIGHUP.
+    pub scopes: Rules,
+    /// The team whose active maintainers may act on every managed group.
+    pub admin_team: Option<TeamSlug>,
+    /// Periodic work.
+    pub sweep: SweepConfig,
+}
+
+/// The `github` section.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GithubConfig {
+    /// The root of the REST API.
+    pub api_url: ApiUrl,
+    /// PEM certificates that are trusted beside the system's roots.
+    pub ca_file: Option<PathBuf>,
+    /// The deadline of one call, retries included.
+    pub timeout: Duration,
+    /// The most calls under way at once.
+    pub concurrency: usize,
+}
+
+/// The root of GitHub's REST API: https, or http to a loopback address; never ends in a slash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiUrl(String);
+
+/// The `groups` section.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GroupsConfig {
+    /// Makes a group's name from a team.
+    pub name: GroupNameTemplate,
+}
+
+/// The `server` section.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ServerConfig {
+    /// The address that was set; listen on [`ServerConfig::bind_address`].
+    pub address: IpAddr,
+    /// The port to listen on; 0 lets the system choose one.
+    pub port: u16,
+    /// Requests per second and user.
+    pub rate_limit: f64,
+    /// Requests that a user may send at once.
+    pub rate_burst: u32,
+    /// Requests per second and client address that carry a token not known yet.
+    pub unknown_token_rate: f64,
+    /// Whether GET still works on operations that change something.
+    pub legacy_get: bool,
+    /// Whether `/docs` and `/openapi.json` are served.
+    pub docs: bool,
+    /// The networks whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<ipnet::IpNet>,
+    /// The certificate.
+    pub tls: TlsConfig,
+    /// The listener for health and metrics; off when not set.
+    pub admin: Option<AdminListener>,
+}
+
+/// The `server.tls` section.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsConfig {
+    /// The certificate and its key; none when TLS is off.
+    pub files: Option<TlsFiles>,
+    /// Whether something in front of the service does TLS, so that plain HTTP may leave the host.
+    pub terminated_elsewhere: bool,
+}
+
+/// Where the certificate is; both files are read again when they change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// PEM: the certificate, then its intermediates.
+    pub certificate: PathBuf,
+    /// PEM: the unencrypted private key.
+    pub key: PathBuf,
+}
+
+/// The `server.admin` section.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AdminListener {
+    /// The address to listen on.
+    pub address: IpAddr,
+    /// The port to listen on; 0 lets the system choose one.
+    pub port: u16,
+}
+
+/// The `cache` section: how long each kind of answer is kept; zero keeps nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CacheConfig {
+    /// Whose a token is.
+    pub identity: Duration,
+    /// That a token is refused.
+    pub refused_identity: Duration,
+    /// A team's id and canonical slug.
+    pub team: Duration,
+    /// That a user maintains a team.
+    pub membership: Duration,
+    /// That a user doesn't.
+    pub refused_membership: Duration,
+    /// A group's id, before it is checked again.
+    pub group: Duration,
+}
+
+/// The `sweep` section.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SweepConfig {
+    /// Removes runners that stay offline.
+    pub offline_runners: OfflineSweep,
+}
+
+/// The `sweep.offlineRunners` section.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OfflineSweep {
+    /// Whether the sweep runs.
+    pub enabled: bool,
+    /// The time between two sweeps.
+    pub every: Duration,
+    /// How long a runner has to be offline before it is removed.
+    pub offline_for: Duration,
+    /// Where the sweep looks.
+    pub groups: SweepGroups,
+}
+
+/// The groups that a sweep covers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SweepGroups {
+    /// Every group that belongs to a team.
+    Managed,
+    /// The groups of these names only.
+    Named(Vec<String>),
+}
+
+impl ApiUrl {
+    /// Takes a URL without query, fragment and user.
+    ///
+    /// # Errors
+    /// Says what was expected; never quotes the text, which may hold a password.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        let uri: http::Uri = text.parse().map_err(|_| "expected a URL, such as https://HOST/api/v3")?;
+        let host = uri.host().unwrap_or_default();
+        match uri.scheme_str() {
+            _ if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) => {
+                return Err("expected a URL without user and password");
+            }
+            _ if text.contains(['?', '#']) => return Err("expected a URL without query and fragment"),
+            Some("https") if !host.is_empty() => {}
+            Some("http") if is_loopback(host) => {}
+            Some("http") => return Err("expected https://; http:// is for a loopback address only"),
+            _ => return Err("expected a URL that starts with https://"),
+        }
+        Ok(Self(text.trim_end_matches('/').to_owned()))
+    }
+
+    /// The URL as text, without a slash at its end.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether calls travel unencrypted, which only happens inside this host.
+    pub fn is_plain(&self) -> bool {
+        self.0.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http:"))
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost")
+        || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+impl ServerConfig {
+    /// Where to listen: without TLS only on the loopback, unless TLS is said to be done elsewhere.
+    pub fn bind_address(&self) -> SocketAddr {
+        let address = match self.address {
+            address if !self.falls_back_to_loopback() => address,
+            IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        };
+        SocketAddr::new(address, self.port)
+    }
+
+    fn falls_back_to_loopback(&self) -> bool {
+        self.tls.files.is_none() && !self.tls.terminated_elsewhere && !self.address.is_loopback()
+    }
+}
+
+impl Config {
+    /// What works as set, but that the administrator should know about; to be logged at start.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let server = &self.server;
+        let bound = server.bind_address();
+        if server.falls_back_to_loopback() {
+            warnings.push(format!(
+                "TLS is off: listening on {bound} only, not on {}. Set server.tls.certFile and keyFile, or \
+                 server.tls.terminatedElsewhere: true if something in front does TLS",
+                server.address
+            ));
+        } else if server.tls.files.is_none() {
+            warnings.push(format!("TLS is off: tokens reach {bound} as plain text"));
+        }
+        if server.trusted_proxies.iter().any(|network| network.prefix_len() == 0) {
+            warnings.push(
+                "server.trustedProxies trusts every address: any caller can choose the address it is limited by"
+                    .to_owned(),
+            );
+        }
+        if self.github.api_url.is_plain() {
+            warnings.push(format!("github.apiURL is plain http: {}", self.github.api_url.as_str()));
+        }
+        warnings
+    }
+}

@@ -1,0 +1,51 @@
+//! What is wrong with a configuration, all of it at once.
+
+use std::fmt;
+
+/// Everything wrong that was found; prints one problem a line and then how many there are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problems {
+    lines: Vec<String>,
+    found: usize,
+}
+
+/// More problems than this are counted, not printed: they have one cause.
+const MOST_PRINTED: usize = 50;
+
+impl Problems {
+    /// Keeps the first problems of `all`, made printable by `print`.
+    pub(super) fn new<T>(all: &[T], print: impl FnMut(&T) -> String) -> Self {
+        Self { lines: all.iter().take(MOST_PRINTED).map(print).collect(), found: all.len() }
+    }
+
+    /// One problem with the whole file.
+    pub(super) fn one(line: String) -> Self {
+        Self { lines: vec![line], found: 1 }
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.found
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for line in &self.lines {
+            writeln!(formatter, "{line}")?;
+        }
+        match self.found {
+            1 => write!(formatter, "1 problem in the configuration"),
+            found if found > self.lines.len() => {
+                write!(
+                    formatter,
+                    "{found} problems in the configuration; the first {} are shown",
+                    self.lines.len()
+                )
+            }
+            found => write!(formatter, "{found} problems in the configuration"),
+        }
+    }
+}
+
+impl std::error::Error for Problems {}
