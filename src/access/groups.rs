@@ -93,7 +93,7 @@ impl Groups {
             if known.fresh_until > self.clock.now() {
                 return managed(&known.group);
             }
-            match self.check(github, known.group.id).await {
+            match Box::pin(self.check(github, known.group.id)).await {
                 Ok(group) if name.is(&group.name) => {
                     self.remember(&group).await;
                     return managed(&group);
@@ -103,7 +103,8 @@ impl Groups {
                 Ok(_) | Err(_) => self.known.forget(&name.key()).await,
             }
         }
-        self.look_up(github, name).await
+        // Boxed: the usual case, a fresh entry, needs neither of these large futures.
+        Box::pin(self.look_up(github, name)).await
     }
 
     /// Takes note of a group that was just created, or read.
@@ -135,17 +136,16 @@ impl Groups {
             }
         };
         let groups = self.listing.get_or_load((), load).await?;
-        let mut matching = groups.iter().filter(|group| name.is(&group.name)).peekable();
-        if matching.peek().is_none() {
-            return Err(GroupError::NotFound);
-        }
-        // Should two groups share a name but for letter case, none of them may be a protected one.
-        let all = matching.map(managed).collect::<Result<Vec<_>, _>>()?;
-        match all.as_slice() {
-            [only] => Ok(only.clone()),
+        let matching: Vec<_> = groups.iter().filter(|group| name.is(&group.name)).collect();
+        match matching.as_slice() {
+            [] => Err(GroupError::NotFound),
+            [only] => managed(only),
+            // Should two share a name but for letter case, only an exact match beside no protected one will do.
             several => {
                 self.known.forget(&name.key()).await;
-                several.iter().find(|group| group.name == name.as_str()).cloned().ok_or(GroupError::Protected)
+                let exact = several.iter().find(|group| group.name == name.as_str());
+                let protected = several.iter().any(|group| group.default || group.inherited);
+                exact.filter(|_| !protected).map_or(Err(GroupError::Protected), |group| managed(group))
             }
         }
     }

@@ -67,6 +67,14 @@ impl Github {
         self.counted_list(&format!("{}/runners", self.group_path(id))).await
     }
 
+    /// GitHub-hosted runners that an owner put into the group. GitHub Enterprise Server has none.
+    pub async fn group_hosted_runners(&self, id: u64) -> Result<Vec<Runner>, Error> {
+        match self.counted_list(&format!("{}/hosted-runners", self.group_path(id))).await {
+            Err(error) if error.is_not_found() => Ok(Vec::new()),
+            outcome => outcome,
+        }
+    }
+
     fn groups_path(&self) -> String {
         format!("/orgs/{}/actions/runner-groups", self.org)
     }

@@ -22,6 +22,7 @@ use self::budget::Budget;
 use self::credential::AppCredential;
 pub use self::credential::StartupProblem;
 pub use self::error::{Class, Error};
+pub use self::transport::noting_writes;
 use self::transport::{Call, Reply, Transport};
 pub use self::types::{Membership, Repository, Runner, RunnerGroup, RunnerToken, Team, User};
 use crate::domain::clock::Clock;

@@ -26,6 +26,37 @@ const FIRST_BACK_OFF: Duration = Duration::from_millis(100);
 /// Callers that may wait for each call under way before others are turned away.
 const QUEUE_PER_CALL: usize = 4;
 
+/// GitHub's request ids that one audit line names at most.
+const MOST_NOTED_IDS: usize = 100;
+
+tokio::task_local! {
+    /// GitHub's ids of the writes that the current operation sent.
+    static WRITES: std::cell::RefCell<Vec<String>>;
+}
+
+/// Runs an operation; gives its outcome and GitHub's ids of the writes that it sent.
+pub async fn noting_writes<T>(operation: impl Future<Output = T>) -> (T, Vec<String>) {
+    let noting = async {
+        let outcome = operation.await;
+        (outcome, WRITES.with(std::cell::RefCell::take))
+    };
+    WRITES.scope(std::cell::RefCell::default(), noting).await
+}
+
+fn note_write(call: &Call, request_id: Option<&String>) {
+    if call.method == Method::GET {
+        return;
+    }
+    let Some(request_id) = request_id else { return };
+    // Outside an operation, such as at start, there is nothing to note it in.
+    let _ = WRITES.try_with(|noted| {
+        let mut noted = noted.borrow_mut();
+        if noted.len() < MOST_NOTED_IDS {
+            noted.push(request_id.clone());
+        }
+    });
+}
+
 /// What is sent to GitHub. Paths are built from typed names and numbers only.
 #[derive(Debug, Clone)]
 pub(super) struct Call {
@@ -156,6 +187,7 @@ impl Transport {
         let hold = Hold::read(head.status, &head.headers, self.clock.unix_seconds());
         let request_id =
             head.headers.get("x-github-request-id").and_then(|value| value.to_str().ok()).map(str::to_owned);
+        note_write(call, request_id.as_ref());
         let body = match Limited::new(body, MOST_ANSWER_BYTES).collect().await {
             Ok(body) => body.to_bytes(),
             Err(cause) => {

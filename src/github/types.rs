@@ -67,7 +67,7 @@ pub struct RunnerGroup {
 }
 
 /// A repository.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Repository {
     /// Stays the same when the repository is renamed.
     pub id: u64,
