@@ -244,7 +244,7 @@ impl Reader {
                     let message = format!("contradicts {}: set only one of them", one.name());
                     self.complain(Some(two.origin.clone()), two.key, message);
                 }
-                Some(if one.is_from_file() { two } else { one })
+                Some(if one.is_from_file() && !two.is_from_file() { two } else { one })
             }
             (one, two) => one.or(two),
         };
@@ -311,17 +311,18 @@ impl Reader {
         Setting { path: (*key).to_owned(), value: value.clone(), source }
     }
 
-    fn printed(&self, problem: &Problem) -> String {
+    /// The line a problem is sorted by, and the problem as text.
+    fn printed(&self, problem: &Problem) -> (usize, String) {
         let Problem { origin, key, message } = problem;
-        match (origin, &self.file) {
-            (Some(Origin::Variable(name)), _) if key.is_empty() => format!("{name}: {message}"),
-            (Some(Origin::Variable(name)), _) => format!("{name}: {key}: {message}"),
-            (Some(Origin::File(steps)), Some(file)) => {
-                format!("{}:{}: {key}: {message}", file.name, file.line_of(steps))
-            }
-            (_, Some(file)) => format!("{}:{}: {key}: {message}", file.name, file.line_of(&steps_of(key))),
-            _ => format!("{key}: {message}"),
-        }
+        let message = if key.is_empty() { message.clone() } else { format!("{key}: {message}") };
+        let steps = match origin {
+            Some(Origin::Variable(name)) => return (usize::MAX, format!("{name}: {message}")),
+            Some(Origin::File(steps)) => steps.clone(),
+            None => steps_of(key),
+        };
+        let Some(file) = &self.file else { return (0, message) };
+        let line = file.line_of(&steps);
+        (line, format!("{}:{line}: {message}", file.name))
     }
 }
 

@@ -173,16 +173,26 @@ fn logging(reader: &mut Reader) -> Valid<LoggingConfig> {
         None => reader.or_default("logging.compress", "true", boolean),
     };
     let audit = reader.path("logging.audit");
-    Ok(LoggingConfig {
+    let directory = ephemeral.and_then(|ephemeral| directory.map(|path| (!ephemeral).then_some(path)));
+    let config = LoggingConfig {
         level: level?,
         format: format?,
-        directory: if ephemeral? { None } else { Some(directory?) },
+        directory: directory?,
         max_age_days: max_age_days?,
         max_backups: max_backups?,
         max_size: max_size?,
         compress: compress?,
         audit: audit?,
-    })
+    };
+    if config.audit.is_some() && config.audit == config.file() {
+        reader.complain(
+            None,
+            "logging.audit",
+            "expected another file than the one of ordinary lines".to_owned(),
+        );
+        return Err(Invalid);
+    }
+    Ok(config)
 }
 
 fn server(reader: &mut Reader) -> Valid<ServerConfig> {

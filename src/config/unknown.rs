@@ -2,7 +2,7 @@
 
 use super::document::{Document, Step};
 use super::environment::{Environment, variable_of};
-use super::node::Node;
+use super::node::{Node, looks_secret};
 use super::reader::{Origin, Problem};
 
 /// More of an unknown key is not repeated.
@@ -37,8 +37,10 @@ fn walk(section: &Node, path: &mut Vec<Step>, known: &[&'static str], problems: 
         let full = joined(path);
         let is_section = known.iter().any(|known| is_below(known, &full));
         let message = match value {
-            // A dotted key never is a path: `server.port: 1` is one key called "server.port".
-            _ if key.contains('.') => Some(format!("unknown key{}", suggestion(&full, known))),
+            // `server.port: 1` is one key called "server.port", not a key of a section.
+            _ if key.contains('.') => {
+                Some("unknown key; sections are nested, not written with dots".to_owned())
+            }
             _ if known.contains(&full.as_str()) => None,
             Node::Section(_) | Node::Null if is_section => None,
             other if is_section => {
@@ -95,6 +97,7 @@ fn joined(steps: &[Step]) -> String {
     let parts: Vec<_> = steps
         .iter()
         .map(|step| match step {
+            Step::Key(key) | Step::Again(key, _) if looks_secret(key) => "<secret>".to_owned(),
             Step::Key(key) | Step::Again(key, _) => key.clone(),
             Step::Item(index) => format!("[{index}]"),
         })
@@ -112,7 +115,7 @@ fn suggestion(full: &str, known: &[&'static str]) -> String {
     if let Some(near) = nearest(name, siblings) {
         return did_you_mean(near);
     }
-    // The right key in the wrong section, or a dotted key.
+    // The right key in the wrong section.
     let leaf = |key: &str| key.rsplit('.').next().unwrap_or(key).to_ascii_lowercase();
     let same = known.iter().find(|key| leaf(key) == name.to_ascii_lowercase());
     same.map(|key| did_you_mean(key)).unwrap_or_default()
