@@ -1,9 +1,13 @@
 //! Reads the file and the environment.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
 
-use super::{Config, Problems};
+use super::document::{Document, MOST_BYTES};
+use super::environment::Environment;
+use super::reader::{File, Reader};
+use super::{Config, Problems, sections};
 
 /// Where a configuration comes from.
 #[derive(Clone)]
@@ -58,6 +62,50 @@ pub enum Source {
 ///
 /// # Errors
 /// All problems found, not only the first.
-pub fn load(_sources: &Sources) -> Result<Loaded, Problems> {
-    Err(Problems::one("not written yet".to_owned()))
+pub fn load(sources: &Sources) -> Result<Loaded, Problems> {
+    let file = read_file(sources)?;
+    let name = file.as_ref().map(|file| PathBuf::from(&file.name));
+    let environment = Environment::new(&sources.environment);
+    let mut reader = Reader::new(file, environment, sources.working_directory.clone());
+    let config = sections::read(&mut reader);
+    let settings = reader.finish()?;
+    // Invalid only if a problem was noted, which ended it above.
+    let config = config.map_err(|_| Problems::one("the configuration is incomplete".to_owned()))?;
+    Ok(Loaded { config, file: name, settings })
+}
+
+const DEFAULT_FILE: &str = "config.yml";
+const PATH_VARIABLE: &str = "CONFIG_PATH";
+
+fn read_file(sources: &Sources) -> Result<Option<File>, Problems> {
+    let from_variable = sources.environment.get(PATH_VARIABLE).filter(|path| !path.is_empty());
+    let named = sources.path.clone().or_else(|| from_variable.map(PathBuf::from));
+    let given = named.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
+    let path = sources.working_directory.join(&given);
+    let name = given.display().to_string();
+    let problem = |reason: &str| Problems::one(format!("{name}: {reason}"));
+
+    let mut bytes = Vec::new();
+    match std::fs::metadata(&path) {
+        Ok(metadata) if metadata.is_dir() => return Err(problem("expected a file, found a directory")),
+        Err(cause) if cause.kind() == ErrorKind::NotFound && named.is_none() => return Ok(None),
+        Ok(_) => {}
+        Err(cause) => return Err(problem(&format!("cannot be read: {cause}"))),
+    }
+    // One byte more than allowed tells a file that is too large, even if it grows meanwhile or is a pipe.
+    std::fs::File::open(&path)
+        .and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes))
+        .map_err(|cause| problem(&format!("cannot be read: {cause}")))?;
+    if bytes.len() as u64 > MOST_BYTES {
+        return Err(problem(&format!("expected at most {MOST_BYTES} bytes; this is no configuration")));
+    }
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let line = 1 + error.as_bytes().iter().take(valid).filter(|byte| **byte == b'\n').count();
+        Problems::one(format!("{name}:{line}: expected UTF-8 text"))
+    })?;
+    let document = Document::parse(text)
+        .map_err(|error| Problems::one(format!("{name}:{}: {}", error.line, error.reason)))?;
+    let folder = path.parent().map(Path::to_owned).unwrap_or_default();
+    Ok(Some(File { name, document, folder }))
 }

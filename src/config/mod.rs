@@ -3,9 +3,16 @@
 //! [`load`] reads the file and the environment; everything else here is the outcome.
 
 mod credentials;
+mod document;
+mod environment;
 mod load;
 mod logging;
+mod node;
 mod problem;
+mod reader;
+mod sections;
+mod unknown;
+mod values;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;

@@ -13,9 +13,11 @@ pub struct Problems {
 const MOST_PRINTED: usize = 50;
 
 impl Problems {
-    /// Keeps the first problems of `all`, made printable by `print`.
-    pub(super) fn new<T>(all: &[T], print: impl FnMut(&T) -> String) -> Self {
-        Self { lines: all.iter().take(MOST_PRINTED).map(print).collect(), found: all.len() }
+    /// Keeps the first problems of `all`, made printable by `print`, in the order of their lines.
+    pub(super) fn new<T>(all: &[T], print: impl FnMut(&T) -> (usize, String)) -> Self {
+        let mut printed: Vec<_> = all.iter().take(MOST_PRINTED).map(print).collect();
+        printed.sort_by_key(|(line, _)| *line);
+        Self { lines: printed.into_iter().map(|(_, text)| text).collect(), found: all.len() }
     }
 
     /// One problem with the whole file.

@@ -1,0 +1,256 @@
+//! The YAML file as a tree, and the line of each of its keys. The only place that knows YAML.
+
+use std::cell::RefCell;
+use std::fmt;
+
+use serde::de::{
+    DeserializeSeed, Deserializer, EnumAccess, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
+use serde_yaml::Deserializer as Yaml;
+
+use super::node::Node;
+
+/// A larger file is not a configuration.
+pub(super) const MOST_BYTES: u64 = 1 << 20;
+/// Aliases can blow a small file up; the largest sensible configuration has a few hundred values.
+const MOST_VALUES: usize = 10_000;
+/// The most text that all values together may hold, aliases spelt out.
+const MOST_TEXT: usize = 4 << 20;
+
+/// One step on the way to a value.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) enum Step {
+    /// The value of this key.
+    Key(String),
+    /// This key once more, after so many of the same name.
+    Again(String, usize),
+    /// The list item at this index.
+    Item(usize),
+}
+
+/// A parsed file.
+pub(super) struct Document {
+    text: String,
+    pub(super) root: Node,
+    /// The keys that stand twice in their section.
+    pub(super) duplicates: Vec<Vec<Step>>,
+}
+
+/// Why a text is not a document, and on which line.
+pub(super) struct SyntaxError {
+    pub(super) line: usize,
+    pub(super) reason: String,
+}
+
+impl Document {
+    pub(super) fn parse(text: String) -> Result<Self, SyntaxError> {
+        let blank = |line: &str| line.trim().is_empty() || line.trim_start().starts_with('#');
+        if text.trim_start_matches('\u{feff}').lines().all(blank) {
+            return Ok(Self { text, root: Node::Null, duplicates: Vec::new() });
+        }
+        let state = RefCell::new(State::default());
+        match Build(&state).deserialize(Yaml::from_str(&text)) {
+            Ok(root) => Ok(Self { text, root, duplicates: state.into_inner().duplicates }),
+            Err(error) => Err(SyntaxError {
+                line: error.location().map_or(1, |location| location.line()),
+                reason: format!("not usable as YAML: {error}"),
+            }),
+        }
+    }
+
+    /// The line of the key or item that `steps` lead to, if the file has it.
+    pub(super) fn line_of(&self, steps: &[Step]) -> Option<usize> {
+        if steps.is_empty() || matches!(self.root, Node::Null) {
+            return None;
+        }
+        // Arriving is reported as an error, because only errors carry a location.
+        let arrived = Follow(steps).deserialize(Yaml::from_str(&self.text)).err()?;
+        arrived.location().map(|location| location.line())
+    }
+}
+
+#[derive(Default)]
+struct State {
+    path: Vec<Step>,
+    duplicates: Vec<Vec<Step>>,
+    values: usize,
+    text: usize,
+}
+
+/// Builds the tree. Unlike the library's own, it collects duplicate keys and bounds aliases.
+#[derive(Clone, Copy)]
+struct Build<'a>(&'a RefCell<State>);
+
+impl Build<'_> {
+    fn count<E: Error>(self, text: usize) -> Result<(), E> {
+        let mut state = self.0.borrow_mut();
+        state.values += 1;
+        state.text += text;
+        if state.values > MOST_VALUES || state.text > MOST_TEXT {
+            return Err(E::custom(format!("more than {MOST_VALUES} values or {MOST_TEXT} bytes of text")));
+        }
+        Ok(())
+    }
+
+    fn inside<T, E>(self, step: Step, read: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+        self.0.borrow_mut().path.push(step);
+        let value = read();
+        self.0.borrow_mut().path.pop();
+        value
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Build<'_> {
+    type Value = Node;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Build<'_> {
+    type Value = Node;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a value")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Node, E> {
+        self.count(0).map(|()| Node::Null)
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Node, E> {
+        self.count(0).map(|()| Node::Bool(value))
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Node, E> {
+        self.count(0).map(|()| Node::Whole(value))
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Node, E> {
+        self.visit_f64(i32::try_from(value).map_or(f64::NEG_INFINITY, f64::from))
+    }
+
+    fn visit_u128<E: Error>(self, _: u128) -> Result<Node, E> {
+        self.visit_f64(f64::INFINITY)
+    }
+
+    fn visit_i128<E: Error>(self, _: i128) -> Result<Node, E> {
+        self.visit_f64(f64::NEG_INFINITY)
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Node, E> {
+        self.count(0).map(|()| Node::Number(value))
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<Node, E> {
+        self.count(value.len()).map(|()| Node::Text(value.to_owned()))
+    }
+
+    fn visit_enum<A: EnumAccess<'de>>(self, _: A) -> Result<Node, A::Error> {
+        Err(A::Error::custom("tags (words that start with !) are not supported"))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Node, A::Error> {
+        self.count(0)?;
+        let mut list = Vec::new();
+        while let Some(item) = self.inside(Step::Item(list.len()), || items.next_element_seed(self))? {
+            list.push(item);
+        }
+        Ok(Node::List(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Node, A::Error> {
+        self.count(0)?;
+        let mut section: Vec<(String, Node)> = Vec::new();
+        while let Some(key) = entries.next_key::<String>()? {
+            let earlier = section.iter().filter(|(other, _)| *other == key).count();
+            if earlier > 0 {
+                let mut state = self.0.borrow_mut();
+                let mut path = state.path.clone();
+                path.push(Step::Again(key.clone(), earlier));
+                state.duplicates.push(path);
+            }
+            let value = self.inside(Step::Key(key.clone()), || entries.next_value_seed(self))?;
+            section.push((key, value));
+        }
+        Ok(Node::Section(section))
+    }
+}
+
+/// Walks to a key or item and fails there.
+#[derive(Clone, Copy)]
+struct Follow<'a>(&'a [Step]);
+
+const HERE: &str = "here";
+
+impl<'de> DeserializeSeed<'de> for Follow<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Follow<'_> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("the next step")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        let Some((Step::Item(wanted), rest)) = self.0.split_first() else {
+            return Err(A::Error::custom(HERE));
+        };
+        for _ in 0..*wanted {
+            items.next_element::<IgnoredAny>()?;
+        }
+        items.next_element_seed(Follow(rest)).map(|_| ())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
+        let (wanted, mut skip, rest) = match self.0.split_first() {
+            Some((Step::Key(key), rest)) => (key, 0, rest),
+            Some((Step::Again(key, earlier), rest)) => (key, *earlier, rest),
+            _ => return Err(A::Error::custom(HERE)),
+        };
+        loop {
+            let stop = rest.is_empty() && skip == 0;
+            match entries.next_key_seed(KeyIs { wanted, stop })? {
+                None => return Ok(()),
+                Some(true) if skip == 0 => return entries.next_value_seed(Follow(rest)),
+                Some(is_wanted) => {
+                    skip -= usize::from(is_wanted);
+                    entries.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+    }
+}
+
+/// Compares a key; fails at the one wanted if that is where the way ends.
+struct KeyIs<'a> {
+    wanted: &'a str,
+    stop: bool,
+}
+
+impl<'de> DeserializeSeed<'de> for KeyIs<'_> {
+    type Value = bool;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for KeyIs<'_> {
+    type Value = bool;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a key")
+    }
+
+    fn visit_str<E: Error>(self, key: &str) -> Result<bool, E> {
+        if key == self.wanted && self.stop { Err(E::custom(HERE)) } else { Ok(key == self.wanted) }
+    }
+}

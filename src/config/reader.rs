@@ -1,0 +1,364 @@
+//! Reads settings by key from the environment and the file, and collects everything that is wrong.
+
+use std::path::PathBuf;
+
+use super::document::{Document, Step};
+use super::environment::{Environment, variable_of};
+use super::load::{Setting, Source};
+use super::node::{Node, looks_secret};
+use super::problem::Problems;
+use super::unknown;
+use super::values::{Complaint, Outcome, text_or_empty};
+
+/// Who set a value, before lines are looked up.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) enum Origin {
+    File(Vec<Step>),
+    Variable(String),
+}
+
+/// A value, and who set it.
+pub(super) struct Found {
+    pub(super) key: &'static str,
+    pub(super) node: Node,
+    pub(super) origin: Origin,
+}
+
+impl Found {
+    pub(super) fn is_from_file(&self) -> bool {
+        matches!(self.origin, Origin::File(_))
+    }
+
+    /// How the administrator knows the setting.
+    pub(super) fn name(&self) -> String {
+        match &self.origin {
+            Origin::Variable(name) => name.clone(),
+            Origin::File(_) => self.key.to_owned(),
+        }
+    }
+}
+
+/// A value is not usable; what is wrong with it was noted.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Invalid;
+
+/// A usable value, or none. Reading goes on either way.
+pub(super) type Valid<T> = Result<T, Invalid>;
+
+/// Something wrong.
+pub(super) struct Problem {
+    /// Where; nowhere in particular if the value is missing from every source.
+    pub(super) origin: Option<Origin>,
+    /// The full key, and more behind it for a list item.
+    pub(super) key: String,
+    pub(super) message: String,
+}
+
+/// The file that is read, and its name as the administrator gave it.
+pub(super) struct File {
+    pub(super) name: String,
+    pub(super) document: Document,
+    /// What relative paths in it start from.
+    pub(super) folder: PathBuf,
+}
+
+/// Hands out values by key. What it was asked for is what is known; the rest is a problem in the end.
+pub(super) struct Reader {
+    file: Option<File>,
+    environment: Environment,
+    working_directory: PathBuf,
+    known: Vec<&'static str>,
+    settings: Vec<(&'static str, String, Option<Origin>)>,
+    problems: Vec<Problem>,
+}
+
+/// How the text of a variable becomes a list.
+#[derive(Clone, Copy)]
+pub(super) enum Split {
+    /// At `;` only: a comma may be part of an item.
+    Semicolons,
+    /// At `;`, or at `,` when there is no `;`.
+    SemicolonsOrCommas,
+}
+
+impl Reader {
+    pub(super) fn new(file: Option<File>, environment: Environment, working_directory: PathBuf) -> Self {
+        let (known, settings, problems) = (Vec::new(), Vec::new(), Vec::new());
+        Self { file, environment, working_directory, known, settings, problems }
+    }
+
+    /// Finds a value and says that `key` is known. An empty variable and an empty key count as not set.
+    pub(super) fn find(&mut self, key: &'static str) -> Option<Found> {
+        self.known.push(key);
+        let variables = self.environment.of(key);
+        if let Some(first) = variables.first() {
+            let node = Node::Variable(first.value.clone());
+            let origin = Origin::Variable(first.name.clone());
+            if let Some(other) = variables.iter().find(|other| other.value != first.value) {
+                let message = format!("{} sets this differently; leave one out", other.name);
+                self.complain(Some(origin.clone()), key, message);
+            }
+            return Some(Found { key, node, origin });
+        }
+        let root = &self.file.as_ref()?.document.root;
+        let node = key.split('.').try_fold(root, Node::child)?;
+        if matches!(node, Node::Null) {
+            return None;
+        }
+        Some(Found { key, node: node.clone(), origin: Origin::File(steps_of(key)) })
+    }
+
+    /// A value that has to be set.
+    pub(super) fn required<T>(
+        &mut self,
+        key: &'static str,
+        what: &str,
+        parse: impl Fn(&Node) -> Outcome<T>,
+    ) -> Valid<T> {
+        let Some(found) = self.find(key) else {
+            self.missing(key, what);
+            return Err(Invalid);
+        };
+        self.read(&found, parse)
+    }
+
+    /// A value with a default, written as one would in a variable.
+    pub(super) fn or_default<T>(
+        &mut self,
+        key: &'static str,
+        default: &str,
+        parse: impl Fn(&Node) -> Outcome<T>,
+    ) -> Valid<T> {
+        if let Some(found) = self.find(key) {
+            return self.read(&found, parse);
+        }
+        self.settings.push((key, default.to_owned(), None));
+        parse(&Node::Variable(default.to_owned())).map_err(|_| Invalid)
+    }
+
+    /// A path that may be left out; a relative one starts from the file's folder, or from the working directory in a variable.
+    pub(super) fn path(&mut self, key: &'static str) -> Valid<Option<PathBuf>> {
+        if let Some(found) = self.find(key) {
+            return self.read_path(&found).map(Some);
+        }
+        self.unused(key);
+        Ok(None)
+    }
+
+    /// A path with an absolute default.
+    pub(super) fn path_or_default(&mut self, key: &'static str, default: &str) -> Valid<PathBuf> {
+        if let Some(found) = self.find(key) {
+            return self.read_path(&found);
+        }
+        self.settings.push((key, default.to_owned(), None));
+        Ok(PathBuf::from(default))
+    }
+
+    /// A list with a default.
+    pub(super) fn list<T>(
+        &mut self,
+        key: &'static str,
+        default: &[&str],
+        split: Split,
+        parse: impl Fn(&Node) -> Outcome<T>,
+    ) -> Valid<Vec<T>> {
+        let found = self.find(key);
+        let (items, origin) = match found.map(|found| (found.node, found.origin)) {
+            None => (default.iter().map(|&item| Node::Variable(item.to_owned())).collect(), None),
+            Some((Node::List(items), origin)) => (items, Some(origin)),
+            Some((Node::Variable(text), origin)) => (items_of(&text, split), Some(origin)),
+            Some((other, origin)) => {
+                let message = format!("expected a list such as [\"a\", \"b\"], found {}", other.found());
+                self.complain(Some(origin), key, message);
+                return Err(Invalid);
+            }
+        };
+        self.settings.push((key, Node::List(items.clone()).shown(), origin.clone()));
+        let mut values = Vec::new();
+        for (index, item) in items.iter().enumerate() {
+            match (parse(item), &origin) {
+                (Ok(value), _) => values.push(value),
+                (Err(complaint), Some(Origin::File(steps))) => {
+                    let steps = steps.iter().cloned().chain([Step::Item(index)]).collect();
+                    let message = worded(complaint, item);
+                    self.complain(Some(Origin::File(steps)), &format!("{key}[{index}]"), message);
+                }
+                (Err(complaint), _) => self.complain(origin.clone(), key, worded(complaint, item)),
+            }
+        }
+        (values.len() == items.len()).then_some(values).ok_or(Invalid)
+    }
+
+    /// Reads a value that is no secret.
+    pub(super) fn read<T>(&mut self, found: &Found, parse: impl Fn(&Node) -> Outcome<T>) -> Valid<T> {
+        self.settings.push((found.key, found.node.shown(), Some(found.origin.clone())));
+        match parse(&found.node) {
+            Ok(value) => Ok(value),
+            Err(complaint) => {
+                let hint = quoting_hint(&found.node, &parse);
+                let message = worded(complaint, &found.node) + hint;
+                self.complain(Some(found.origin.clone()), found.key, message);
+                Err(Invalid)
+            }
+        }
+    }
+
+    /// Reads a path, as [`Reader::path`].
+    pub(super) fn read_path(&mut self, found: &Found) -> Valid<PathBuf> {
+        let text = self.read(found, |node| match text_or_empty(node) {
+            Ok(text) if looks_secret(&text) || text.contains('\n') => Err(Complaint::Says(
+                "expected the path of a file; this looks like what should be inside it".to_owned(),
+            )),
+            Ok(text) if !text.is_empty() => Ok(text),
+            _ => Err(Complaint::Expected("the path of a file".to_owned())),
+        })?;
+        let base = match (&found.origin, &self.file) {
+            (Origin::File(_), Some(file)) => &file.folder,
+            _ => &self.working_directory,
+        };
+        Ok(base.join(text))
+    }
+
+    /// Reads a secret: neither a message nor the list of settings repeats it.
+    pub(super) fn read_secret<T, E: ToString>(
+        &mut self,
+        found: &Found,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Valid<T> {
+        self.settings.push((found.key, "<secret>".to_owned(), Some(found.origin.clone())));
+        let outcome = match &found.node {
+            Node::Text(text) | Node::Variable(text) => parse(text).map_err(|error| error.to_string()),
+            other => Err(format!("expected text, found {}", other.kind())),
+        };
+        outcome.map_err(|message| {
+            self.complain(Some(found.origin.clone()), found.key, message);
+            Invalid
+        })
+    }
+
+    /// Of two keys that exclude each other, the one in force: the environment's before the file's.
+    pub(super) fn either(&mut self, keys: [&'static str; 2]) -> Option<Found> {
+        let in_force = match (self.find(keys[0]), self.find(keys[1])) {
+            (Some(one), Some(two)) => {
+                if one.is_from_file() == two.is_from_file() {
+                    let message = format!("contradicts {}: set only one of them", one.name());
+                    self.complain(Some(two.origin.clone()), two.key, message);
+                }
+                Some(if one.is_from_file() && !two.is_from_file() { two } else { one })
+            }
+            (one, two) => one.or(two),
+        };
+        for key in keys {
+            if in_force.as_ref().is_none_or(|found| found.key != key) {
+                self.unused(key);
+            }
+        }
+        in_force
+    }
+
+    /// Notes that a key is known and not in force.
+    pub(super) fn unused(&mut self, key: &'static str) {
+        self.settings.push((key, String::new(), None));
+    }
+
+    /// Whether the file has this section, be it empty.
+    pub(super) fn has_section(&self, key: &str) -> bool {
+        let root = self.file.as_ref().map(|file| &file.document.root);
+        root.and_then(|root| key.split('.').try_fold(root, Node::child))
+            .is_some_and(|node| matches!(node, Node::Section(_)))
+    }
+
+    /// Adds a problem with a value that no source has.
+    pub(super) fn missing(&mut self, key: &'static str, what: &str) {
+        // The section around it has the wrong type, which is a problem of its own.
+        if self.file.as_ref().is_some_and(|file| unknown::is_inside_of_a_value(&file.document.root, key)) {
+            return;
+        }
+        let message = format!("missing; expected {what} (or the variable {})", variable_of(key));
+        self.complain(None, key, message);
+    }
+
+    pub(super) fn complain(&mut self, origin: Option<Origin>, key: &str, message: String) {
+        // A key that is looked up twice must not be complained about twice.
+        if !self.problems.iter().any(|noted| noted.key == key && noted.message == message) {
+            self.problems.push(Problem { origin, key: key.to_owned(), message });
+        }
+    }
+
+    /// Says what nobody asked for, and ends reading.
+    pub(super) fn finish(mut self) -> Result<Vec<Setting>, Problems> {
+        if let Some(file) = &self.file {
+            self.problems.extend(unknown::in_document(&file.document, &self.known));
+        }
+        self.problems.extend(unknown::in_environment(&self.environment, &self.known));
+        if !self.problems.is_empty() {
+            return Err(Problems::new(&self.problems, |problem| self.printed(problem)));
+        }
+        let asked = |key: &str| self.known.iter().position(|known| *known == key);
+        self.settings.sort_by_key(|(key, ..)| asked(key));
+        self.settings.dedup_by(|later, earlier| later.0 == earlier.0);
+        Ok(self.settings.iter().map(|setting| self.setting(setting)).collect())
+    }
+
+    fn setting(&self, (key, value, origin): &(&'static str, String, Option<Origin>)) -> Setting {
+        let source = match (origin, &self.file) {
+            (Some(Origin::Variable(name)), _) => Source::Variable(name.clone()),
+            (Some(Origin::File(steps)), Some(file)) => {
+                Source::File { name: file.name.clone(), line: file.line_of(steps) }
+            }
+            _ => Source::Default,
+        };
+        Setting { path: (*key).to_owned(), value: value.clone(), source }
+    }
+
+    /// The line a problem is sorted by, and the problem as text.
+    fn printed(&self, problem: &Problem) -> (usize, String) {
+        let Problem { origin, key, message } = problem;
+        let message = if key.is_empty() { message.clone() } else { format!("{key}: {message}") };
+        let steps = match origin {
+            Some(Origin::Variable(name)) => return (usize::MAX, format!("{name}: {message}")),
+            Some(Origin::File(steps)) => steps.clone(),
+            None => steps_of(key),
+        };
+        let Some(file) = &self.file else { return (0, message) };
+        let line = file.line_of(&steps);
+        (line, format!("{}:{line}: {message}", file.name))
+    }
+}
+
+impl File {
+    /// The line of a value, or of the innermost section around it that the file has.
+    fn line_of(&self, steps: &[Step]) -> usize {
+        (1..=steps.len()).rev().find_map(|length| self.document.line_of(&steps[..length])).unwrap_or(1)
+    }
+}
+
+fn steps_of(key: &str) -> Vec<Step> {
+    key.split('.').map(|part| Step::Key(part.to_owned())).collect()
+}
+
+fn items_of(text: &str, split: Split) -> Vec<Node> {
+    let separator = match split {
+        Split::SemicolonsOrCommas if !text.contains(';') => ',',
+        _ => ';',
+    };
+    let items = text.split(separator).map(str::trim).filter(|item| !item.is_empty());
+    items.map(|item| Node::Variable(item.to_owned())).collect()
+}
+
+fn worded(complaint: Complaint, node: &Node) -> String {
+    match complaint {
+        Complaint::Expected(what) => format!("expected {what}, found {}", node.found()),
+        Complaint::Says(message) => message,
+    }
+}
+
+/// The commonest slip: quotes around a number, or none around text that reads as one.
+fn quoting_hint<T>(node: &Node, parse: impl Fn(&Node) -> Outcome<T>) -> &'static str {
+    let bare = Node::Variable(node.shown());
+    match node {
+        Node::Text(_) if parse(&bare).is_ok() => " (as text; leave the quotes out)",
+        Node::Bool(_) | Node::Whole(_) | Node::Number(_) if parse(&bare).is_ok() => " (put it in quotes)",
+        _ => "",
+    }
+}

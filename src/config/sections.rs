@@ -1,0 +1,344 @@
+//! Every key, its default and what it may be: one function a section of `config.yml`.
+
+use std::time::Duration;
+
+use super::credentials::{self, Credentials, PrivateKeySource, TokenSource};
+use super::node::Node;
+use super::reader::{Found, Invalid, Reader, Split, Valid};
+use super::values::{
+    Complaint, Outcome, address, boolean, bytes, choice, duration, expected, name, network, pattern, rate,
+    text, text_or_empty, whole,
+};
+use super::{
+    AdminListener, ApiUrl, CacheConfig, Config, GithubConfig, GroupsConfig, LogFormat, LogLevel,
+    LoggingConfig, OfflineSweep, ServerConfig, SweepConfig, SweepGroups, TlsConfig, TlsFiles,
+};
+use crate::domain::names::{OrgName, RunnerName, TeamSlug};
+use crate::domain::pattern::Rules;
+use crate::domain::policy::{JitPolicy, Policy};
+use crate::domain::template::GroupNameTemplate;
+
+const SECOND: Duration = Duration::from_secs(1);
+/// No cached answer is worth keeping longer, and no sweep should run more seldom.
+const DAY: Duration = Duration::from_secs(24 * 3600);
+const MONTH: Duration = Duration::from_secs(31 * 24 * 3600);
+
+/// Reads all sections. All are read before any missing one ends it, so that no problem goes unseen.
+pub(super) fn read(reader: &mut Reader) -> Valid<Config> {
+    let org = reader.required("org", "the organisation's login", name(OrgName::parse));
+    let credentials = credentials_section(reader);
+    let github = github(reader);
+    let groups = reader.or_default("groups.name", "{team}", group_name);
+    let logging = logging(reader);
+    let server = server(reader);
+    let cache = cache(reader);
+    let policy = policy(reader);
+    let scopes = rules(reader, "scopes.allow", &[], "scopes.deny");
+    let admin_team = reader.or_default("admin.team", "", team_or_none);
+    let sweep = sweep(reader);
+    Ok(Config {
+        org: org?,
+        credentials: credentials?,
+        github: github?,
+        groups: GroupsConfig { name: groups? },
+        logging: logging?,
+        server: server?,
+        cache: cache?,
+        policy: policy?,
+        scopes: scopes?,
+        admin_team: admin_team?,
+        sweep: sweep?,
+    })
+}
+
+/// The App or the token. What the environment sets replaces the file's, even if it is of the other kind.
+fn credentials_section(reader: &mut Reader) -> Valid<Credentials> {
+    let app_id = reader.find("appID");
+    let installation_id = reader.find("installationID");
+    let key = reader.either(["privateKey", "privateKeyFile"]);
+    let token = reader.either(["token", "tokenFile"]);
+
+    let of_app = || app_id.iter().chain(&key);
+    let app_from_environment = of_app().any(|found| !found.is_from_file());
+    let token_from_environment = token.as_ref().is_some_and(|found| !found.is_from_file());
+    if let (Some(token), Some(app)) = (&token, of_app().next())
+        && app_from_environment == token_from_environment
+    {
+        let app = of_app().find(|found| found.is_from_file() == token.is_from_file()).unwrap_or(app);
+        let message = format!("contradicts {}: set either the App or a token", app.name());
+        reader.complain(Some(token.origin.clone()), token.key, message);
+    }
+    match token {
+        Some(token) if token_from_environment || of_app().next().is_none() => {
+            for unused in ["appID", "installationID"].into_iter().chain(key.iter().map(|found| found.key)) {
+                reader.unused(unused);
+            }
+            token_credentials(reader, &token)
+        }
+        _ => {
+            if let Some(found) = token {
+                reader.unused(found.key);
+            }
+            app_credentials(reader, app_id.as_ref(), installation_id.as_ref(), key.as_ref())
+        }
+    }
+}
+
+fn token_credentials(reader: &mut Reader, found: &Found) -> Valid<Credentials> {
+    if found.key == "token" {
+        return reader
+            .read_secret(found, credentials::token)
+            .map(TokenSource::Inline)
+            .map(Credentials::Token);
+    }
+    let source = TokenSource::File(reader.read_path(found)?);
+    if let Err(error) = source.read() {
+        reader.complain(Some(found.origin.clone()), found.key, error.to_string());
+    }
+    Ok(Credentials::Token(source))
+}
+
+fn app_credentials(
+    reader: &mut Reader,
+    app_id: Option<&Found>,
+    installation_id: Option<&Found>,
+    key: Option<&Found>,
+) -> Valid<Credentials> {
+    let id = whole::<u64>(1, u64::MAX);
+    match (app_id, key) {
+        (None, None) => {
+            reader.missing("appID", "appID and privateKey (or privateKeyFile) of a GitHub App, or a token");
+        }
+        (None, Some(_)) => reader.missing("appID", "the GitHub App's id"),
+        (Some(_), None) => reader.missing("privateKey", "the GitHub App's private key, or privateKeyFile"),
+        (Some(_), Some(_)) => {}
+    }
+    if installation_id.is_none() {
+        reader.unused("installationID");
+    }
+    let app_id = app_id.map(|found| reader.read(found, &id));
+    let private_key = key.map(|found| private_key(reader, found));
+    let installation_id = installation_id.map(|found| reader.read(found, &id)).transpose();
+    Ok(Credentials::App {
+        app_id: app_id.ok_or(Invalid)??,
+        installation_id: installation_id?,
+        private_key: private_key.ok_or(Invalid)??,
+    })
+}
+
+fn private_key(reader: &mut Reader, found: &Found) -> Valid<PrivateKeySource> {
+    if found.key == "privateKey" {
+        return reader.read_secret(found, credentials::private_key).map(PrivateKeySource::Inline);
+    }
+    let source = PrivateKeySource::File(reader.read_path(found)?);
+    if let Err(error) = source.read() {
+        reader.complain(Some(found.origin.clone()), found.key, error.to_string());
+    }
+    Ok(source)
+}
+
+fn github(reader: &mut Reader) -> Valid<GithubConfig> {
+    let api_url = reader.or_default("github.apiURL", "https://api.github.com", |node| {
+        ApiUrl::parse(&text(node)?).map_err(|reason| Complaint::Says(reason.to_owned()))
+    });
+    let ca_file = reader.path("github.caFile");
+    let timeout = reader.or_default("github.timeout", "10s", duration(SECOND / 10, 600 * SECOND));
+    let concurrency = reader.or_default("github.concurrency", "64", whole(1, 10_000));
+    Ok(GithubConfig { api_url: api_url?, ca_file: ca_file?, timeout: timeout?, concurrency: concurrency? })
+}
+
+fn group_name(node: &Node) -> Outcome<GroupNameTemplate> {
+    GroupNameTemplate::parse(&text_or_empty(node)?).map_err(|error| Complaint::Says(error.to_string()))
+}
+
+const LEVELS: &[(&str, LogLevel)] = &[
+    ("debug", LogLevel::Debug),
+    ("info", LogLevel::Info),
+    ("warn", LogLevel::Warn),
+    ("error", LogLevel::Error),
+    ("fatal", LogLevel::Fatal),
+];
+const FORMATS: &[(&str, LogFormat)] = &[("json", LogFormat::Json), ("text", LogFormat::Text)];
+
+fn logging(reader: &mut Reader) -> Valid<LoggingConfig> {
+    let level = reader.or_default("logging.level", "info", choice(LEVELS));
+    let format = reader.or_default("logging.format", "json", choice(FORMATS));
+    let ephemeral = reader.or_default("logging.ephemeral", "true", boolean);
+    let directory = reader.path_or_default("logging.logDirectory", "/var/log");
+    let max_age_days = reader.or_default("logging.maxAge", "28", whole(0, 36_500));
+    let max_backups = reader.or_default("logging.maxBackups", "5", whole(0, 100_000));
+    let max_size = reader.or_default("logging.maxSize", "104857600", bytes(1024));
+    let compress = match reader.either(["logging.compress", "logging.compression"]) {
+        Some(found) => reader.read(&found, boolean),
+        None => reader.or_default("logging.compress", "true", boolean),
+    };
+    let audit = reader.path("logging.audit");
+    let directory = ephemeral.and_then(|ephemeral| directory.map(|path| (!ephemeral).then_some(path)));
+    let config = LoggingConfig {
+        level: level?,
+        format: format?,
+        directory: directory?,
+        max_age_days: max_age_days?,
+        max_backups: max_backups?,
+        max_size: max_size?,
+        compress: compress?,
+        audit: audit?,
+    };
+    if config.audit.is_some() && config.audit == config.file() {
+        reader.complain(
+            None,
+            "logging.audit",
+            "expected another file than the one of ordinary lines".to_owned(),
+        );
+        return Err(Invalid);
+    }
+    Ok(config)
+}
+
+fn server(reader: &mut Reader) -> Valid<ServerConfig> {
+    let own_address = reader.or_default("server.address", "0.0.0.0", address);
+    let port = reader.or_default("server.port", "8443", whole::<u16>(0, 65_535));
+    let rate_limit = reader.or_default("server.rateLimit", "5", rate);
+    // As many at once as in one second; a slow rate still lets one through.
+    let burst = rate_limit.unwrap_or(1.0).ceil().max(1.0).to_string();
+    let rate_burst = reader.or_default("server.rateBurst", &burst, whole(1, 1_000_000));
+    let unknown_token_rate = reader.or_default("server.unknownTokenRate", "5", rate);
+    let legacy_get = reader.or_default("server.legacyGet", "true", boolean);
+    let docs = reader.or_default("server.docs", "true", boolean);
+    let trusted_proxies = reader.list("server.trustedProxies", &[], Split::SemicolonsOrCommas, network);
+    let tls = tls(reader);
+    let admin = admin_listener(reader);
+    if let (Ok(own_address), Ok(port), Ok(Some(admin))) = (own_address, port, admin) {
+        let shared =
+            admin.address == own_address || admin.address.is_unspecified() || own_address.is_unspecified();
+        if port != 0 && admin.port == port && shared {
+            let message = format!("contradicts server.port: both listeners would use port {port}");
+            reader.complain(None, "server.admin.port", message);
+        }
+    }
+    Ok(ServerConfig {
+        address: own_address?,
+        port: port?,
+        rate_limit: rate_limit?,
+        rate_burst: rate_burst?,
+        unknown_token_rate: unknown_token_rate?,
+        legacy_get: legacy_get?,
+        docs: docs?,
+        trusted_proxies: trusted_proxies?,
+        tls: tls?,
+        admin: admin?,
+    })
+}
+
+fn tls(reader: &mut Reader) -> Valid<TlsConfig> {
+    let enabled = reader.or_default("server.tls.enabled", "true", boolean);
+    let certificate = reader.path("server.tls.certFile");
+    let key = reader.path("server.tls.keyFile");
+    let terminated_elsewhere = reader.or_default("server.tls.terminatedElsewhere", "false", boolean);
+    let files = if enabled? {
+        if let Ok(None) = certificate {
+            reader.missing("server.tls.certFile", "the certificate's PEM file, or server.tls.enabled: false");
+        }
+        if let Ok(None) = key {
+            reader.missing("server.tls.keyFile", "the PEM file of the certificate's private key");
+        }
+        Some(TlsFiles { certificate: certificate?.ok_or(Invalid)?, key: key?.ok_or(Invalid)? })
+    } else {
+        None
+    };
+    Ok(TlsConfig { files, terminated_elsewhere: terminated_elsewhere? })
+}
+
+/// Off when neither the section nor a variable of it is there.
+fn admin_listener(reader: &mut Reader) -> Valid<Option<AdminListener>> {
+    let (given_address, given_port) = (reader.find("server.admin.address"), reader.find("server.admin.port"));
+    if given_address.is_none() && given_port.is_none() && !reader.has_section("server.admin") {
+        reader.unused("server.admin.address");
+        reader.unused("server.admin.port");
+        return Ok(None);
+    }
+    let address = reader.or_default("server.admin.address", "127.0.0.1", address);
+    let port = reader.or_default("server.admin.port", "9090", whole(0, 65_535));
+    Ok(Some(AdminListener { address: address?, port: port? }))
+}
+
+fn cache(reader: &mut Reader) -> Valid<CacheConfig> {
+    let mut span = |key, default| reader.or_default(key, default, duration(Duration::ZERO, DAY));
+    let identity = span("cache.identity", "60s");
+    let refused_identity = span("cache.refusedIdentity", "10s");
+    let team = span("cache.team", "5m");
+    let membership = span("cache.membership", "60s");
+    let refused_membership = span("cache.refusedMembership", "5s");
+    let group = span("cache.group", "60s");
+    Ok(CacheConfig {
+        identity: identity?,
+        refused_identity: refused_identity?,
+        team: team?,
+        membership: membership?,
+        refused_membership: refused_membership?,
+        group: group?,
+    })
+}
+
+fn policy(reader: &mut Reader) -> Valid<Policy> {
+    let registration_tokens = reader.or_default("policy.registrationTokens", "true", boolean);
+    let removal_tokens = reader.or_default("policy.removalTokens", "true", boolean);
+    let teams = rules(reader, "policy.teams.allow", &["*"], "policy.teams.deny");
+    let labels = reader.list("policy.jit.labels", &["*"], Split::Semicolons, pattern);
+    let max_labels = reader.or_default("policy.jit.maxLabels", "20", whole(1, 100));
+    let name_prefix = reader.or_default("policy.jit.namePrefix", "{team}-", name_prefix);
+    let max_runners = reader.or_default("policy.maxRunners", "0", whole(0, u64::MAX));
+    Ok(Policy {
+        registration_tokens: registration_tokens?,
+        removal_tokens: removal_tokens?,
+        teams: teams?,
+        jit: JitPolicy { labels: labels?, max_labels: max_labels?, name_prefix: name_prefix? },
+        max_runners: max_runners?,
+    })
+}
+
+/// Patterns may hold a comma (`match:a{1,2}`), so in a variable only `;` separates them.
+fn rules(reader: &mut Reader, allow: &'static str, allowed: &[&str], deny: &'static str) -> Valid<Rules> {
+    let allow = reader.list(allow, allowed, Split::Semicolons, pattern);
+    let deny = reader.list(deny, &[], Split::Semicolons, pattern);
+    Ok(Rules::new(allow?, deny?))
+}
+
+/// Text that can start a runner's name once `{team}` is put in; may be empty.
+fn name_prefix(node: &Node) -> Outcome<String> {
+    let text = text_or_empty(node)?;
+    let fits = text.is_empty() || RunnerName::parse(&text.replace("{team}", "a")).is_ok();
+    if fits { Ok(text) } else { expected("the start of a runner's name: A-Z a-z 0-9 . _ - and {team}") }
+}
+
+fn team_or_none(node: &Node) -> Outcome<Option<TeamSlug>> {
+    if text_or_empty(node)?.is_empty() { Ok(None) } else { name(TeamSlug::parse)(node).map(Some) }
+}
+
+fn sweep(reader: &mut Reader) -> Valid<SweepConfig> {
+    let enabled = reader.or_default("sweep.offlineRunners.enabled", "false", boolean);
+    let every = reader.or_default("sweep.offlineRunners.every", "10m", duration(SECOND, DAY));
+    let offline_for = reader.or_default("sweep.offlineRunners.offlineFor", "1h", duration(SECOND, MONTH));
+    let groups = sweep_groups(reader);
+    let offline_runners =
+        OfflineSweep { enabled: enabled?, every: every?, offline_for: offline_for?, groups: groups? };
+    Ok(SweepConfig { offline_runners })
+}
+
+const MANAGED: &str = "managed";
+
+fn sweep_groups(reader: &mut Reader) -> Valid<SweepGroups> {
+    let key = "sweep.offlineRunners.groups";
+    match reader.find(key) {
+        Some(Found { node: Node::List(_), .. }) => {}
+        Some(Found { node: Node::Variable(text), .. }) if text != MANAGED => {}
+        Some(found) => {
+            let expects = || Complaint::Expected("`managed`, or a list of group names".to_owned());
+            let word = text(&found.node).ok().filter(|word| word == MANAGED);
+            return reader.read(&found, |_| word.as_ref().ok_or_else(expects).map(|_| SweepGroups::Managed));
+        }
+        None => return reader.or_default(key, MANAGED, |_| Ok(SweepGroups::Managed)),
+    }
+    let names = reader.list(key, &[], Split::SemicolonsOrCommas, text)?;
+    Ok(SweepGroups::Named(names))
+}

@@ -1,0 +1,250 @@
+//! What a value may be: one function a kind.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::node::Node;
+use crate::domain::names::NameError;
+use crate::domain::pattern::Pattern;
+
+/// What is wrong with a value.
+pub(super) enum Complaint {
+    /// What was expected; the reader adds what was found.
+    Expected(String),
+    /// The whole message.
+    Says(String),
+}
+
+/// The outcome of looking at a value.
+pub(super) type Outcome<T> = Result<T, Complaint>;
+
+pub(super) fn expected<T>(what: impl Into<String>) -> Outcome<T> {
+    Err(Complaint::Expected(what.into()))
+}
+
+pub(super) fn text(node: &Node) -> Outcome<String> {
+    match node {
+        Node::Text(text) | Node::Variable(text) if !text.is_empty() => Ok(text.clone()),
+        _ => expected("text"),
+    }
+}
+
+/// Text, or `""` for nothing.
+pub(super) fn text_or_empty(node: &Node) -> Outcome<String> {
+    match node {
+        Node::Text(text) | Node::Variable(text) => Ok(text.clone()),
+        _ => expected("text"),
+    }
+}
+
+/// A name of the domain.
+pub(super) fn name<T>(parse: impl Fn(&str) -> Result<T, NameError>) -> impl Fn(&Node) -> Outcome<T> {
+    move |node| match node {
+        Node::Text(text) | Node::Variable(text) => {
+            parse(text).map_err(|error| Complaint::Expected(error.expected().to_owned()))
+        }
+        _ => expected("text"),
+    }
+}
+
+pub(super) fn boolean(node: &Node) -> Outcome<bool> {
+    match node {
+        Node::Bool(value) => Ok(*value),
+        Node::Variable(text) if text.eq_ignore_ascii_case("true") => Ok(true),
+        Node::Variable(text) if text.eq_ignore_ascii_case("false") => Ok(false),
+        _ => expected("true or false"),
+    }
+}
+
+/// A whole number from `least` to `most`.
+pub(super) fn whole<T: TryFrom<u64>>(least: u64, most: u64) -> impl Fn(&Node) -> Outcome<T> {
+    move |node| {
+        let number = match node {
+            Node::Whole(number) => Some(*number),
+            Node::Variable(text) => text.trim().parse().ok(),
+            _ => None,
+        };
+        let fitting = number.filter(|number| (least..=most).contains(number));
+        fitting.and_then(|number| T::try_from(number).ok()).ok_or_else(|| {
+            Complaint::Expected(match (least, most) {
+                (1, u64::MAX) => "a whole number above 0".to_owned(),
+                (_, u64::MAX) => format!("a whole number, at least {least}"),
+                _ => format!("a whole number from {least} to {most}"),
+            })
+        })
+    }
+}
+
+/// The slowest and the fastest rate that make sense, in requests a second.
+const RATES: std::ops::RangeInclusive<f64> = 0.001..=1_000_000.0;
+
+/// Requests a second.
+pub(super) fn rate(node: &Node) -> Outcome<f64> {
+    let number = match node {
+        Node::Whole(number) => {
+            u32::try_from(*number).map_or(Some(f64::INFINITY), |number| Some(f64::from(number)))
+        }
+        Node::Number(number) => Some(*number),
+        Node::Variable(text) => text.trim().parse().ok(),
+        _ => None,
+    };
+    match number {
+        Some(rate) if RATES.contains(&rate) => Ok(rate),
+        Some(rate) if rate > 0.0 => expected(format!("a number from {} to {}", RATES.start(), RATES.end())),
+        _ => expected("a number above 0"),
+    }
+}
+
+/// A span of time from `least` to `most`.
+pub(super) fn duration(least: Duration, most: Duration) -> impl Fn(&Node) -> Outcome<Duration> {
+    move |node| {
+        let span = match node {
+            Node::Whole(0) => Some(Duration::ZERO),
+            Node::Text(text) | Node::Variable(text) => parse_duration(text.trim()),
+            _ => None,
+        };
+        match span {
+            None => expected("a duration such as 500ms, 10s, 5m or 1h"),
+            Some(span) if span < least => expected(format!("a duration, at least {}", in_words(least))),
+            Some(span) if span > most => expected(format!("a duration, at most {}", in_words(most))),
+            Some(span) => Ok(span),
+        }
+    }
+}
+
+fn parse_duration(text: &str) -> Option<Duration> {
+    let unit_at = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(unit_at);
+    let number: u64 = number.parse().ok()?;
+    match unit {
+        "" if number == 0 => Some(Duration::ZERO),
+        "ms" => Some(Duration::from_millis(number)),
+        "s" => Some(Duration::from_secs(number)),
+        "m" => number.checked_mul(60).map(Duration::from_secs),
+        "h" => number.checked_mul(3600).map(Duration::from_secs),
+        _ => None,
+    }
+}
+
+fn in_words(span: Duration) -> String {
+    match (span.as_secs(), span.subsec_millis()) {
+        (seconds, 0) if seconds > 0 && seconds % 3600 == 0 => format!("{}h", seconds / 3600),
+        (seconds, 0) => format!("{seconds}s"),
+        _ => format!("{}ms", span.as_millis()),
+    }
+}
+
+/// A number of bytes, at least `least`: plain, or with a unit.
+pub(super) fn bytes(least: u64) -> impl Fn(&Node) -> Outcome<u64> {
+    move |node| {
+        let number = match node {
+            Node::Whole(number) => Some(*number),
+            Node::Text(text) | Node::Variable(text) => parse_bytes(text.trim()),
+            _ => None,
+        };
+        match number {
+            Some(number) if number >= least => Ok(number),
+            Some(_) => {
+                expected(format!("at least {least} bytes; a bare number is bytes, \"100MB\" megabytes"))
+            }
+            None => expected("a number of bytes, or text such as \"100MB\" or \"10MiB\""),
+        }
+    }
+}
+
+fn parse_bytes(text: &str) -> Option<u64> {
+    let unit_at = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(unit_at);
+    let factor = match unit.trim_start() {
+        "" | "B" => 1,
+        "kB" | "KB" => 1_000,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(factor)
+}
+
+pub(super) fn address(node: &Node) -> Outcome<IpAddr> {
+    let text = text(node).unwrap_or_default();
+    let bare = text.trim().trim_start_matches('[').trim_end_matches(']');
+    bare.parse().or_else(|_| expected("an IP address such as 0.0.0.0 or ::1"))
+}
+
+/// A network, or a bare address, which stands for itself alone.
+pub(super) fn network(node: &Node) -> Outcome<IpNet> {
+    let text = text(node).unwrap_or_default();
+    let parsed = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+    parsed
+        .map(|network| network.trunc())
+        .or_else(|_| expected("a network such as 10.0.0.0/8, or an IP address"))
+}
+
+pub(super) fn pattern(node: &Node) -> Outcome<Pattern> {
+    Pattern::parse(&text_or_empty(node)?).map_err(|error| Complaint::Says(error.to_string()))
+}
+
+/// One of a few words.
+pub(super) fn choice<T: Copy>(choices: &'static [(&'static str, T)]) -> impl Fn(&Node) -> Outcome<T> {
+    move |node| {
+        let text = text(node).unwrap_or_default();
+        let chosen = choices.iter().find(|(word, _)| word.eq_ignore_ascii_case(text.trim()));
+        chosen.map(|(_, value)| *value).ok_or_else(|| {
+            let words: Vec<_> = choices.iter().map(|(word, _)| *word).collect();
+            Complaint::Expected(format!("one of {}", words.join(", ")))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_one_number_and_one_unit() {
+        for (text, milliseconds) in
+            [("500ms", 500), ("10s", 10_000), ("5m", 300_000), ("1h", 3_600_000), ("0", 0), ("0s", 0)]
+        {
+            assert_eq!(parse_duration(text), Some(Duration::from_millis(milliseconds)), "{text}");
+        }
+        for text in ["", "10", "s", "1.5s", "-1s", "1h30m", "1d", "10 s", "10S", "99999999999999999999s"] {
+            assert_eq!(parse_duration(text), None, "{text}");
+        }
+        assert_eq!(parse_duration(&format!("{}h", u64::MAX)), None, "too long to count in seconds");
+    }
+
+    #[test]
+    fn bytes_tell_decimal_from_binary_units() {
+        for (text, bytes) in
+            [("100MB", 100_000_000), ("10MiB", 10_485_760), ("5 kB", 5_000), ("7", 7), ("1GiB", 1 << 30)]
+        {
+            assert_eq!(parse_bytes(text), Some(bytes), "{text}");
+        }
+        for text in ["", "MB", "1TB", "1.5MB", "-1", "99999999999999999999"] {
+            assert_eq!(parse_bytes(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_bare_address_is_a_network_of_one() {
+        let of = |text: &str| network(&Node::Text(text.to_owned())).ok().map(|network| network.to_string());
+        assert_eq!(of("10.1.2.3").as_deref(), Some("10.1.2.3/32"));
+        assert_eq!(of("::1").as_deref(), Some("::1/128"));
+        assert_eq!(of("10.1.2.3/8").as_deref(), Some("10.0.0.0/8"), "host bits are dropped");
+        assert_eq!(of("10.0.0.0/33"), None);
+    }
+
+    #[test]
+    fn a_rate_is_a_finite_number_in_a_sensible_range() {
+        let of = |text: &str| rate(&Node::Variable(text.to_owned())).ok();
+        assert_eq!(of("0.5"), Some(0.5));
+        for text in ["0", "-1", "NaN", "inf", "1e300", "1e-300", "many", ""] {
+            assert_eq!(of(text), None, "{text}");
+        }
+    }
+}
