@@ -24,7 +24,7 @@ pub struct State {
     /// Which group is a team's.
     pub groups: Groups,
     /// Requests of each user.
-    pub users: UserLimiter,
+    pub users: ArcSwap<UserLimiter>,
     /// What the administrator allows.
     pub policy: ArcSwap<Policy>,
     /// Whether GET still works on operations that change something.

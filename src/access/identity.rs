@@ -1,8 +1,10 @@
 //! Whose token is this? Asked of GitHub once, as the caller; kept under a keyed hash, never the token.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use aws_lc_rs::{hmac, rand};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -78,7 +80,7 @@ type TokenHash = [u8; 32];
 pub struct Identities {
     key: hmac::Key,
     known: TimedCache<TokenHash, Result<Caller, AccessError>>,
-    unknown_tokens: AddressLimiter,
+    unknown_tokens: ArcSwap<AddressLimiter>,
     keep: Keep,
 }
 
@@ -90,7 +92,17 @@ impl Identities {
         clock: Clock,
     ) -> Result<Self, aws_lc_rs::error::Unspecified> {
         let key = hmac::Key::generate(hmac::HMAC_SHA256, &rand::SystemRandom::new())?;
-        Ok(Self { key, known: TimedCache::new(MOST_KNOWN_TOKENS, clock), unknown_tokens, keep })
+        Ok(Self {
+            key,
+            known: TimedCache::new(MOST_KNOWN_TOKENS, clock),
+            unknown_tokens: ArcSwap::from_pointee(unknown_tokens),
+            keep,
+        })
+    }
+
+    /// Replaces the limit on unknown tokens; all addresses start anew.
+    pub fn limit_unknown_tokens(&self, limiter: AddressLimiter) {
+        self.unknown_tokens.store(Arc::new(limiter));
     }
 
     /// The user behind a token. Only a token that GitHub has to be asked about counts against `address`.
@@ -105,7 +117,7 @@ impl Identities {
             let mut asked = false;
             let load = async {
                 asked = true;
-                match self.unknown_tokens.check(address) {
+                match self.unknown_tokens.load().check(address) {
                     Ok(()) => self.ask(github, token).await,
                     Err(retry_after) => {
                         (Err(AccessError::TooManyUnknownTokens { retry_after }), Duration::ZERO)

@@ -154,7 +154,7 @@ impl Entrance {
             record.user = Some(caller.login().to_string());
             record.user_id = Some(caller.id());
         });
-        let outcome = self.state.users.check(caller.id());
+        let outcome = self.state.users.load().check(caller.id());
         let allowance = outcome.as_ref().map_or_else(|limited| limited.allowance, |allowance| *allowance);
         request.extensions_mut().insert(Counted(allowance));
         outcome.map_err(ApiError::Limited)?;

@@ -11,6 +11,7 @@ mod repos;
 mod tokens;
 
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
 use actix_web::middleware::from_fn;
 use actix_web::{App, FromRequest, Handler, HttpResponse, Responder, web};
 use serde::Serialize;
@@ -84,6 +85,7 @@ struct Route<'a> {
 }
 
 impl Route<'_> {
+    #[expect(clippy::needless_pass_by_value, reason = "as actix-web's own `to`; callers name functions")]
     fn to<H, Args>(&mut self, handler: H)
     where
         H: Handler<Args>,
@@ -91,7 +93,7 @@ impl Route<'_> {
         H::Output: Responder + 'static,
     {
         let methods = self.operation.methods(self.legacy_get);
-        let allow = methods.iter().map(|method| method.as_str()).collect::<Vec<_>>().join(", ");
+        let allow = methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
         for name in std::iter::once(self.operation.name()).chain(self.operation.alias()) {
             let mut resource = web::resource(format!("{BASE_PATH}/{name}")).app_data(self.operation);
             for method in &methods {

@@ -71,14 +71,14 @@ pub async fn set(
     let (found, visible) = look_up(state, authority, names, trail).await?;
     let ids: Vec<_> = all_of(names, visible)?.iter().map(|repository| repository.id).collect();
     let (shared, authority, notes) = (state.clone(), authority.clone(), trail.clone());
-    write(state, trail, async move {
+    let work = async move {
         let (github, ids) = (&shared.github, &ids);
         on_group(&shared, &authority, &notes, found, |group| async move {
             github.set_group_repositories(group.id(), ids).await.map_err(missing_group)
         })
         .await
-    })
-    .await
+    };
+    write(state, trail, Box::pin(work)).await
 }
 
 /// The group, and which of `names` the team has access to: found out side by side.
