@@ -206,5 +206,4 @@ fn pack(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 #[cfg(test)]
-#[path = "roller_tests.rs"]
 mod tests;
