@@ -1,7 +1,16 @@
 //! Actions Runner Manager: lets GitHub team maintainers manage their own self-hosted runner group,
 //! and nothing else. See `docs/ARCHITECTURE.md` for the way of a request through these modules.
 
+pub mod access;
+pub mod audit;
 pub mod config;
 pub mod domain;
+pub mod github;
+pub mod http;
+pub mod limits;
+pub mod ops;
+pub mod server;
+pub mod state;
 pub mod telemetry;
+pub mod timed_cache;
 pub mod tls;

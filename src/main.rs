@@ -1,3 +1,109 @@
 //! The command line of Actions Runner Manager.
 
-fn main() {}
+mod healthcheck;
+mod serve;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use actions_runner_manager::config::{self, Loaded, Problems, Sources};
+use clap::{Parser, Subcommand};
+
+/// Lets GitHub team maintainers manage their own self-hosted runner group, and nothing else.
+#[derive(Parser)]
+#[command(version, about, max_term_width = 100)]
+struct Arguments {
+    /// The configuration file [default: CONFIG_PATH, then config.yml in the working directory]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the API (the default)
+    Serve,
+    /// Read the configuration, say what is wrong with it or what is in force, and end
+    CheckConfig,
+    /// Ask the running service whether it answers; for container health checks
+    Healthcheck,
+}
+
+/// The configuration is wrong, or the command line is: something to correct before another try.
+const EXIT_USAGE: u8 = 2;
+/// The service could not start, or ended because it can't work.
+const EXIT_FAILURE: u8 = 1;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let sources = match sources(arguments.config) {
+        Ok(sources) => sources,
+        Err(message) => return fail(EXIT_USAGE, &message),
+    };
+    let loaded = match config::load(&sources) {
+        Ok(loaded) => loaded,
+        Err(problems) => return fail(EXIT_USAGE, &explained(&problems)),
+    };
+    match arguments.command.unwrap_or(Command::Serve) {
+        Command::Serve => in_runtime(serve::run(sources, loaded.config)),
+        Command::CheckConfig => {
+            print(&in_force(&loaded));
+            ExitCode::SUCCESS
+        }
+        Command::Healthcheck => in_runtime(healthcheck::run(loaded.config)),
+    }
+}
+
+fn sources(path: Option<PathBuf>) -> Result<Sources, String> {
+    let working_directory =
+        std::env::current_dir().map_err(|cause| format!("the working directory can't be told: {cause}"))?;
+    // A variable that is no Unicode can be none of ours.
+    let environment = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    Ok(Sources { path, environment, working_directory })
+}
+
+/// Runs on a runtime with several threads: what talks to GitHub must not wait for one busy thread.
+fn in_runtime(command: impl Future<Output = Result<(), String>>) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(cause) => return fail(EXIT_FAILURE, &format!("no threads can be started: {cause}")),
+    };
+    match runtime.block_on(command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => fail(EXIT_FAILURE, &message),
+    }
+}
+
+fn explained(problems: &Problems) -> String {
+    problems.to_string()
+}
+
+fn in_force(loaded: &Loaded) -> String {
+    let mut text = String::new();
+    let file = loaded.file.as_ref().map_or_else(|| "no file".to_owned(), |file| file.display().to_string());
+    text.push_str(&format!("The configuration is valid ({file}).\n"));
+    for warning in loaded.config.warnings() {
+        text.push_str(&format!("warning: {warning}\n"));
+    }
+    for setting in &loaded.settings {
+        text.push_str(&format!("{} = {}  ({})\n", setting.path, setting.value, setting.source));
+    }
+    text
+}
+
+#[expect(clippy::print_stdout, reason = "a command's answer belongs on standard output")]
+fn print(text: &str) {
+    print!("{text}");
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "a command's error belongs on standard error, with or without logging"
+)]
+fn fail(code: u8, message: &str) -> ExitCode {
+    eprintln!("error: {message}");
+    ExitCode::from(code)
+}

@@ -214,6 +214,12 @@ pub fn spawn_watch(store: Arc<CertificateStore>, every: Duration) -> JoinHandle<
     })
 }
 
+/// Makes aws-lc-rs the process's one provider of cryptography; the HTTP client takes it from there.
+pub fn install_provider() {
+    // An error says that a provider is installed already, which is this one.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+}
+
 /// Makes a certificate for `names` that is valid for a year, and its key, both PEM. For the demo and tests.
 ///
 /// # Errors

@@ -58,6 +58,16 @@ pub enum Source {
     Variable(String),
 }
 
+impl std::fmt::Display for Source {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Default => formatter.write_str("default"),
+            Self::File { name, line } => write!(formatter, "{name}:{line}"),
+            Self::Variable(name) => write!(formatter, "variable {name}"),
+        }
+    }
+}
+
 /// Reads and checks everything.
 ///
 /// # Errors

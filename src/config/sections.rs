@@ -20,8 +20,8 @@ use crate::domain::template::GroupNameTemplate;
 
 const SECOND: Duration = Duration::from_secs(1);
 /// No cached answer is worth keeping longer, and no sweep should run more seldom.
-const DAY: Duration = Duration::from_secs(24 * 3600);
-const MONTH: Duration = Duration::from_secs(31 * 24 * 3600);
+const DAY: Duration = Duration::from_hours(24);
+const MONTH: Duration = Duration::from_hours(31 * 24);
 
 /// Reads all sections. All are read before any missing one ends it, so that no problem goes unseen.
 pub(super) fn read(reader: &mut Reader) -> Valid<Config> {

@@ -1,0 +1,196 @@
+//! Whose token is this? Asked of GitHub once, as the caller; kept under a keyed hash, never the token.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use aws_lc_rs::{hmac, rand};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{AccessError, Caller, Keep};
+use crate::domain::clock::Clock;
+use crate::domain::names::Login;
+use crate::github::{Class, Error, Github};
+use crate::limits::AddressLimiter;
+use crate::timed_cache::TimedCache;
+
+/// Tokens that are known at once.
+const MOST_KNOWN_TOKENS: u64 = 10_000;
+/// GitHub's longest tokens today have about 520 characters.
+const LONGEST_TOKEN: usize = 4_096;
+
+/// A caller's token in a form that GitHub could have made.
+#[derive(Debug, Clone)]
+pub struct CallerToken(SecretString);
+
+/// Why an `Authorization` header holds no token to look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenError {
+    /// Nothing there.
+    Missing,
+    /// Nothing that GitHub could have made for a user's use of its API.
+    Invalid,
+    /// A token of an App's installation, of Actions, or an App's JWT: none has a user.
+    Unsupported,
+}
+
+impl CallerToken {
+    /// Takes an `Authorization` header: the token alone, or behind `token` or `Bearer` in any letter case.
+    pub fn from_header(header: &str) -> Result<Self, TokenError> {
+        let mut words = header.split_ascii_whitespace();
+        let token = match (words.next(), words.next(), words.next()) {
+            (None, ..) => return Err(TokenError::Missing),
+            (Some(scheme), None, _) if is_scheme(scheme) => return Err(TokenError::Missing),
+            (Some(token), None, _) => token,
+            (Some(scheme), Some(token), None) if is_scheme(scheme) => token,
+            _ => return Err(TokenError::Invalid),
+        };
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+        if token.len() > LONGEST_TOKEN || !token.bytes().all(allowed) {
+            return Err(TokenError::Invalid);
+        }
+        if token.starts_with("ghs_") || token.starts_with("eyJ") {
+            return Err(TokenError::Unsupported);
+        }
+        if token.starts_with("ghr_") {
+            return Err(TokenError::Invalid);
+        }
+        Ok(Self(SecretString::from(token)))
+    }
+}
+
+fn is_scheme(word: &str) -> bool {
+    word.eq_ignore_ascii_case("token") || word.eq_ignore_ascii_case("bearer")
+}
+
+impl From<TokenError> for AccessError {
+    fn from(error: TokenError) -> Self {
+        match error {
+            TokenError::Missing | TokenError::Invalid => Self::InvalidToken,
+            TokenError::Unsupported => Self::UnsupportedToken,
+        }
+    }
+}
+
+/// HMAC-SHA-256 of a token under a key of this process.
+type TokenHash = [u8; 32];
+
+/// What is known about tokens.
+pub struct Identities {
+    key: hmac::Key,
+    known: TimedCache<TokenHash, Result<Caller, AccessError>>,
+    unknown_tokens: ArcSwap<AddressLimiter>,
+    keep: Keep,
+}
+
+impl Identities {
+    /// Knows nobody yet. Fails when the system gives no random numbers.
+    pub fn new(
+        unknown_tokens: AddressLimiter,
+        keep: Keep,
+        clock: Clock,
+    ) -> Result<Self, aws_lc_rs::error::Unspecified> {
+        let key = hmac::Key::generate(hmac::HMAC_SHA256, &rand::SystemRandom::new())?;
+        Ok(Self {
+            key,
+            known: TimedCache::new(MOST_KNOWN_TOKENS, clock),
+            unknown_tokens: ArcSwap::from_pointee(unknown_tokens),
+            keep,
+        })
+    }
+
+    /// Replaces the limit on unknown tokens; all addresses start anew.
+    pub fn limit_unknown_tokens(&self, limiter: AddressLimiter) {
+        self.unknown_tokens.store(Arc::new(limiter));
+    }
+
+    /// The user behind a token. Only a token that GitHub has to be asked about counts against `address`.
+    pub async fn identify(
+        &self,
+        github: &Github,
+        token: &CallerToken,
+        address: IpAddr,
+    ) -> Result<Caller, AccessError> {
+        let hash = self.hash(token);
+        loop {
+            let mut asked = false;
+            let load = async {
+                asked = true;
+                match self.unknown_tokens.load().check(address) {
+                    Ok(()) => self.ask(github, token).await,
+                    Err(retry_after) => {
+                        (Err(AccessError::TooManyUnknownTokens { retry_after }), Duration::ZERO)
+                    }
+                }
+            };
+            match self.known.get_or_load(hash, load).await {
+                // Another address with the same token ran into its limit; this one has its own.
+                Err(AccessError::TooManyUnknownTokens { .. }) if !asked => {}
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn ask(&self, github: &Github, token: &CallerToken) -> (Result<Caller, AccessError>, Duration) {
+        let refused = |error| (Err(error), self.keep.refused_identity);
+        let user = match github.user_of(token.0.clone()).await {
+            Ok(user) => user,
+            Err(error) => match error.class() {
+                Class::Forbidden(message) if message.contains("integration") => {
+                    return refused(AccessError::UnsupportedToken);
+                }
+                Class::Unauthorized | Class::NotFound | Class::Forbidden(_) => {
+                    return refused(AccessError::InvalidToken);
+                }
+                // The limit is this token's own: only its holder has to wait.
+                Class::RateLimited { retry_after } => {
+                    let retry_after = *retry_after;
+                    return (Err(error.into()), retry_after.min(self.keep.identity));
+                }
+                _ => return (Err(error.into()), Duration::ZERO),
+            },
+        };
+        match Login::parse(&user.login) {
+            Ok(login) => (Ok(Caller { id: user.id, login }), self.keep.identity),
+            Err(_) => (Err(Error::odd("GET /user: the login has an unknown form").into()), Duration::ZERO),
+        }
+    }
+
+    fn hash(&self, token: &CallerToken) -> TokenHash {
+        let tag = hmac::sign(&self.key, token.0.expose_secret().as_bytes());
+        let mut hash = TokenHash::default();
+        hash.copy_from_slice(tag.as_ref());
+        hash
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(header: &str) -> Result<String, TokenError> {
+        CallerToken::from_header(header).map(|token| token.0.expose_secret().to_owned())
+    }
+
+    #[test]
+    fn a_token_comes_alone_or_behind_a_scheme_in_any_letter_case() {
+        for header in ["ghp_abc", "token ghp_abc", "Bearer ghp_abc", "bEARER  ghp_abc", "TOKEN ghp_abc "] {
+            assert_eq!(token(header).as_deref(), Ok("ghp_abc"), "{header:?}");
+        }
+    }
+
+    #[test]
+    fn what_can_be_no_users_token_is_refused_without_asking_github() {
+        for header in ["", " ", "Bearer", "token "] {
+            assert_eq!(token(header), Err(TokenError::Missing), "{header:?}");
+        }
+        let longest = "a".repeat(LONGEST_TOKEN + 1);
+        for header in ["Basic dXNlcjpwYXNz", "Bearer a b", "a b c", "gh=p", "tök", "ghr_abc", &longest] {
+            assert_eq!(token(header), Err(TokenError::Invalid), "{header:?}");
+        }
+        for header in ["ghs_abc", "Bearer ghs_1_eyJhbGciOi.x.y", "eyJhbGciOi.J9.x"] {
+            assert_eq!(token(header), Err(TokenError::Unsupported), "{header:?}");
+        }
+    }
+}

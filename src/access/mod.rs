@@ -1,0 +1,139 @@
+//! Who is this, and what may they manage? Only this module makes a [`Caller`], an [`Authority`] and a
+//! [`ManagedGroup`], so an operation that demands one can't be reached without the checks behind it.
+
+mod groups;
+mod identity;
+mod teams;
+
+use std::time::Duration;
+
+pub use self::groups::{GroupError, Groups, ManagedGroup};
+pub use self::identity::{CallerToken, Identities, TokenError};
+pub use self::teams::{Maintainer, Teams};
+use crate::domain::names::{Login, TeamSlug};
+use crate::domain::policy::Policy;
+use crate::domain::template::GroupName;
+use crate::github;
+
+/// How long what GitHub said is believed.
+#[derive(Debug, Clone, Copy)]
+pub struct Keep {
+    /// Who a token is.
+    pub identity: Duration,
+    /// That a token is refused.
+    pub refused_identity: Duration,
+    /// A team's id and canonical slug.
+    pub team: Duration,
+    /// That a user maintains a team.
+    pub membership: Duration,
+    /// That a user doesn't.
+    pub refused_membership: Duration,
+    /// A group's id, without looking again.
+    pub group: Duration,
+}
+
+/// A user whom GitHub vouched for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    id: u64,
+    login: Login,
+}
+
+impl Caller {
+    /// GitHub's id of the user; stays the same when the user is renamed.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// The user's login.
+    pub fn login(&self) -> &Login {
+        &self.login
+    }
+}
+
+/// The team that is acted for, as GitHub told it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ManagedTeam {
+    slug: TeamSlug,
+    id: u64,
+    group: GroupName,
+    repositories: u64,
+}
+
+impl ManagedTeam {
+    /// The canonical slug.
+    pub fn slug(&self) -> &TeamSlug {
+        &self.slug
+    }
+
+    /// The numeric id.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// The name that the team's runner group has, or would have.
+    pub fn group(&self) -> &GroupName {
+        &self.group
+    }
+
+    /// About how many repositories the team has access to.
+    pub fn repositories(&self) -> u64 {
+        self.repositories
+    }
+}
+
+/// The proof that a caller actively maintains a team that the policy lets use the service.
+#[derive(Debug, Clone)]
+pub struct Authority {
+    caller: Caller,
+    team: ManagedTeam,
+}
+
+impl Authority {
+    /// Who acts.
+    pub fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// For which team.
+    pub fn team(&self) -> &ManagedTeam {
+        &self.team
+    }
+}
+
+impl Maintainer {
+    /// The last step to an [`Authority`]: the policy must let the team use the service.
+    pub fn under(self, policy: &Policy) -> Result<Authority, AccessError> {
+        if policy.teams.permit(self.team.slug.as_str()) {
+            Ok(Authority { caller: self.caller, team: self.team })
+        } else {
+            Err(AccessError::TeamDenied)
+        }
+    }
+}
+
+/// Why somebody may not do what they asked for.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum AccessError {
+    /// GitHub refused the token, or it can't be one.
+    #[error("the token was refused")]
+    InvalidToken,
+    /// A token without a user behind it.
+    #[error("the token belongs to no user")]
+    UnsupportedToken,
+    /// Too many tokens that nobody knows yet from one address.
+    #[error("too many unknown tokens from this address")]
+    TooManyUnknownTokens {
+        /// When the next one is looked at.
+        retry_after: Duration,
+    },
+    /// No active maintainer of the team; also when the team doesn't exist.
+    #[error("not an active maintainer of the team")]
+    NotAMaintainer,
+    /// `policy.teams` keeps the team out.
+    #[error("the team may not use this service")]
+    TeamDenied,
+    /// GitHub couldn't be asked.
+    #[error("GitHub: {0}")]
+    Github(#[from] github::Error),
+}

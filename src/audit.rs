@@ -1,0 +1,98 @@
+//! Who did what, to which group, and how it ended: one JSON line for each operation that changed something
+//! or was refused after the caller was known. Never a token.
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::Serialize;
+
+/// What is known about a request so far. Cloning gives the same trail.
+#[derive(Clone)]
+pub struct Trail(Arc<Mutex<Progress>>);
+
+struct Progress {
+    record: Record,
+    written: bool,
+}
+
+/// An audit line. Fields that don't apply are left out.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Record {
+    /// When it ended: RFC 3339, UTC.
+    pub time: String,
+    /// Always `audit`.
+    pub target: &'static str,
+    /// The id that the caller saw as `X-Request-ID`.
+    pub request_id: String,
+    /// What was asked for, such as `repos-add`.
+    pub operation: &'static str,
+    /// `success`, `partial`, `refused` or `failed`.
+    pub outcome: &'static str,
+    /// Why it was refused or failed: the envelope's `Reason`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'static str>,
+    /// The caller's login.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// The caller's id at GitHub.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<u64>,
+    /// Where the request came from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client: Option<IpAddr>,
+    /// The team's slug: as asked for until GitHub told the canonical one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub team: Option<String>,
+    /// The team's id, once GitHub told it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub team_id: Option<u64>,
+    /// The runner group's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// The runner group's id, once it was found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group_id: Option<u64>,
+    /// Repositories that were asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub repositories: Vec<String>,
+    /// Runners that were acted on.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub runners: Vec<String>,
+    /// GitHub's ids of the calls that changed, or were to change, something.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub github_request_ids: Vec<String>,
+}
+
+impl Trail {
+    /// The trail of a new request.
+    pub fn new(request_id: String) -> Self {
+        let record = Record { request_id, target: "audit", ..Record::default() };
+        Self(Arc::new(Mutex::new(Progress { record, written: false })))
+    }
+
+    /// Adds what became known.
+    pub fn note(&self, change: impl FnOnce(&mut Record)) {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner).record);
+    }
+
+    /// A copy of what is known so far.
+    pub fn so_far(&self) -> Record {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).record.clone()
+    }
+
+    /// Writes the line, unless it was written already.
+    pub fn write(&self, outcome: &'static str, reason: Option<&'static str>) {
+        let mut progress = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if progress.written {
+            return;
+        }
+        progress.written = true;
+        progress.record.outcome = outcome;
+        progress.record.reason = reason;
+        progress.record.time = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+        match serde_json::to_string(&progress.record) {
+            Ok(record) => tracing::info!(target: "audit", record),
+            Err(error) => tracing::error!(%error, "an audit line could not be written"),
+        }
+    }
+}

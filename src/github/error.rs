@@ -1,0 +1,80 @@
+//! What can go wrong with a call to GitHub, in classes that callers act on.
+
+use std::fmt;
+use std::time::Duration;
+
+/// A failed call. The detail is for the log: it may hold GitHub's own words, which callers don't see.
+#[derive(Debug, Clone)]
+pub struct Error {
+    class: Class,
+    detail: String,
+    request_id: Option<String>,
+}
+
+/// The classes of failures that the service tells apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Class {
+    /// 404, or a redirect: it isn't there under this name, or the credential may not see it.
+    NotFound,
+    /// 401: the credential was refused.
+    Unauthorized,
+    /// 403 that is no rate limit: a permission is missing. Holds GitHub's message.
+    Forbidden(String),
+    /// 409: something with that name exists.
+    Conflict,
+    /// 400 or 422: GitHub didn't accept the input. Holds GitHub's message.
+    Rejected(String),
+    /// GitHub asked to wait; nothing is sent to it until then.
+    RateLimited {
+        /// How long to wait.
+        retry_after: Duration,
+    },
+    /// Too many calls are under way and queued here.
+    Overloaded,
+    /// No answer within the deadline.
+    Timeout,
+    /// No connection to GitHub.
+    Unreachable,
+    /// GitHub answered with a server error, or with something that is not what it documents.
+    Faulty,
+}
+
+impl Error {
+    /// An error of a class, with what the log should say.
+    pub(super) fn new(class: Class, detail: impl Into<String>) -> Self {
+        Self { class, detail: detail.into(), request_id: None }
+    }
+
+    /// An answer that GitHub shouldn't have given.
+    pub fn odd(detail: impl Into<String>) -> Self {
+        Self::new(Class::Faulty, detail)
+    }
+
+    /// The same with GitHub's id of the request.
+    pub(super) fn with_request_id(self, request_id: Option<String>) -> Self {
+        Self { request_id, ..self }
+    }
+
+    /// What kind of failure it is.
+    pub fn class(&self) -> &Class {
+        &self.class
+    }
+
+    /// Whether GitHub said that it isn't there.
+    pub fn is_not_found(&self) -> bool {
+        self.class == Class::NotFound
+    }
+
+    /// GitHub's id of the failed request, when it answered.
+    pub fn request_id(&self) -> Option<&str> {
+        self.request_id.as_deref()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.detail)
+    }
+}
+
+impl std::error::Error for Error {}

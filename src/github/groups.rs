@@ -1,0 +1,85 @@
+//! Runner groups of the organisation, and the repositories that may use them.
+
+use serde_json::json;
+
+use super::paging::Listed;
+use super::transport::Call;
+use super::types::{Repository, Runner, RunnerGroup};
+use super::{Error, Github};
+use crate::domain::template::GroupName;
+
+impl Listed for RunnerGroup {
+    fn id(&self) -> u64 {
+        self.id
+    }
+}
+
+impl Github {
+    /// All runner groups of the organisation, those of the enterprise included.
+    pub async fn runner_groups(&self) -> Result<Vec<RunnerGroup>, Error> {
+        self.counted_list(&self.groups_path()).await
+    }
+
+    /// One runner group.
+    pub async fn runner_group(&self, id: u64) -> Result<RunnerGroup, Error> {
+        self.send(Call::get(self.group_path(id))).await?.parse()
+    }
+
+    /// Creates a group for selected, private repositories. A conflict means that the name is taken.
+    pub async fn create_runner_group(&self, name: &GroupName) -> Result<RunnerGroup, Error> {
+        let body = json!({
+            "name": name.as_str(),
+            "visibility": "selected",
+            "allows_public_repositories": false,
+        });
+        self.send(Call::post(self.groups_path()).with_body(body)).await?.parse()
+    }
+
+    /// Deletes a group. The caller has made sure that it holds no runners.
+    pub async fn delete_runner_group(&self, id: u64) -> Result<(), Error> {
+        self.send(Call::delete(self.group_path(id))).await.map(drop)
+    }
+
+    /// The repositories that may use the group.
+    pub async fn group_repositories(&self, id: u64) -> Result<Vec<Repository>, Error> {
+        self.counted_list(&format!("{}/repositories", self.group_path(id))).await
+    }
+
+    /// Lets exactly these repositories use the group.
+    pub async fn set_group_repositories(&self, id: u64, repositories: &[u64]) -> Result<(), Error> {
+        let call = Call::put(format!("{}/repositories", self.group_path(id)))
+            .with_body(json!({ "selected_repository_ids": repositories }));
+        self.send(call).await.map(drop)
+    }
+
+    /// Lets one more repository use the group; nothing changes when it does already.
+    pub async fn add_group_repository(&self, id: u64, repository: u64) -> Result<(), Error> {
+        self.send(Call::put(format!("{}/repositories/{repository}", self.group_path(id)))).await.map(drop)
+    }
+
+    /// Lets one repository no longer use the group; nothing changes when it doesn't.
+    pub async fn remove_group_repository(&self, id: u64, repository: u64) -> Result<(), Error> {
+        self.send(Call::delete(format!("{}/repositories/{repository}", self.group_path(id)))).await.map(drop)
+    }
+
+    /// The self-hosted runners in the group.
+    pub async fn group_runners(&self, id: u64) -> Result<Vec<Runner>, Error> {
+        self.counted_list(&format!("{}/runners", self.group_path(id))).await
+    }
+
+    /// GitHub-hosted runners that an owner put into the group. GitHub Enterprise Server has none.
+    pub async fn group_hosted_runners(&self, id: u64) -> Result<Vec<Runner>, Error> {
+        match self.counted_list(&format!("{}/hosted-runners", self.group_path(id))).await {
+            Err(error) if error.is_not_found() => Ok(Vec::new()),
+            outcome => outcome,
+        }
+    }
+
+    fn groups_path(&self) -> String {
+        format!("/orgs/{}/actions/runner-groups", self.org)
+    }
+
+    fn group_path(&self, id: u64) -> String {
+        format!("/orgs/{}/actions/runner-groups/{id}", self.org)
+    }
+}

@@ -1,0 +1,69 @@
+//! Teams, who maintains them, and their repositories.
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::paging::Listed;
+use super::transport::Call;
+use super::types::{Membership, Repository, Team};
+use super::{Error, Github};
+use crate::domain::names::{Login, RepoName, TeamSlug};
+
+/// Look-ups of single repositories under way at once for one request.
+const LOOK_UPS_AT_ONCE: usize = 8;
+/// Asks for the repository itself; with any other `Accept` GitHub answers 204 without a body.
+const REPOSITORY: &str = "application/vnd.github.v3.repository+json";
+
+impl Listed for Repository {
+    fn id(&self) -> u64 {
+        self.id
+    }
+}
+
+impl Github {
+    /// The team with this slug.
+    pub async fn team(&self, slug: &TeamSlug) -> Result<Team, Error> {
+        self.send(Call::get(format!("/orgs/{}/teams/{slug}", self.org))).await?.parse()
+    }
+
+    /// A user's membership in a team; not found when there is none.
+    pub async fn membership(&self, slug: &TeamSlug, user: &Login) -> Result<Membership, Error> {
+        let path = format!("/orgs/{}/teams/{slug}/memberships/{user}", self.org);
+        self.send(Call::get(path)).await?.parse()
+    }
+
+    /// Which of `names` the team has access to, in whichever way takes fewer calls: each by itself, or
+    /// by the team's whole list. `team_repositories` is how many the team has, as far as known.
+    pub async fn team_repositories(
+        &self,
+        slug: &TeamSlug,
+        names: &[RepoName],
+        team_repositories: u64,
+    ) -> Result<Vec<Option<Repository>>, Error> {
+        let pages = team_repositories.div_ceil(100).max(1);
+        if names.len() as u64 <= pages {
+            let look_ups = stream::iter(names).map(|name| self.team_repository(slug, name));
+            return look_ups.buffered(LOOK_UPS_AT_ONCE).try_collect().await;
+        }
+        let list: Vec<Repository> =
+            self.linked_list(&format!("/orgs/{}/teams/{slug}/repos", self.org)).await?;
+        let found = |name: &RepoName| list.iter().find(|repository| self.is_ours(repository, name)).cloned();
+        Ok(names.iter().map(found).collect())
+    }
+
+    async fn team_repository(&self, slug: &TeamSlug, name: &RepoName) -> Result<Option<Repository>, Error> {
+        let org = &self.org;
+        let call = Call::get(format!("/orgs/{org}/teams/{slug}/repos/{org}/{name}")).accepting(REPOSITORY);
+        match self.send(call).await {
+            Ok(reply) => Ok(Some(reply.parse()?).filter(|repository| self.is_ours(repository, name))),
+            // Officially how "no access" is answered.
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether this is the organisation's repository of that name, and not another's.
+    fn is_ours(&self, repository: &Repository, name: &RepoName) -> bool {
+        let owner = repository.full_name.split_once('/').map(|(owner, _)| owner);
+        name.is(&repository.name) && owner.is_some_and(|owner| self.org.is(owner))
+    }
+}

@@ -1,0 +1,308 @@
+//! One call to GitHub: sent with the right credential, bounded in number, time and size, its answer
+//! classified. Only reads are retried; a write is never repeated.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode, header};
+use http_body_util::{BodyExt, Limited};
+use octocrab::Octocrab;
+use serde::de::DeserializeOwned;
+use tokio::sync::Semaphore;
+
+use super::budget::{Budget, Hold};
+use super::error::{Class, Error};
+use super::types::ErrorBody;
+use crate::domain::clock::Clock;
+
+/// A page of 100 repositories is about 600 KiB; nothing that this service asks for is larger than this.
+const MOST_ANSWER_BYTES: usize = 8 << 20;
+/// A read is sent at most this often.
+const MOST_ATTEMPTS: u32 = 3;
+/// The first wait before a read is sent again; doubles, and varies by half.
+const FIRST_BACK_OFF: Duration = Duration::from_millis(100);
+/// Callers that may wait for each call under way before others are turned away.
+const QUEUE_PER_CALL: usize = 4;
+
+/// GitHub's request ids that one audit line names at most.
+const MOST_NOTED_IDS: usize = 100;
+
+tokio::task_local! {
+    /// GitHub's ids of the writes that the current operation sent.
+    static WRITES: std::cell::RefCell<Vec<String>>;
+}
+
+/// Runs an operation; gives its outcome and GitHub's ids of the writes that it sent.
+pub async fn noting_writes<T>(operation: impl Future<Output = T>) -> (T, Vec<String>) {
+    let noting = async {
+        let outcome = operation.await;
+        (outcome, WRITES.with(std::cell::RefCell::take))
+    };
+    WRITES.scope(std::cell::RefCell::default(), noting).await
+}
+
+fn note_write(call: &Call, request_id: Option<&String>) {
+    if call.method == Method::GET {
+        return;
+    }
+    let Some(request_id) = request_id else { return };
+    // Outside an operation, such as at start, there is nothing to note it in.
+    let _ = WRITES.try_with(|noted| {
+        let mut noted = noted.borrow_mut();
+        if noted.len() < MOST_NOTED_IDS {
+            noted.push(request_id.clone());
+        }
+    });
+}
+
+/// What is sent to GitHub. Paths are built from typed names and numbers only.
+#[derive(Debug, Clone)]
+pub(super) struct Call {
+    method: Method,
+    path: String,
+    accept: &'static str,
+    body: Option<serde_json::Value>,
+}
+
+impl Call {
+    pub(super) fn get(path: String) -> Self {
+        Self { method: Method::GET, path, accept: "application/vnd.github+json", body: None }
+    }
+
+    pub(super) fn post(path: String) -> Self {
+        Self { method: Method::POST, ..Self::get(path) }
+    }
+
+    pub(super) fn put(path: String) -> Self {
+        Self { method: Method::PUT, ..Self::get(path) }
+    }
+
+    pub(super) fn delete(path: String) -> Self {
+        Self { method: Method::DELETE, ..Self::get(path) }
+    }
+
+    pub(super) fn accepting(self, accept: &'static str) -> Self {
+        Self { accept, ..self }
+    }
+
+    pub(super) fn with_body(self, body: serde_json::Value) -> Self {
+        Self { body: Some(body), ..self }
+    }
+
+    fn request(&self, client: &Octocrab) -> Result<http::Request<octocrab::OctoBody>, Error> {
+        let builder = http::Request::builder()
+            .method(self.method.clone())
+            .uri(&self.path)
+            .header(header::ACCEPT, self.accept);
+        client.build_request(builder, self.body.as_ref()).map_err(|cause| {
+            Error::new(Class::Faulty, format!("{} {} can't be sent: {cause}", self.method, self.path))
+        })
+    }
+
+    fn fails(&self, class: Class, why: impl std::fmt::Display) -> Error {
+        Error::new(class, format!("{} {}: {why}", self.method, self.path))
+    }
+}
+
+/// A successful answer.
+#[derive(Debug)]
+pub(super) struct Reply {
+    body: Bytes,
+    headers: HeaderMap,
+    what: String,
+}
+
+impl Reply {
+    pub(super) fn parse<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        serde_json::from_slice(&self.body).map_err(|cause| {
+            let detail = format!("{}: the answer is not what GitHub documents: {cause}", self.what);
+            Error::new(Class::Faulty, detail).with_request_id(self.request_id())
+        })
+    }
+
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    pub(super) fn request_id(&self) -> Option<String> {
+        self.header("x-github-request-id").map(str::to_owned)
+    }
+}
+
+/// Sends calls; shared by all credentials.
+pub(super) struct Transport {
+    timeout: Duration,
+    places: Semaphore,
+    queued: AtomicUsize,
+    most_queued: usize,
+    clock: Clock,
+}
+
+impl Transport {
+    pub(super) fn new(timeout: Duration, concurrency: usize, clock: Clock) -> Arc<Self> {
+        Arc::new(Self {
+            timeout,
+            places: Semaphore::new(concurrency),
+            queued: AtomicUsize::new(0),
+            most_queued: concurrency.saturating_mul(QUEUE_PER_CALL),
+            clock,
+        })
+    }
+
+    /// Sends a call with a client that carries the credential, and keeps to what GitHub said about waiting.
+    pub(super) async fn send(&self, client: &Octocrab, budget: &Budget, call: &Call) -> Result<Reply, Error> {
+        let attempts = async {
+            let mut attempt = 1;
+            loop {
+                let outcome = self.attempt(client, budget, call).await;
+                match outcome {
+                    Err(error)
+                        if attempt < MOST_ATTEMPTS && call.method == Method::GET && passing(&error) =>
+                    {
+                        tracing::debug!(%error, attempt, "reading from GitHub again");
+                        tokio::time::sleep(back_off(attempt)).await;
+                        attempt += 1;
+                    }
+                    outcome => return outcome,
+                }
+            }
+        };
+        // Boxed: octocrab's future takes kilobytes, which every future above would carry along.
+        tokio::time::timeout(self.timeout, Box::pin(attempts)).await.unwrap_or_else(|_| {
+            Err(call.fails(Class::Timeout, format_args!("no answer within {:?}", self.timeout)))
+        })
+    }
+
+    async fn attempt(&self, client: &Octocrab, budget: &Budget, call: &Call) -> Result<Reply, Error> {
+        if let Some(retry_after) = budget.must_wait(&self.clock) {
+            let class = Class::RateLimited { retry_after };
+            return Err(call.fails(class, "not sent: GitHub asked to wait"));
+        }
+        let _place = self.place(call).await?;
+        let response =
+            client.execute(call.request(client)?).await.map_err(|cause| unreachable(call, &cause))?;
+        let (head, body) = response.into_parts();
+        let hold = Hold::read(head.status, &head.headers, self.clock.unix_seconds());
+        let request_id =
+            head.headers.get("x-github-request-id").and_then(|value| value.to_str().ok()).map(str::to_owned);
+        note_write(call, request_id.as_ref());
+        let body = match Limited::new(body, MOST_ANSWER_BYTES).collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(cause) => {
+                let error =
+                    call.fails(Class::Faulty, format_args!("the answer broke off: {}", chain(&*cause)));
+                return Err(error.with_request_id(request_id));
+            }
+        };
+        if head.status.is_success() {
+            budget.note(hold, &self.clock);
+            let what = format!("{} {}", call.method, call.path);
+            return Ok(Reply { body, headers: head.headers, what });
+        }
+        let message = serde_json::from_slice::<ErrorBody>(&body).unwrap_or_default().message;
+        let class = classify(head.status, &message, hold);
+        if let Class::RateLimited { retry_after } = class {
+            budget.note(Some(Hold::for_the_next(retry_after)), &self.clock);
+        }
+        let why = format!("GitHub answered {} \"{message}\"", head.status.as_u16());
+        Err(call.fails(class, why).with_request_id(request_id))
+    }
+
+    /// Waits for one of the places for calls under way.
+    async fn place(&self, call: &Call) -> Result<tokio::sync::SemaphorePermit<'_>, Error> {
+        if let Ok(place) = self.places.try_acquire() {
+            return Ok(place);
+        }
+        let Some(_queued) = Queued::enter(&self.queued, self.most_queued) else {
+            return Err(call.fails(Class::Overloaded, "not sent: too many calls are waiting"));
+        };
+        self.places.acquire().await.map_err(|_| call.fails(Class::Overloaded, "not sent: shutting down"))
+    }
+}
+
+/// Counts one waiting caller for as long as it lives, also when the caller gives up.
+struct Queued<'a>(&'a AtomicUsize);
+
+impl<'a> Queued<'a> {
+    fn enter(count: &'a AtomicUsize, most: usize) -> Option<Self> {
+        let entered = Self(count);
+        if count.fetch_add(1, Ordering::SeqCst) < most { Some(entered) } else { None }
+    }
+}
+
+impl Drop for Queued<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Whether sending a read once more may help.
+fn passing(error: &Error) -> bool {
+    matches!(error.class(), Class::Unreachable | Class::Faulty)
+}
+
+fn back_off(attempt: u32) -> Duration {
+    let whole = FIRST_BACK_OFF * 2_u32.pow(attempt - 1);
+    // A random UUID's last bits are as good a jitter as any, and need no other dependency.
+    let jitter = uuid::Uuid::now_v7().as_u128() & 0xff;
+    whole / 2 + whole / 2 * u32::try_from(jitter).unwrap_or(0) / 0xff
+}
+
+fn classify(status: StatusCode, message: &str, hold: Option<Hold>) -> Class {
+    let secondary = message.to_ascii_lowercase().contains("secondary rate limit");
+    match status.as_u16() {
+        429 => Class::RateLimited { retry_after: Hold::wait_of(hold) },
+        403 if hold.is_some() || secondary => Class::RateLimited { retry_after: Hold::wait_of(hold) },
+        300..=399 | 404 | 410 => Class::NotFound,
+        401 => Class::Unauthorized,
+        403 => Class::Forbidden(message.to_owned()),
+        409 => Class::Conflict,
+        400 | 422 => Class::Rejected(message.to_owned()),
+        _ => Class::Faulty,
+    }
+}
+
+fn unreachable(call: &Call, cause: &octocrab::Error) -> Error {
+    let connecting = matches!(cause, octocrab::Error::Reqwest { source, .. } if source.is_connect());
+    let class = if connecting { Class::Unreachable } else { Class::Faulty };
+    call.fails(class, chain(cause))
+}
+
+/// An error with its causes in one line; the outermost alone says too little.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    std::iter::successors(Some(error), |cause| cause.source())
+        .map(|cause| cause.to_string().lines().next().unwrap_or_default().to_owned())
+        .collect::<Vec<_>>()
+        .join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_403_is_a_rate_limit_only_when_it_says_so() {
+        let minute = Some(Hold::for_the_next(Duration::from_mins(1)));
+        let class = |status, message, hold| classify(StatusCode::from_u16(status).unwrap(), message, hold);
+        let limited = Class::RateLimited { retry_after: Duration::from_mins(1) };
+        assert_eq!(class(403, "", minute), limited);
+        assert_eq!(class(403, "You have exceeded a secondary rate limit.", None), limited);
+        assert_eq!(class(429, "", None), limited);
+        assert_eq!(
+            class(403, "Must have admin rights", None),
+            Class::Forbidden("Must have admin rights".into())
+        );
+        assert_eq!(class(301, "Moved Permanently", None), Class::NotFound);
+        assert_eq!(class(418, "", None), Class::Faulty);
+    }
+
+    #[test]
+    fn back_off_grows_and_stays_within_bounds() {
+        for (attempt, most) in [(1, 100), (2, 200)] {
+            let wait = back_off(attempt).as_millis();
+            assert!((most / 2..=most).contains(&wait), "{wait} ms after attempt {attempt}");
+        }
+    }
+}

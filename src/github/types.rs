@@ -1,0 +1,175 @@
+//! GitHub's answers, reduced to the fields used. Fields that GitHub's own examples leave out are optional.
+
+use secrecy::SecretString;
+use serde::Deserialize;
+
+/// A user, from `GET /user`.
+#[derive(Debug, Clone, Deserialize)]
+pub struct User {
+    /// Stays the same when the user is renamed.
+    pub id: u64,
+    /// The current login.
+    pub login: String,
+}
+
+/// A team of the organisation.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Team {
+    /// Stays the same when the team is renamed; a new team under an old slug has another.
+    pub id: u64,
+    /// The canonical slug.
+    pub slug: String,
+    /// How many repositories the team has access to; only used to choose the cheaper look-up.
+    #[serde(default)]
+    pub repos_count: u64,
+}
+
+/// A user's membership in a team.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Membership {
+    /// `member` or `maintainer`; organisation owners are reported as maintainers.
+    pub role: String,
+    /// `active` or `pending`.
+    pub state: String,
+    /// The API's address of the membership, with the team's id in it.
+    #[serde(default)]
+    pub url: String,
+}
+
+impl Membership {
+    /// Whether this is an accepted maintainer role. Anything unknown is not.
+    pub fn is_active_maintainer(&self) -> bool {
+        self.role == "maintainer" && self.state == "active"
+    }
+
+    /// The id of the team that GitHub answered for, from `…/team/{id}/memberships/…` or `…/teams/{id}/…`.
+    pub fn team_id(&self) -> Option<u64> {
+        let (front, _) = self.url.rsplit_once("/memberships/")?;
+        let (front, id) = front.rsplit_once('/')?;
+        let is_team = front.ends_with("/team") || front.ends_with("/teams");
+        if is_team { id.parse().ok() } else { None }
+    }
+}
+
+/// A runner group of the organisation.
+#[derive(Debug, Clone, Deserialize)]
+pub struct RunnerGroup {
+    /// Stays the same when the group is renamed.
+    pub id: u64,
+    /// Unique in the organisation, whatever the letter case.
+    pub name: String,
+    /// `selected`, `all` or `private`.
+    pub visibility: String,
+    /// The organisation's Default group.
+    pub default: bool,
+    /// Shared into the organisation by its enterprise.
+    pub inherited: bool,
+}
+
+/// A repository.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Repository {
+    /// Stays the same when the repository is renamed.
+    pub id: u64,
+    /// Name without owner.
+    pub name: String,
+    /// `owner/name`.
+    pub full_name: String,
+}
+
+/// A self-hosted runner.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Runner {
+    /// Unique in the organisation.
+    pub id: u64,
+    /// Unique in the organisation.
+    pub name: String,
+}
+
+/// A registration or removal token: organisation-wide, usable for an hour.
+#[derive(Debug, Clone, Deserialize)]
+pub struct RunnerToken {
+    /// The secret that the runner's `config.sh` takes.
+    pub token: SecretString,
+    /// RFC 3339, with whatever offset GitHub chose.
+    pub expires_at: String,
+}
+
+/// An installation of the App.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Installation {
+    /// What the installation token is minted for.
+    pub(super) id: u64,
+    /// Where the App is installed.
+    pub(super) account: Option<Account>,
+    /// Granted permissions by name: `read`, `write` or `admin`.
+    #[serde(default)]
+    pub(super) permissions: std::collections::BTreeMap<String, String>,
+    /// Set while the installation is suspended.
+    pub(super) suspended_at: Option<String>,
+}
+
+/// The account that an App is installed on. Enterprises have a `slug` instead of a login.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Account {
+    /// The organisation's or user's login.
+    pub(super) login: Option<String>,
+}
+
+/// A minted installation token.
+#[derive(Debug, Deserialize)]
+pub(super) struct InstallationToken {
+    pub(super) token: SecretString,
+    pub(super) expires_at: chrono::DateTime<chrono::Utc>,
+}
+
+/// GitHub's error body.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct ErrorBody {
+    #[serde(default)]
+    pub(super) message: String,
+}
+
+/// A page of a list that states its total.
+#[derive(Debug, Deserialize)]
+pub(super) struct Counted<T> {
+    pub(super) total_count: u64,
+    #[serde(alias = "runner_groups", alias = "repositories", alias = "runners")]
+    pub(super) items: Vec<T>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn membership(url: &str) -> Membership {
+        Membership { role: "maintainer".into(), state: "active".into(), url: url.into() }
+    }
+
+    #[test]
+    fn a_membership_tells_which_team_it_is_of() {
+        for (url, id) in [
+            ("https://api.github.com/organizations/1/team/42/memberships/ada", Some(42)),
+            ("https://api.github.com/teams/7/memberships/ada", Some(7)),
+            ("https://api.github.com/orgs/o/teams/payments/memberships/ada", None),
+            ("https://api.github.com/orgs/9/memberships/ada", None),
+            ("", None),
+        ] {
+            assert_eq!(membership(url).team_id(), id, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_pending_or_unknown_membership_is_no_maintainership() {
+        for (role, state, expected) in [
+            ("maintainer", "active", true),
+            ("maintainer", "pending", false),
+            ("member", "active", false),
+            ("Maintainer", "active", false),
+            ("owner", "active", false),
+        ] {
+            let membership = Membership { role: role.into(), state: state.into(), url: String::new() };
+            assert_eq!(membership.is_active_maintainer(), expected, "{role} {state}");
+        }
+    }
+}

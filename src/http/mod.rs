@@ -1,0 +1,110 @@
+//! The HTTP edge: routes, extractors, the envelope. No rule about runner groups lives here.
+
+mod client_address;
+mod edge;
+mod error;
+mod extract;
+mod groups;
+mod operation;
+mod parameters;
+mod repos;
+mod tokens;
+
+use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
+use actix_web::middleware::from_fn;
+use actix_web::{App, FromRequest, Handler, HttpResponse, Responder, web};
+use serde::Serialize;
+
+pub use self::error::ApiError;
+use self::extract::Authenticated;
+pub use self::operation::Operation;
+use crate::state::Shared;
+
+/// Where the operations are.
+pub const BASE_PATH: &str = "/api/v1";
+
+/// The body of every success.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Success<T> {
+    code: u16,
+    response: T,
+}
+
+fn success<T: Serialize>(response: T) -> HttpResponse {
+    HttpResponse::Ok().json(Success { code: 200, response })
+}
+
+/// The application of one worker.
+pub fn app(
+    state: Shared,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse,
+        Error = actix_web::Error,
+        InitError = (),
+    >,
+> {
+    let legacy_get = state.legacy_get;
+    App::new()
+        .app_data(state)
+        .configure(|config| routes(config, legacy_get))
+        .default_service(web::to(async || Err::<HttpResponse, _>(ApiError::NotFound)))
+        .wrap(from_fn(edge::edge))
+}
+
+fn routes(config: &mut web::ServiceConfig, legacy_get: bool) {
+    for operation in Operation::ALL {
+        let mut route = Route { config, operation, legacy_get };
+        match operation {
+            Operation::GroupAdd => route.to(groups::add),
+            Operation::GroupDelete => route.to(groups::delete),
+            Operation::GroupList => route.to(groups::list),
+            Operation::ReposAdd => route.to(repos::add),
+            Operation::ReposRemove => route.to(repos::remove),
+            Operation::ReposSet => route.to(repos::set),
+            Operation::TokenRegister => route.to(tokens::register),
+            Operation::TokenRemove => route.to(tokens::remove),
+            Operation::Status => route.to(status),
+        }
+    }
+}
+
+async fn status(_: Authenticated) -> impl Responder {
+    success("Server ready")
+}
+
+/// Where an operation is about to be registered.
+struct Route<'a> {
+    config: &'a mut web::ServiceConfig,
+    operation: Operation,
+    legacy_get: bool,
+}
+
+impl Route<'_> {
+    #[expect(clippy::needless_pass_by_value, reason = "as actix-web's own `to`; callers name functions")]
+    fn to<H, Args>(&mut self, handler: H)
+    where
+        H: Handler<Args>,
+        Args: FromRequest + 'static,
+        H::Output: Responder + 'static,
+    {
+        let methods = self.operation.methods(self.legacy_get);
+        let allow = methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
+        for name in std::iter::once(self.operation.name()).chain(self.operation.alias()) {
+            let mut resource = web::resource(format!("{BASE_PATH}/{name}")).app_data(self.operation);
+            for method in &methods {
+                resource = resource.route(web::method(method.clone()).to(handler.clone()));
+            }
+            let allow = allow.clone();
+            let refuse = move || {
+                let allow = allow.clone();
+                async move { Err::<HttpResponse, _>(ApiError::MethodNotAllowed { allow }) }
+            };
+            self.config.service(resource.default_service(web::to(refuse)));
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! The one table of operations: what they are called and by which methods they are reached.
+
+use actix_web::http::Method;
+
+/// An operation of the API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    /// Creates the team's group.
+    GroupAdd,
+    /// Deletes it.
+    GroupDelete,
+    /// Lists what is in it.
+    GroupList,
+    /// Adds repositories to it.
+    ReposAdd,
+    /// Removes repositories from it.
+    ReposRemove,
+    /// Replaces its repositories.
+    ReposSet,
+    /// Hands out a registration token.
+    TokenRegister,
+    /// Hands out a removal token.
+    TokenRemove,
+    /// Tells whether the caller's token works here.
+    Status,
+}
+
+impl Operation {
+    /// Every operation.
+    pub const ALL: [Self; 9] = [
+        Self::GroupAdd,
+        Self::GroupDelete,
+        Self::GroupList,
+        Self::ReposAdd,
+        Self::ReposRemove,
+        Self::ReposSet,
+        Self::TokenRegister,
+        Self::TokenRemove,
+        Self::Status,
+    ];
+
+    /// The name in the path, in logs and in audit lines.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::GroupAdd => "group-add",
+            Self::GroupDelete => "group-delete",
+            Self::GroupList => "group-list",
+            Self::ReposAdd => "repos-add",
+            Self::ReposRemove => "repos-remove",
+            Self::ReposSet => "repos-set",
+            Self::TokenRegister => "token-register",
+            Self::TokenRemove => "token-remove",
+            Self::Status => "status",
+        }
+    }
+
+    /// A second name, from the earlier service.
+    pub fn alias(self) -> Option<&'static str> {
+        match self {
+            Self::GroupAdd => Some("group-create"),
+            _ => None,
+        }
+    }
+
+    /// The methods, the documented one first; GET only where it is no legacy.
+    fn proper_methods(self) -> &'static [Method] {
+        const GET: Method = Method::GET;
+        const POST: Method = Method::POST;
+        const PUT: Method = Method::PUT;
+        const PATCH: Method = Method::PATCH;
+        const DELETE: Method = Method::DELETE;
+        match self {
+            Self::GroupAdd => &[POST],
+            Self::GroupDelete => &[DELETE, POST],
+            Self::GroupList | Self::Status => &[GET],
+            Self::ReposAdd => &[PATCH, POST],
+            Self::ReposRemove => &[PATCH, POST, DELETE],
+            Self::ReposSet => &[PATCH, PUT, POST],
+            Self::TokenRegister | Self::TokenRemove => &[POST, GET],
+        }
+    }
+
+    /// Whether GET is the older form of an operation that changes something.
+    pub fn has_legacy_get(self) -> bool {
+        !self.proper_methods().contains(&Method::GET)
+    }
+
+    /// The methods that are served.
+    pub fn methods(self, legacy_get: bool) -> Vec<Method> {
+        let mut methods = self.proper_methods().to_vec();
+        if legacy_get && self.has_legacy_get() {
+            methods.push(Method::GET);
+        }
+        methods
+    }
+}

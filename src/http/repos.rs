@@ -1,0 +1,29 @@
+//! Handlers of the repositories in a team's group.
+
+use actix_web::Responder;
+
+use super::extract::{AnyRepos, Authorized, SomeRepos};
+use super::{ApiError, success};
+use crate::ops::repos;
+
+/// Also the answer of `set`, as in the earlier service.
+const ADDED: &str = "Successfully added repositories to runner group";
+const REMOVED: &str = "Successfully removed repositories from runner group";
+
+pub(super) async fn add(asked: Authorized<SomeRepos>) -> Result<impl Responder, ApiError> {
+    let SomeRepos(names) = &asked.parameters;
+    repos::add(&asked.state, &asked.authority, names, &asked.trail).await?;
+    Ok(success(ADDED))
+}
+
+pub(super) async fn remove(asked: Authorized<SomeRepos>) -> Result<impl Responder, ApiError> {
+    let SomeRepos(names) = &asked.parameters;
+    repos::remove(&asked.state, &asked.authority, names, &asked.trail).await?;
+    Ok(success(REMOVED))
+}
+
+pub(super) async fn set(asked: Authorized<AnyRepos>) -> Result<impl Responder, ApiError> {
+    let AnyRepos(names) = &asked.parameters;
+    repos::set(&asked.state, &asked.authority, names, &asked.trail).await?;
+    Ok(success(ADDED))
+}

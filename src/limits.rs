@@ -1,0 +1,173 @@
+//! Rate limits: per user after authentication, per client address for unknown tokens before it. Bounded in
+//! memory, and on a clock that tests can move. They count in this process alone.
+
+use std::hash::Hash;
+use std::net::{IpAddr, Ipv6Addr};
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use governor::middleware::StateInformationMiddleware;
+use governor::state::{InMemoryState, NotKeyed};
+use governor::{Quota, RateLimiter};
+use moka::policy::EvictionPolicy;
+use moka::sync::Cache;
+
+use crate::domain::clock::Clock;
+
+/// Unknown tokens that one address may send at once.
+pub const UNKNOWN_TOKEN_BURST: u32 = 20;
+/// A user or address that was idle for this long is forgotten.
+const FORGOTTEN_AFTER: Duration = Duration::from_hours(1);
+/// Users or addresses that are remembered at once: about 11 MB.
+const MOST_KEYS: u64 = 100_000;
+
+type Bucket = RateLimiter<NotKeyed, InMemoryState, Clock, StateInformationMiddleware>;
+
+/// What a caller has left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Allowance {
+    /// Requests that may be sent at once.
+    pub limit: u32,
+    /// Requests that may be sent now.
+    pub remaining: u32,
+    /// How long until all of `limit` may be sent again.
+    pub reset: Duration,
+}
+
+/// A request that comes too early.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limited {
+    /// What is left, which is nothing.
+    pub allowance: Allowance,
+    /// When the next request may be sent.
+    pub retry_after: Duration,
+}
+
+/// One bucket for each key.
+struct Buckets<K> {
+    by_key: Cache<K, Arc<Bucket>>,
+    quota: Quota,
+    clock: Clock,
+}
+
+impl<K: Hash + Eq + Send + Sync + 'static> Buckets<K> {
+    fn new(per_second: f64, burst: u32, clock: Clock) -> Self {
+        let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
+        let interval = Duration::try_from_secs_f64(1.0 / per_second).unwrap_or(Duration::MAX);
+        let interval = interval.clamp(Duration::from_nanos(1), Duration::from_hours(24));
+        let quota = Quota::with_period(interval).unwrap_or_else(|| Quota::per_second(NonZeroU32::MIN));
+        // LRU: the default policy refuses newcomers when full, and their count would start anew each time.
+        let by_key = Cache::builder()
+            .max_capacity(MOST_KEYS)
+            .time_to_idle(FORGOTTEN_AFTER)
+            .eviction_policy(EvictionPolicy::lru())
+            .build();
+        Self { by_key, quota: quota.allow_burst(burst), clock }
+    }
+
+    fn check(&self, key: K) -> Result<Allowance, Limited> {
+        let new =
+            || Arc::new(RateLimiter::direct_with_clock(self.quota, self.clock.clone()).with_middleware());
+        let bucket = self.by_key.get_with(key, new);
+        let limit = self.quota.burst_size().get();
+        let allowance = |remaining: u32| Allowance {
+            limit,
+            remaining,
+            reset: self.quota.replenish_interval() * (limit - remaining.min(limit)),
+        };
+        match bucket.check() {
+            Ok(state) => Ok(allowance(state.remaining_burst_capacity())),
+            Err(refused) => Err(Limited {
+                allowance: allowance(0),
+                retry_after: refused.wait_time_from(governor::clock::Clock::now(&self.clock)),
+            }),
+        }
+    }
+}
+
+/// Requests of one user, by GitHub's id, whatever token is used.
+pub struct UserLimiter(Buckets<u64>);
+
+impl UserLimiter {
+    /// `per_second` requests in the long run, `burst` at once.
+    pub fn new(per_second: f64, burst: u32, clock: Clock) -> Self {
+        Self(Buckets::new(per_second, burst, clock))
+    }
+
+    /// Counts one request.
+    pub fn check(&self, user: u64) -> Result<Allowance, Limited> {
+        self.0.check(user)
+    }
+}
+
+/// Tokens that nobody knows yet, by the address that they come from.
+pub struct AddressLimiter(Buckets<IpAddr>);
+
+impl AddressLimiter {
+    /// `per_second` tokens in the long run, [`UNKNOWN_TOKEN_BURST`] at once.
+    pub fn new(per_second: f64, clock: Clock) -> Self {
+        Self(Buckets::new(per_second, UNKNOWN_TOKEN_BURST, clock))
+    }
+
+    /// Counts one unknown token; the error is how long to wait.
+    pub fn check(&self, address: IpAddr) -> Result<(), Duration> {
+        self.0.check(network_of(address)).map(drop).map_err(|limited| limited.retry_after)
+    }
+}
+
+/// One IPv6 host commonly holds a whole /64, so that counts as one address.
+fn network_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from(u128::from(address) & !u128::from(u64::MAX)).into(),
+        address @ IpAddr::V4(_) => address,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_gets_the_burst_at_once_and_the_rate_in_the_long_run() {
+        let clock = Clock::manual();
+        let users = UserLimiter::new(2.0, 3, clock.clone());
+        for remaining in [2, 1, 0] {
+            assert_eq!(users.check(1).unwrap().remaining, remaining);
+        }
+        let limited = users.check(1).unwrap_err();
+        assert_eq!(limited.retry_after, Duration::from_millis(500));
+        assert_eq!(
+            limited.allowance,
+            Allowance { limit: 3, remaining: 0, reset: Duration::from_millis(1_500) }
+        );
+        assert!(users.check(2).is_ok(), "another user has a bucket of its own");
+        clock.advance(Duration::from_millis(500));
+        assert!(users.check(1).is_ok());
+        assert!(users.check(1).is_err());
+    }
+
+    #[test]
+    fn less_than_one_request_a_second_can_be_set() {
+        let clock = Clock::manual();
+        let users = UserLimiter::new(0.1, 1, clock.clone());
+        assert!(users.check(1).is_ok());
+        assert_eq!(users.check(1).unwrap_err().retry_after, Duration::from_secs(10));
+    }
+
+    #[test]
+    fn an_ipv6_network_counts_as_one_address() {
+        let users = AddressLimiter::new(1.0, Clock::manual());
+        for host in 0..UNKNOWN_TOKEN_BURST {
+            assert!(users.check(format!("2001:db8::{host:x}").parse().unwrap()).is_ok());
+        }
+        assert!(users.check("2001:db8::ffff".parse().unwrap()).is_err());
+        assert!(users.check("2001:db8:0:1::1".parse().unwrap()).is_ok());
+        assert!(users.check("192.0.2.1".parse().unwrap()).is_ok());
+    }
+
+    #[test]
+    fn an_ipv4_address_is_the_same_inside_ipv6() {
+        assert_eq!(network_of("::ffff:192.0.2.1".parse().unwrap()), "192.0.2.1".parse::<IpAddr>().unwrap());
+    }
+}

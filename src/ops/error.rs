@@ -1,0 +1,118 @@
+//! Why an operation was refused or failed.
+
+use std::fmt;
+
+use crate::access::GroupError;
+use crate::domain::names::RepoName;
+use crate::github::{self, Class};
+
+/// Why an operation was refused or failed. The edge turns it into the envelope.
+#[derive(Debug, Clone)]
+pub enum Error {
+    /// A rule of the administrator's says no.
+    DeniedByPolicy(Refusal),
+    /// The team has no runner group.
+    GroupNotFound,
+    /// The name is taken.
+    GroupExists,
+    /// The group is Default, inherited, or not limited to selected repositories.
+    GroupProtected(&'static str),
+    /// The group still holds these runners.
+    GroupNotEmpty(Vec<String>),
+    /// The team has no access to these repositories, or they don't exist.
+    RepoNotFound(Vec<RepoName>),
+    /// GitHub didn't accept the caller's input, with GitHub's words.
+    Rejected(String),
+    /// Some repositories were done, others were not.
+    Partial {
+        /// Names of repositories that were done.
+        done: Vec<String>,
+        /// Names of repositories that were not.
+        failed: Vec<String>,
+        /// Why the first of them was not.
+        cause: Box<Error>,
+    },
+    /// A call to GitHub failed.
+    Github(github::Error),
+    /// A defect of this service.
+    Internal,
+}
+
+/// What the administrator doesn't allow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// `policy.registrationTokens` is off.
+    RegistrationTokens,
+    /// `policy.removalTokens` is off.
+    RemovalTokens,
+}
+
+impl Error {
+    /// The envelope's `Reason`: a stable word.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::DeniedByPolicy(_) => "denied_by_policy",
+            Self::GroupNotFound => "group_not_found",
+            Self::GroupExists => "group_exists",
+            Self::GroupProtected(_) => "group_protected",
+            Self::GroupNotEmpty(_) => "group_not_empty",
+            Self::RepoNotFound(_) => "repo_not_found",
+            Self::Rejected(_) => "invalid_parameter",
+            Self::Partial { cause, .. } => cause.reason(),
+            Self::Github(error) => reason_of(error),
+            Self::Internal => "internal",
+        }
+    }
+
+    /// How the audit line calls it.
+    pub(super) fn outcome(&self) -> &'static str {
+        match self {
+            Self::Partial { done, .. } if !done.is_empty() => "partial",
+            Self::Partial { cause, .. } => cause.outcome(),
+            Self::Github(_) | Self::Internal => "failed",
+            _ => "refused",
+        }
+    }
+}
+
+/// The `Reason` of a failed call to GitHub.
+pub fn reason_of(error: &github::Error) -> &'static str {
+    match error.class() {
+        Class::RateLimited { .. } => "github_rate_limited",
+        Class::Overloaded => "overloaded",
+        Class::Timeout => "github_timeout",
+        Class::Unreachable => "github_unavailable",
+        Class::NotFound
+        | Class::Unauthorized
+        | Class::Forbidden(_)
+        | Class::Conflict
+        | Class::Rejected(_)
+        | Class::Faulty => "github_error",
+    }
+}
+
+impl From<github::Error> for Error {
+    fn from(error: github::Error) -> Self {
+        Self::Github(error)
+    }
+}
+
+impl From<GroupError> for Error {
+    fn from(error: GroupError) -> Self {
+        match error {
+            GroupError::NotFound => Self::GroupNotFound,
+            GroupError::Protected => Self::GroupProtected("This runner group can't be managed here"),
+            GroupError::Github(error) => Self::Github(error),
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Github(error) => error.fmt(formatter),
+            Self::Partial { cause, .. } => cause.fmt(formatter),
+            _ => formatter.write_str(self.reason()),
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! The repositories that may use a team's group. Only those that the team itself has access to can be added,
+//! so nobody opens a group to somebody else's repository.
+
+use futures_util::{StreamExt, stream};
+
+use super::groups::missing_group;
+use super::{Error, find_group, on_group, write};
+use crate::access::{Authority, ManagedGroup};
+use crate::audit::Trail;
+use crate::domain::names::RepoName;
+use crate::github::{self, Repository};
+use crate::state::Shared;
+
+/// Writes of one request under way at once: far from GitHub's bound of 100 concurrent calls.
+const WRITES_AT_ONCE: usize = 8;
+
+/// Lets more repositories use the team's group.
+pub async fn add(
+    state: &Shared,
+    authority: &Authority,
+    names: &[RepoName],
+    trail: &Trail,
+) -> Result<(), Error> {
+    let (found, visible) = look_up(state, authority, names, trail).await?;
+    let repositories = all_of(names, visible)?;
+    let (shared, authority, notes) = (state.clone(), authority.clone(), trail.clone());
+    write(state, trail, async move {
+        let github = &shared.github;
+        on_group(&shared, &authority, &notes, found, |group| {
+            each(&repositories, move |id| github.add_group_repository(group.id(), id))
+        })
+        .await
+    })
+    .await
+}
+
+/// Lets repositories no longer use the team's group. One that isn't there any more is done already.
+pub async fn remove(
+    state: &Shared,
+    authority: &Authority,
+    names: &[RepoName],
+    trail: &Trail,
+) -> Result<(), Error> {
+    let (found, mut visible) = look_up(state, authority, names, trail).await?;
+    if visible.contains(&None) {
+        // The team may have lost its access since it added the repository.
+        let inside = state.github.group_repositories(found.id()).await.map_err(missing_group)?;
+        for (name, slot) in names.iter().zip(&mut visible).filter(|(_, slot)| slot.is_none()) {
+            *slot = inside.iter().find(|repository| name.is(&repository.name)).cloned();
+        }
+    }
+    let repositories = all_of(names, visible)?;
+    let (shared, authority, notes) = (state.clone(), authority.clone(), trail.clone());
+    write(state, trail, async move {
+        let github = &shared.github;
+        on_group(&shared, &authority, &notes, found, |group| {
+            each(&repositories, move |id| github.remove_group_repository(group.id(), id))
+        })
+        .await
+    })
+    .await
+}
+
+/// Lets exactly these repositories use the team's group; none empties it.
+pub async fn set(
+    state: &Shared,
+    authority: &Authority,
+    names: &[RepoName],
+    trail: &Trail,
+) -> Result<(), Error> {
+    let (found, visible) = look_up(state, authority, names, trail).await?;
+    let ids: Vec<_> = all_of(names, visible)?.iter().map(|repository| repository.id).collect();
+    let (shared, authority, notes) = (state.clone(), authority.clone(), trail.clone());
+    let work = async move {
+        let (github, ids) = (&shared.github, &ids);
+        on_group(&shared, &authority, &notes, found, |group| async move {
+            github.set_group_repositories(group.id(), ids).await.map_err(missing_group)
+        })
+        .await
+    };
+    write(state, trail, Box::pin(work)).await
+}
+
+/// The group, and which of `names` the team has access to: found out side by side.
+async fn look_up(
+    state: &Shared,
+    authority: &Authority,
+    names: &[RepoName],
+    trail: &Trail,
+) -> Result<(ManagedGroup, Vec<Option<Repository>>), Error> {
+    trail.note(|record| record.repositories = names.iter().map(ToString::to_string).collect());
+    let team = authority.team();
+    let (group, visible) = futures_util::future::join(
+        find_group(state, authority, trail),
+        state.github.team_repositories(team.slug(), names, team.repositories()),
+    )
+    .await;
+    let group = group?;
+    if !group.selected_repositories_only() {
+        return Err(Error::GroupProtected(
+            "An organisation owner opened this runner group to all repositories",
+        ));
+    }
+    Ok((group, visible?))
+}
+
+/// Every repository, or which names have none.
+fn all_of(names: &[RepoName], visible: Vec<Option<Repository>>) -> Result<Vec<Repository>, Error> {
+    let missing: Vec<_> = names
+        .iter()
+        .zip(&visible)
+        .filter(|(_, found)| found.is_none())
+        .map(|(name, _)| name.clone())
+        .collect();
+    if missing.is_empty() {
+        Ok(visible.into_iter().flatten().collect())
+    } else {
+        Err(Error::RepoNotFound(missing))
+    }
+}
+
+/// Writes once for each repository, side by side. When some fail, the error says which were done; repeating
+/// the request is safe and finishes the job.
+async fn each<Written>(repositories: &[Repository], write: impl Fn(u64) -> Written) -> Result<(), Error>
+where
+    Written: Future<Output = Result<(), github::Error>>,
+{
+    let ids: Vec<_> = repositories.iter().map(|repository| repository.id).collect();
+    let writes = stream::iter(ids.into_iter().map(write));
+    let outcomes: Vec<_> = writes.buffered(WRITES_AT_ONCE).collect().await;
+    let (mut done, mut failed, mut cause) = (Vec::new(), Vec::new(), None);
+    for (repository, outcome) in repositories.iter().zip(outcomes) {
+        match outcome {
+            Ok(()) => done.push(repository.name.clone()),
+            Err(error) => {
+                failed.push(repository.name.clone());
+                cause.get_or_insert(error);
+            }
+        }
+    }
+    match cause {
+        None => Ok(()),
+        Some(error) if done.is_empty() && error.is_not_found() => Err(Error::GroupNotFound),
+        Some(error) => Err(Error::Partial { done, failed, cause: Box::new(missing_group(error)) }),
+    }
+}

@@ -1,0 +1,73 @@
+//! `serve`: runs until it is told to stop, or finds that it can't work.
+
+use actions_runner_manager::config::{self, Config, Sources};
+use actions_runner_manager::domain::clock::Clock;
+use actions_runner_manager::server::{self, Check, Server};
+use actions_runner_manager::telemetry::{self, Telemetry};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// Serves until SIGTERM or SIGINT; SIGHUP reads the configuration again.
+pub async fn run(sources: Sources, config: Config) -> Result<(), String> {
+    let telemetry = telemetry::init(&config.logging).map_err(|error| error.to_string())?;
+    for warning in config.warnings() {
+        tracing::warn!("{warning}");
+    }
+    let mut signals = Signals::new().map_err(|cause| format!("signals can't be listened to: {cause}"))?;
+    let server = server::start(&config, Clock::system()).map_err(|error| error.to_string())?;
+    let outcome = until_told(&mut signals, &server, &telemetry, &sources).await;
+    server.stop().await;
+    telemetry.flush();
+    outcome
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+}
+
+async fn until_told(
+    signals: &mut Signals,
+    server: &Server,
+    telemetry: &Telemetry,
+    sources: &Sources,
+) -> Result<(), String> {
+    let mut check = server.check();
+    let failed = async {
+        match check.wait_for(|check| !matches!(check, Check::Pending)).await.as_deref() {
+            Ok(Check::Failed(problem)) => problem.to_string(),
+            _ => std::future::pending().await,
+        }
+    };
+    tokio::pin!(failed);
+    loop {
+        tokio::select! {
+            _ = signals.terminate.recv() => return Ok(()),
+            _ = signals.interrupt.recv() => return Ok(()),
+            _ = signals.hang_up.recv() => reload(server, telemetry, sources),
+            problem = &mut failed => return Err(problem),
+        }
+    }
+}
+
+/// A bad file leaves the old configuration in force.
+fn reload(server: &Server, telemetry: &Telemetry, sources: &Sources) {
+    match config::load(sources) {
+        Ok(loaded) => {
+            telemetry.set_level(loaded.config.logging.level);
+            server.reload(&loaded.config);
+            tracing::info!("the configuration was read again");
+        }
+        Err(problems) => tracing::error!(%problems, "the old configuration stays in force"),
+    }
+}

@@ -1,0 +1,253 @@
+//! The only place where parts are wired: state, listener, start-up check, reload, graceful stop.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use actix_web::HttpServer;
+use actix_web::dev::ServerHandle;
+use arc_swap::ArcSwap;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::access::{Groups, Identities, Keep, Teams};
+use crate::config::{CacheConfig, Config, Credentials, SecretError};
+use crate::domain::clock::Clock;
+use crate::github::{Credential, Github, Settings, SetupError, StartupProblem};
+use crate::http;
+use crate::limits::{AddressLimiter, UserLimiter};
+use crate::state::{Shared, State, Writes};
+use crate::tls::{self, CertificateStore, TlsError};
+
+/// How long requests under way may take to finish after the service was told to stop.
+pub const DRAIN: Duration = Duration::from_secs(25);
+/// How often the certificate's files are looked at.
+const CERTIFICATE_LOOKED_AT_EVERY: Duration = Duration::from_secs(30);
+/// A client has this long to send its request's head; slow ones must not hold a worker's connections.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// An idle connection is kept this long; longer than most proxies keep theirs.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// Connections of each worker.
+const MOST_CONNECTIONS: usize = 10_000;
+/// Waits between attempts to check the credential while GitHub doesn't answer: the first and the longest.
+const CHECK_AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
+
+/// Why the service can't start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A key or token can't be read.
+    #[error("{0}")]
+    Secret(#[from] SecretError),
+    /// The connection to GitHub can't be set up.
+    #[error("{0}")]
+    Github(#[from] SetupError),
+    /// The certificate can't be used.
+    #[error("{0}")]
+    Tls(#[from] TlsError),
+    /// The address can't be listened on.
+    #[error("cannot listen on {address}: {cause}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// The system gives no random numbers.
+    #[error("the system gives no random numbers")]
+    Random,
+}
+
+/// Whether the credential was found to work.
+#[derive(Debug, Clone)]
+pub enum Check {
+    /// GitHub hasn't answered yet.
+    Pending,
+    /// It works.
+    Passed,
+    /// It can't work until somebody changes something.
+    Failed(StartupProblem),
+}
+
+/// The service while it runs.
+pub struct Server {
+    state: Shared,
+    address: SocketAddr,
+    handle: ServerHandle,
+    serving: JoinHandle<std::io::Result<()>>,
+    background: Vec<JoinHandle<()>>,
+    certificates: Option<Arc<CertificateStore>>,
+    check: watch::Receiver<Check>,
+    clock: Clock,
+}
+
+/// Starts the service; it serves when this returns. To be called on the runtime that lives longest, since its
+/// tasks and the connections to GitHub stay there.
+pub fn start(config: &Config, clock: Clock) -> Result<Server, StartError> {
+    tls::install_provider();
+    let state = Arc::new(build(config, &clock)?);
+    let files = config.server.tls.files.as_ref();
+    let certificates =
+        files.map(|files| CertificateStore::load(&files.certificate, &files.key)).transpose()?;
+    let (handle, serving, address) = listen(config, &state, certificates.as_ref())?;
+    let mut background = Vec::new();
+    if let Some(certificates) = &certificates {
+        background.push(tls::spawn_watch(certificates.clone(), CERTIFICATE_LOOKED_AT_EVERY));
+    }
+    let (report, check) = watch::channel(Check::Pending);
+    background.push(tokio::spawn(check_credential(state.clone(), report)));
+    tracing::info!(%address, tls = certificates.is_some(), org = %config.org, "serving");
+    Ok(Server { state, address, handle, serving, background, certificates, check, clock })
+}
+
+fn build(config: &Config, clock: &Clock) -> Result<State, StartError> {
+    let credential = match &config.credentials {
+        Credentials::App { app_id, installation_id, private_key } => Credential::App {
+            app_id: *app_id,
+            installation_id: *installation_id,
+            private_key: private_key.read()?,
+        },
+        Credentials::Token(source) => Credential::Token(source.read()?),
+    };
+    let settings = Settings {
+        org: config.org.clone(),
+        api_url: config.github.api_url.as_str().to_owned(),
+        ca_file: config.github.ca_file.clone(),
+        timeout: config.github.timeout,
+        concurrency: config.github.concurrency,
+        credential,
+    };
+    let keep = keep(&config.cache);
+    let (users, unknown_tokens) = limiters(config, clock);
+    Ok(State {
+        github: Github::new(settings, clock.clone())?,
+        identities: Identities::new(unknown_tokens, keep, clock.clone()).map_err(|_| StartError::Random)?,
+        teams: Teams::new(config.groups.name.clone(), keep, clock),
+        groups: Groups::new(keep, clock.clone()),
+        users: ArcSwap::from_pointee(users),
+        policy: ArcSwap::from_pointee(config.policy.clone()),
+        legacy_get: config.server.legacy_get,
+        trusted_proxies: config.server.trusted_proxies.clone(),
+        draining: AtomicBool::new(false),
+        writes: Writes::here(),
+    })
+}
+
+fn limiters(config: &Config, clock: &Clock) -> (UserLimiter, AddressLimiter) {
+    let server = &config.server;
+    (
+        UserLimiter::new(server.rate_limit, server.rate_burst, clock.clone()),
+        AddressLimiter::new(server.unknown_token_rate, clock.clone()),
+    )
+}
+
+fn keep(cache: &CacheConfig) -> Keep {
+    Keep {
+        identity: cache.identity,
+        refused_identity: cache.refused_identity,
+        team: cache.team,
+        membership: cache.membership,
+        refused_membership: cache.refused_membership,
+        group: cache.group,
+    }
+}
+
+type Listening = (ServerHandle, JoinHandle<std::io::Result<()>>, SocketAddr);
+
+fn listen(
+    config: &Config,
+    state: &Shared,
+    certificates: Option<&Arc<CertificateStore>>,
+) -> Result<Listening, StartError> {
+    let address = config.server.bind_address();
+    let shared = state.clone();
+    let server = HttpServer::new(move || http::app(shared.clone()))
+        .client_request_timeout(HEAD_TIMEOUT)
+        .keep_alive(KEEP_ALIVE)
+        .max_connections(MOST_CONNECTIONS)
+        .shutdown_timeout(DRAIN.as_secs())
+        .disable_signals();
+    let bound = match certificates {
+        Some(certificates) => server.bind_rustls_0_23(address, certificates.server_config()?),
+        None => server.bind(address),
+    };
+    let bound = bound.map_err(|cause| StartError::Listen { address, cause })?;
+    let address = bound.addrs().first().copied().unwrap_or(address);
+    let server = bound.run();
+    let handle = server.handle();
+    Ok((handle, tokio::spawn(server), address))
+}
+
+/// Checks the credential, again and again while GitHub doesn't answer, and reports the outcome.
+async fn check_credential(state: Shared, report: watch::Sender<Check>) {
+    let (mut wait, longest) = CHECK_AGAIN;
+    loop {
+        match state.github.check_credential().await {
+            Ok(()) => {
+                tracing::info!("GitHub accepts the credential");
+                report.send_replace(Check::Passed);
+                return;
+            }
+            Err(problem) if problem.is_passing() => {
+                tracing::warn!(%problem, "not ready yet");
+                tokio::time::sleep(wait).await;
+                wait = (wait * 2).min(longest);
+            }
+            Err(problem) => {
+                tracing::error!(%problem, "the service can't work");
+                report.send_replace(Check::Failed(problem));
+                return;
+            }
+        }
+    }
+}
+
+impl Server {
+    /// Where the service listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The parts that requests share.
+    pub fn state(&self) -> &Shared {
+        &self.state
+    }
+
+    /// Whether the credential was found to work; changes at most once.
+    pub fn check(&self) -> watch::Receiver<Check> {
+        self.check.clone()
+    }
+
+    /// Puts what may change while the service runs in force: policy, limits, and the certificate's files.
+    pub fn reload(&self, config: &Config) {
+        let (users, unknown_tokens) = limiters(config, &self.clock);
+        self.state.policy.store(Arc::new(config.policy.clone()));
+        self.state.users.store(Arc::new(users));
+        self.state.identities.limit_unknown_tokens(unknown_tokens);
+        if let Some(certificates) = &self.certificates
+            && let Err(error) = certificates.reload_if_changed()
+        {
+            tracing::error!(%error, "the old certificate stays in force");
+        }
+    }
+
+    /// Stops accepting, lets requests and writes under way finish within [`DRAIN`], and ends.
+    pub async fn stop(self) {
+        self.state.draining.store(true, Ordering::SeqCst);
+        tracing::info!("stopping: requests under way are finished");
+        let ending = async {
+            self.handle.stop(true).await;
+            self.state.writes.ended().await;
+        };
+        if tokio::time::timeout(DRAIN, ending).await.is_err() {
+            tracing::warn!("some requests took too long and were cut off");
+        }
+        for task in self.background {
+            task.abort();
+        }
+        if let Ok(Err(error)) = self.serving.await {
+            tracing::error!(%error, "the listener ended with an error");
+        }
+        tracing::info!("stopped");
+    }
+}

@@ -1,0 +1,68 @@
+//! The parts that all requests share.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use arc_swap::ArcSwap;
+use ipnet::IpNet;
+use tokio::runtime::Handle;
+use tokio_util::task::TaskTracker;
+
+use crate::access::{Groups, Identities, Teams};
+use crate::domain::policy::Policy;
+use crate::github::Github;
+use crate::limits::UserLimiter;
+
+/// Everything a request needs, built once.
+pub struct State {
+    /// The connection to GitHub.
+    pub github: Github,
+    /// Who callers are.
+    pub identities: Identities,
+    /// Which teams they maintain.
+    pub teams: Teams,
+    /// Which group is a team's.
+    pub groups: Groups,
+    /// Requests of each user.
+    pub users: ArcSwap<UserLimiter>,
+    /// What the administrator allows.
+    pub policy: ArcSwap<Policy>,
+    /// Whether GET still works on operations that change something.
+    pub legacy_get: bool,
+    /// The networks whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Whether the service is on its way out.
+    pub draining: AtomicBool,
+    /// Writes under way, which outlive a caller who hangs up.
+    pub writes: Writes,
+}
+
+/// Runs what must be seen to its end, on the runtime that lives longest.
+pub struct Writes {
+    runtime: Handle,
+    tasks: TaskTracker,
+}
+
+impl Writes {
+    /// Runs on the current runtime.
+    pub fn here() -> Self {
+        Self { runtime: Handle::current(), tasks: TaskTracker::new() }
+    }
+
+    /// Runs a write to its end, also when whoever waits for it goes away. Nothing when it panicked.
+    pub async fn see_to_the_end<T: Send + 'static>(
+        &self,
+        write: impl Future<Output = T> + Send + 'static,
+    ) -> Option<T> {
+        self.tasks.spawn_on(write, &self.runtime).await.ok()
+    }
+
+    /// Waits until no write is under way any more.
+    pub async fn ended(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+/// How handlers get at the state.
+pub type Shared = Arc<State>;

@@ -1,0 +1,145 @@
+//! A bounded cache whose entries say how long they hold, with one load at a time for each key.
+
+use std::future::Future;
+use std::hash::Hash;
+use std::time::Duration;
+
+use moka::future::Cache;
+use moka::ops::compute::Op;
+use moka::policy::EvictionPolicy;
+
+use crate::domain::clock::Clock;
+
+/// Keeps what a load gave for as long as that load said. Failures are values too, usually kept for no time
+/// at all: those who waited for the same load get them, those who come later load again.
+pub struct TimedCache<K, V> {
+    entries: Cache<K, Entry<V>>,
+    clock: Clock,
+}
+
+#[derive(Clone)]
+struct Entry<V> {
+    value: V,
+    expires: Duration,
+}
+
+impl<K, V> TimedCache<K, V>
+where
+    K: Hash + Eq + Clone + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    /// A cache of at most `capacity` entries.
+    pub fn new(capacity: u64, clock: Clock) -> Self {
+        // LRU: the default policy refuses newcomers when full, and a refused entry would be asked for again
+        // at every request.
+        let entries = Cache::builder().max_capacity(capacity).eviction_policy(EvictionPolicy::lru()).build();
+        Self { entries, clock }
+    }
+
+    /// What is kept for the key and still holds.
+    pub async fn get(&self, key: &K) -> Option<V> {
+        let entry = self.entries.get(key).await?;
+        (entry.expires > self.clock.now()).then_some(entry.value)
+    }
+
+    /// What is kept for the key, or what `load` gives, along with how long to keep it. Callers with the same
+    /// key wait for one load; when the one who runs it goes away, another takes over.
+    pub async fn get_or_load(&self, key: K, load: impl Future<Output = (V, Duration)>) -> V {
+        if let Some(value) = self.get(&key).await {
+            return value;
+        }
+        let init = async {
+            let (value, keep) = load.await;
+            Entry { value, expires: self.clock.now() + keep }
+        };
+        let stale = |entry: &Entry<V>| entry.expires <= self.clock.now();
+        // Boxed, so that the future of the usual case, a hit, stays small.
+        Box::pin(self.entries.entry(key).or_insert_with_if(init, stale)).await.into_value().value
+    }
+
+    /// Keeps a value for a while.
+    pub async fn insert(&self, key: K, value: V, keep: Duration) {
+        self.entries.insert(key, Entry { value, expires: self.clock.now() + keep }).await;
+    }
+
+    /// Forgets what is kept for the key, if it is what `unwanted` tells.
+    pub async fn forget_if(&self, key: K, unwanted: impl FnOnce(&V) -> bool) {
+        self.entries
+            .entry(key)
+            .and_compute_with(async |entry| match entry {
+                Some(entry) if unwanted(&entry.value().value) => Op::Remove,
+                _ => Op::Nop,
+            })
+            .await;
+    }
+
+    /// Forgets what is kept for the key.
+    pub async fn forget(&self, key: &K) {
+        self.entries.invalidate(key).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_mins(1);
+
+    fn cache(clock: &Clock) -> Arc<TimedCache<u8, Result<usize, ()>>> {
+        Arc::new(TimedCache::new(10, clock.clone()))
+    }
+
+    #[tokio::test]
+    async fn an_entry_is_loaded_again_once_its_time_is_over() {
+        let clock = Clock::manual();
+        let cache = cache(&clock);
+        let loads = AtomicUsize::new(0);
+        let ask = async || {
+            let load = async { (Ok(loads.fetch_add(1, Ordering::SeqCst)), MINUTE) };
+            cache.get_or_load(1, load).await
+        };
+        assert_eq!(ask().await, Ok(0));
+        clock.advance(Duration::from_millis(59_999));
+        assert_eq!(ask().await, Ok(0));
+        clock.advance(Duration::from_millis(1));
+        assert_eq!(ask().await, Ok(1));
+    }
+
+    #[tokio::test]
+    async fn those_who_wait_for_a_failing_load_share_the_failure_and_later_ones_load_again() {
+        let cache = cache(&Clock::manual());
+        let loads = Arc::new(AtomicUsize::new(0));
+        let (release, released) = tokio::sync::watch::channel(false);
+        let ask = |outcome: Result<usize, ()>| {
+            let (cache, loads, mut released) = (cache.clone(), loads.clone(), released.clone());
+            async move {
+                let load = async {
+                    loads.fetch_add(1, Ordering::SeqCst);
+                    released.wait_for(|released| *released).await.unwrap();
+                    (outcome, Duration::ZERO)
+                };
+                cache.get_or_load(1, load).await
+            }
+        };
+        let all = futures_util::future::join_all((0..50).map(|_| ask(Err(()))));
+        let releasing = async { release.send(true).unwrap() };
+        let (outcomes, ()) = tokio::join!(all, releasing);
+        assert!(outcomes.iter().all(Result::is_err));
+        assert_eq!(loads.load(Ordering::SeqCst), 1);
+        assert_eq!(ask(Ok(7)).await, Ok(7));
+        assert_eq!(loads.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test]
+    async fn only_the_unwanted_value_is_forgotten() {
+        let cache = cache(&Clock::manual());
+        cache.insert(1, Ok(5), MINUTE).await;
+        cache.forget_if(1, |value| *value == Ok(4)).await;
+        assert_eq!(cache.get(&1).await, Some(Ok(5)));
+        cache.forget_if(1, |value| *value == Ok(5)).await;
+        assert_eq!(cache.get(&1).await, None);
+    }
+}
