@@ -9,10 +9,6 @@ use tracing::span::{Attributes, Id, Record};
 use tracing_subscriber::layer::{Context, Layer};
 use tracing_subscriber::registry::LookupSpan;
 
-/// A field whose name ends so holds JSON text, which is put in as it is: `repositories.json` becomes
-/// the list `repositories`.
-const JSON_SUFFIX: &str = ".json";
-
 /// Fields by name, in the order in which they came.
 #[derive(Default, Clone)]
 pub(super) struct Fields(pub(super) Vec<(String, Value)>);
@@ -34,24 +30,15 @@ impl Fields {
             other => other.to_string(),
         })
     }
-
-    fn set_text(&mut self, name: &str, text: String) {
-        if let Some(bare) = name.strip_suffix(JSON_SUFFIX)
-            && let Ok(value) = serde_json::from_str(&text)
-        {
-            return self.set(bare, value);
-        }
-        self.set(name, Value::String(text));
-    }
 }
 
 impl Visit for Fields {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.set_text(field.name(), format!("{value:?}"));
+        self.set(field.name(), format!("{value:?}").into());
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.set_text(field.name(), value.to_owned());
+        self.set(field.name(), value.into());
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {

@@ -17,8 +17,9 @@ use super::fields::Fields;
 use super::queue::{Output, Queue};
 use crate::config::{LogFormat, LogLevel};
 
-/// What our own code logs under. All else is a library, which might log headers and so tokens.
-const OWN_TARGET: &str = env!("CARGO_CRATE_NAME");
+/// What our own code logs under: its modules, and the line for each request. All else is a library, which
+/// might log headers and so tokens.
+const OWN_TARGETS: [&str; 2] = [env!("CARGO_CRATE_NAME"), "access"];
 
 /// Which lines a layer is for.
 #[derive(Clone, Copy)]
@@ -32,8 +33,8 @@ pub(super) enum Choice {
 impl Choice {
     fn takes(self, metadata: &Metadata<'_>) -> bool {
         let target = metadata.target();
-        let own =
-            target.strip_prefix(OWN_TARGET).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"));
+        let root = target.split_once("::").map_or(target, |(root, _)| root);
+        let own = OWN_TARGETS.contains(&root);
         // Our spans are always taken: a line at `error` needs the request's id as well.
         if metadata.is_span() {
             return own && *metadata.level() <= Level::INFO;
@@ -96,16 +97,28 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
             }
         }
         event.record(&mut fields);
+        let is_audit = event.metadata().target() == AUDIT_TARGET;
+        let record = if is_audit { fields.take(RECORD_FIELD) } else { None };
         let line = Line::new(Utc::now(), event.metadata(), fields);
-        let text = match self.format {
-            LogFormat::Json => line.json(),
-            LogFormat::Text => line.text(),
+        let text = match (record, self.format) {
+            (Some(record), _) => one_line(record),
+            (None, LogFormat::Json) => line.json(),
+            (None, LogFormat::Text) => line.text(),
         };
         match &self.sink {
             Sink::Queue(queue) => queue.push(text.as_bytes()),
             Sink::Direct(output) => drop(output.write_line(text.as_bytes())),
         }
     }
+}
+
+/// An audit event's field that holds the whole line, as JSON.
+const RECORD_FIELD: &str = "record";
+
+fn one_line(record: String) -> String {
+    let mut line = if record.contains('\n') { record.replace('\n', " ") } else { record };
+    line.push('\n');
+    line
 }
 
 struct Line {

@@ -23,7 +23,8 @@ use lines::{Choice, Lines, Sink};
 use queue::{Output, Queue};
 use roller::{Roller, Rotation};
 
-/// The target of audit events. They are written whatever the level, always as JSON, and never dropped.
+/// The target of audit events. They are written whatever the level, always as JSON, and never dropped. If an
+/// event has a field `record`, its text is the whole line.
 pub const AUDIT_TARGET: &str = "audit";
 
 /// How long a flush may take: longer than any disk needs that still works.

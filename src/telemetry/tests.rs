@@ -85,12 +85,13 @@ fn a_field_cannot_pose_as_the_lines_own() {
 }
 
 #[test]
-fn a_field_of_json_text_is_put_in_as_json() {
-    let lines = json_of(LogLevel::Info, || {
-        tracing::info!(repositories.json = r#"["a","b"]"#, broken.json = "[", "x");
+fn an_audit_record_is_the_whole_line() {
+    let lines = lines_of(LogLevel::Error, LogFormat::Text, || {
+        let record = r#"{"time":"now","target":"audit","repositories":["a"]}"#;
+        let _span = tracing::info_span!("request", request_id = "r-3").entered();
+        tracing::info!(target: AUDIT_TARGET, record);
     });
-    assert_eq!(lines[0]["repositories"], serde_json::json!(["a", "b"]));
-    assert_eq!(lines[0]["broken.json"], "[");
+    assert_eq!(lines, [r#"{"time":"now","target":"audit","repositories":["a"]}"#]);
 }
 
 #[test]
@@ -130,9 +131,10 @@ fn libraries_are_heard_from_warn_on_even_at_debug() {
         tracing::info!(target: "octocrab", "a token");
         tracing::info!(target: "actions_runner_manager_fork", "not ours");
         tracing::warn!(target: "rustls", "trouble");
+        tracing::info!(target: "access", "GET /api/v1/status");
     });
     let messages: Vec<_> = lines.iter().map(|line| &line["message"]).collect();
-    assert_eq!(messages, ["trouble"]);
+    assert_eq!(messages, ["trouble", "GET /api/v1/status"]);
 }
 
 #[test]

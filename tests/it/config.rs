@@ -1,6 +1,6 @@
 //! The configuration: what is accepted, and what is said about what isn't.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "the lints only know functions marked #[test]")]
+#![expect(clippy::unwrap_used, reason = "the lints only know functions marked #[test]")]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -262,6 +262,13 @@ mod accepted {
         assert_eq!(address, "0.0.0.0");
         assert!(warnings.contains("plain text"), "{warnings}");
         assert!(config_of(MINIMAL).warnings().is_empty());
+    }
+
+    #[test]
+    fn trusting_every_proxy_is_warned_about() {
+        let text = "org: o\ntoken: t\nserver: {trustedProxies: [\"::/0\"], tls: {certFile: a, keyFile: b}}\n";
+        let warnings = config_of(text).warnings();
+        assert!(warnings[0].contains("server.trustedProxies trusts every address"), "{warnings:?}");
     }
 
     #[test]
@@ -528,6 +535,7 @@ mod files {
         assert!(printed.starts_with("gone.yml: cannot be read"), "{printed}");
         let printed = load_in(folder.path(), &[]).map(|_| ()).unwrap_err();
         assert!(printed.starts_with("org: missing; expected"), "{printed}");
+        assert!(printed.contains("\nThere is no config.yml in "), "{printed}");
     }
 
     #[test]
