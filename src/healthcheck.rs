@@ -10,7 +10,7 @@ use actions_runner_manager::tls;
 const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Sends `status` without a token: the refusal shows that listener, TLS and routes work, and costs no call to GitHub.
-pub async fn run(config: Config) -> Result<(), String> {
+pub(crate) async fn run(config: Config) -> Result<(), String> {
     tls::install_provider();
     let scheme = if config.server.tls.files.is_some() { "https" } else { "http" };
     let url = format!("{scheme}://{}/api/v1/status", reachable(config.server.bind_address()));

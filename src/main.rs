@@ -6,14 +6,14 @@ mod serve;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use actions_runner_manager::config::{self, Loaded, Problems, Sources};
+use actions_runner_manager::config::{self, Loaded, Sources};
 use clap::{Parser, Subcommand};
 
 /// Lets GitHub team maintainers manage their own self-hosted runner group, and nothing else.
 #[derive(Parser)]
 #[command(version, about, max_term_width = 100)]
 struct Arguments {
-    /// The configuration file [default: CONFIG_PATH, then config.yml in the working directory]
+    /// The configuration file [default: `CONFIG_PATH`, then `config.yml` in the working directory]
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(subcommand)]
@@ -43,7 +43,7 @@ fn main() -> ExitCode {
     };
     let loaded = match config::load(&sources) {
         Ok(loaded) => loaded,
-        Err(problems) => return fail(EXIT_USAGE, &explained(&problems)),
+        Err(problems) => return fail(EXIT_USAGE, &problems.to_string()),
     };
     match arguments.command.unwrap_or(Command::Serve) {
         Command::Serve => in_runtime(serve::run(sources, loaded.config)),
@@ -77,26 +77,23 @@ fn in_runtime(command: impl Future<Output = Result<(), String>>) -> ExitCode {
     }
 }
 
-fn explained(problems: &Problems) -> String {
-    problems.to_string()
-}
-
+/// What `check-config` answers: warnings, and every setting with its source; secrets are not shown.
 fn in_force(loaded: &Loaded) -> String {
-    let mut text = String::new();
     let file = loaded.file.as_ref().map_or_else(|| "no file".to_owned(), |file| file.display().to_string());
-    text.push_str(&format!("The configuration is valid ({file}).\n"));
-    for warning in loaded.config.warnings() {
-        text.push_str(&format!("warning: {warning}\n"));
-    }
-    for setting in &loaded.settings {
-        text.push_str(&format!("{} = {}  ({})\n", setting.path, setting.value, setting.source));
-    }
-    text
+    let mut lines = vec![format!("The configuration is valid ({file}).")];
+    lines.extend(loaded.config.warnings().iter().map(|warning| format!("warning: {warning}")));
+    lines.extend(
+        loaded
+            .settings
+            .iter()
+            .map(|setting| format!("{} = {}  ({})", setting.path, setting.value, setting.source)),
+    );
+    lines.join("\n")
 }
 
 #[expect(clippy::print_stdout, reason = "a command's answer belongs on standard output")]
 fn print(text: &str) {
-    print!("{text}");
+    println!("{text}");
 }
 
 #[expect(

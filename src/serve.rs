@@ -7,7 +7,7 @@ use actions_runner_manager::telemetry::{self, Telemetry};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Serves until SIGTERM or SIGINT; SIGHUP reads the configuration again.
-pub async fn run(sources: Sources, config: Config) -> Result<(), String> {
+pub(crate) async fn run(sources: Sources, config: Config) -> Result<(), String> {
     let telemetry = telemetry::init(&config.logging).map_err(|error| error.to_string())?;
     for warning in config.warnings() {
         tracing::warn!("{warning}");

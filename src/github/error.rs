@@ -33,8 +33,11 @@ pub enum Class {
     Overloaded,
     /// No answer within the deadline.
     Timeout,
-    /// No connection to GitHub.
-    Unreachable,
+    /// No connection to GitHub, or none is tried because GitHub seems to be down.
+    Unreachable {
+        /// When it is tried again, if that is known.
+        retry_after: Option<Duration>,
+    },
     /// GitHub answered with a server error, or with something that is not what it documents.
     Faulty,
 }

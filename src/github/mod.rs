@@ -1,6 +1,7 @@
 //! Typed calls to GitHub's REST API. The only module that knows octocrab.
 
 mod budget;
+mod circuit;
 mod credential;
 mod error;
 mod groups;
@@ -19,6 +20,7 @@ use octocrab::models::AppId;
 use secrecy::{ExposeSecret, SecretString};
 
 use self::budget::Budget;
+pub use self::circuit::CircuitState;
 use self::credential::AppCredential;
 pub use self::credential::StartupProblem;
 pub use self::error::{Class, Error};
@@ -140,6 +142,11 @@ impl Github {
                 self.send(Call::get("/user".to_owned())).await.map(drop).map_err(StartupProblem::of_token)
             }
         }
+    }
+
+    /// Whether GitHub seems to be up.
+    pub fn circuit(&self) -> CircuitState {
+        self.transport.circuit()
     }
 
     /// The user that a caller's token belongs to: the only call ever made with it.

@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 
 use super::budget::{Budget, Hold};
+use super::circuit::{Circuit, CircuitState};
 use super::error::{Class, Error};
 use super::types::ErrorBody;
 use crate::domain::clock::Clock;
@@ -137,6 +138,7 @@ pub(super) struct Transport {
     places: Semaphore,
     queued: AtomicUsize,
     most_queued: usize,
+    circuit: Circuit,
     clock: Clock,
 }
 
@@ -147,40 +149,57 @@ impl Transport {
             places: Semaphore::new(concurrency),
             queued: AtomicUsize::new(0),
             most_queued: concurrency.saturating_mul(QUEUE_PER_CALL),
+            circuit: Circuit::new(clock.clone()),
             clock,
         })
     }
 
+    pub(super) fn circuit(&self) -> CircuitState {
+        self.circuit.state()
+    }
+
     /// Sends a call with a client that carries the credential, and keeps to what GitHub said about waiting.
     pub(super) async fn send(&self, client: &Octocrab, budget: &Budget, call: &Call) -> Result<Reply, Error> {
-        let attempts = async {
-            let mut attempt = 1;
-            loop {
-                let outcome = self.attempt(client, budget, call).await;
-                match outcome {
-                    Err(error)
-                        if attempt < MOST_ATTEMPTS && call.method == Method::GET && passing(&error) =>
-                    {
-                        tracing::debug!(%error, attempt, "reading from GitHub again");
-                        tokio::time::sleep(back_off(attempt)).await;
-                        attempt += 1;
-                    }
-                    outcome => return outcome,
-                }
-            }
-        };
+        self.not_held(budget, call)?;
+        let pass = self.circuit.enter().map_err(|wait| {
+            call.fails(Class::Unreachable { retry_after: Some(wait) }, "not sent: GitHub seems to be down")
+        })?;
         // Boxed: octocrab's future takes kilobytes, which every future above would carry along.
-        tokio::time::timeout(self.timeout, Box::pin(attempts)).await.unwrap_or_else(|_| {
+        let attempts = Box::pin(self.attempts(client, budget, call));
+        let outcome = tokio::time::timeout(self.timeout, attempts).await.unwrap_or_else(|_| {
             Err(call.fails(Class::Timeout, format_args!("no answer within {:?}", self.timeout)))
-        })
+        });
+        pass.ended(outcome.as_ref().err().map(Error::class));
+        outcome
+    }
+
+    fn not_held(&self, budget: &Budget, call: &Call) -> Result<(), Error> {
+        match budget.must_wait(&self.clock) {
+            None => Ok(()),
+            Some(retry_after) => {
+                Err(call.fails(Class::RateLimited { retry_after }, "not sent: GitHub asked to wait"))
+            }
+        }
+    }
+
+    async fn attempts(&self, client: &Octocrab, budget: &Budget, call: &Call) -> Result<Reply, Error> {
+        let mut attempt = 1;
+        loop {
+            match self.attempt(client, budget, call).await {
+                Err(error) if attempt < MOST_ATTEMPTS && call.method == Method::GET && passing(&error) => {
+                    tracing::debug!(%error, attempt, "reading from GitHub again");
+                    tokio::time::sleep(back_off(attempt)).await;
+                    attempt += 1;
+                }
+                outcome => return outcome,
+            }
+        }
     }
 
     async fn attempt(&self, client: &Octocrab, budget: &Budget, call: &Call) -> Result<Reply, Error> {
-        if let Some(retry_after) = budget.must_wait(&self.clock) {
-            let class = Class::RateLimited { retry_after };
-            return Err(call.fails(class, "not sent: GitHub asked to wait"));
-        }
         let _place = self.place(call).await?;
+        // Once more: GitHub may have asked to wait while this call stood in the queue.
+        self.not_held(budget, call)?;
         let response =
             client.execute(call.request(client)?).await.map_err(|cause| unreachable(call, &cause))?;
         let (head, body) = response.into_parts();
@@ -240,7 +259,7 @@ impl Drop for Queued<'_> {
 
 /// Whether sending a read once more may help.
 fn passing(error: &Error) -> bool {
-    matches!(error.class(), Class::Unreachable | Class::Faulty)
+    matches!(error.class(), Class::Unreachable { .. } | Class::Faulty)
 }
 
 fn back_off(attempt: u32) -> Duration {
@@ -266,7 +285,7 @@ fn classify(status: StatusCode, message: &str, hold: Option<Hold>) -> Class {
 
 fn unreachable(call: &Call, cause: &octocrab::Error) -> Error {
     let connecting = matches!(cause, octocrab::Error::Reqwest { source, .. } if source.is_connect());
-    let class = if connecting { Class::Unreachable } else { Class::Faulty };
+    let class = if connecting { Class::Unreachable { retry_after: None } } else { Class::Faulty };
     call.fails(class, chain(cause))
 }
 

@@ -274,8 +274,9 @@ fn from_github(error: &github::Error) -> Answer {
         Class::Overloaded => {
             (StatusCode::SERVICE_UNAVAILABLE, "Too many requests are being worked on", Some(UNKNOWN_WAIT))
         }
-        Class::Unreachable => {
-            (StatusCode::SERVICE_UNAVAILABLE, "GitHub can't be reached", Some(UNKNOWN_WAIT))
+        Class::Unreachable { retry_after } => {
+            let wait = retry_after.unwrap_or(UNKNOWN_WAIT);
+            (StatusCode::SERVICE_UNAVAILABLE, "GitHub can't be reached", Some(wait))
         }
         Class::Timeout => (StatusCode::GATEWAY_TIMEOUT, "GitHub didn't answer in time", None),
         Class::NotFound

@@ -81,7 +81,7 @@ pub fn reason_of(error: &github::Error) -> &'static str {
         Class::RateLimited { .. } => "github_rate_limited",
         Class::Overloaded => "overloaded",
         Class::Timeout => "github_timeout",
-        Class::Unreachable => "github_unavailable",
+        Class::Unreachable { .. } => "github_unavailable",
         Class::NotFound
         | Class::Unauthorized
         | Class::Forbidden(_)

@@ -23,7 +23,7 @@ pub async fn add(state: &Shared, authority: &Authority, trail: &Trail) -> Result
         return Err(Error::GroupProtected("The Default runner group can't be managed here"));
     }
     let (shared, authority, notes) = (state.clone(), authority.clone(), trail.clone());
-    write(state, trail, async move {
+    let work = async move {
         match shared.github.create_runner_group(authority.team().group()).await {
             Ok(group) => {
                 notes.note(|record| record.group_id = Some(group.id));
@@ -40,8 +40,8 @@ pub async fn add(state: &Shared, authority: &Authority, trail: &Trail) -> Result
                 _ => error.into(),
             }),
         }
-    })
-    .await
+    };
+    write(state, trail, Box::pin(work)).await
 }
 
 /// Deletes the team's group unless it holds runners; gives its name. GitHub may drop the runners of a deleted
@@ -51,13 +51,13 @@ pub async fn delete(state: &Shared, authority: &Authority, trail: &Trail) -> Res
     // Looked at here too, so that a caller who is refused or goes away leaves nothing behind.
     on_group(state, authority, trail, found.clone(), |group| check_empty(&state.github, group)).await?;
     let (shared, authority, notes) = (state.clone(), authority.clone(), trail.clone());
-    write(state, trail, async move {
+    let work = async move {
         let name =
             on_group(&shared, &authority, &notes, found, |group| delete_empty(&shared.github, group)).await?;
         shared.groups.forget(&authority).await;
         Ok(name)
-    })
-    .await
+    };
+    write(state, trail, Box::pin(work)).await
 }
 
 async fn delete_empty(github: &Github, group: ManagedGroup) -> Result<String, Error> {

@@ -9,6 +9,8 @@ pub mod tokens;
 
 pub use error::{Error, Refusal, reason_of};
 
+use futures_util::future::BoxFuture;
+
 use crate::access::{Authority, ManagedGroup};
 use crate::audit::Trail;
 use crate::github;
@@ -19,7 +21,7 @@ use crate::state::Shared;
 async fn write<T: Send + 'static>(
     state: &Shared,
     trail: &Trail,
-    work: impl Future<Output = Result<T, Error>> + Send + 'static,
+    work: BoxFuture<'static, Result<T, Error>>,
 ) -> Result<T, Error> {
     let audited = {
         let trail = trail.clone();

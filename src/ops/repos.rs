@@ -24,14 +24,14 @@ pub async fn add(
     let (found, visible) = look_up(state, authority, names, trail).await?;
     let repositories = all_of(names, visible)?;
     let (shared, authority, notes) = (state.clone(), authority.clone(), trail.clone());
-    write(state, trail, async move {
+    let work = async move {
         let github = &shared.github;
         on_group(&shared, &authority, &notes, found, |group| {
             each(&repositories, move |id| github.add_group_repository(group.id(), id))
         })
         .await
-    })
-    .await
+    };
+    write(state, trail, Box::pin(work)).await
 }
 
 /// Lets repositories no longer use the team's group. One that isn't there any more is done already.
@@ -51,14 +51,14 @@ pub async fn remove(
     }
     let repositories = all_of(names, visible)?;
     let (shared, authority, notes) = (state.clone(), authority.clone(), trail.clone());
-    write(state, trail, async move {
+    let work = async move {
         let github = &shared.github;
         on_group(&shared, &authority, &notes, found, |group| {
             each(&repositories, move |id| github.remove_group_repository(group.id(), id))
         })
         .await
-    })
-    .await
+    };
+    write(state, trail, Box::pin(work)).await
 }
 
 /// Lets exactly these repositories use the team's group; none empties it.

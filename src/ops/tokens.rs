@@ -13,7 +13,7 @@ pub async fn register(state: &Shared, _authority: &Authority, trail: &Trail) -> 
         return Err(Error::DeniedByPolicy(Refusal::RegistrationTokens));
     }
     let shared = state.clone();
-    write(state, trail, async move { Ok(shared.github.registration_token().await?) }).await
+    write(state, trail, Box::pin(async move { Ok(shared.github.registration_token().await?) })).await
 }
 
 /// A removal token. The team's group need not exist.
@@ -22,5 +22,5 @@ pub async fn remove(state: &Shared, _authority: &Authority, trail: &Trail) -> Re
         return Err(Error::DeniedByPolicy(Refusal::RemovalTokens));
     }
     let shared = state.clone();
-    write(state, trail, async move { Ok(shared.github.removal_token().await?) }).await
+    write(state, trail, Box::pin(async move { Ok(shared.github.removal_token().await?) })).await
 }

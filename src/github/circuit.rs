@@ -1,0 +1,180 @@
+//! Spares callers the wait while GitHub is down: after several failures in a row nothing is sent for a while,
+//! then one call probes whether it is back.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use super::error::Class;
+use crate::domain::clock::Clock;
+
+/// Failures in a row after which GitHub counts as down.
+const FAILURES_TO_OPEN: u32 = 5;
+/// How long nothing is sent at first; doubles with each probe that fails.
+const FIRST_PAUSE: Duration = Duration::from_secs(2);
+/// The longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// Whether GitHub seems to be up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CircuitState {
+    /// Calls are sent.
+    Closed,
+    /// GitHub is down; nothing is sent.
+    Open,
+    /// One call is sent to find out whether GitHub is back.
+    HalfOpen,
+}
+
+#[derive(Debug)]
+pub(super) struct Circuit {
+    clock: Clock,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    failures: u32,
+    pause: Duration,
+    /// When a probe may be sent; none while the circuit is closed.
+    open_until: Option<Duration>,
+    probing: bool,
+}
+
+/// The permission to send one call. Dropped without an outcome, it lets the next caller probe.
+pub(super) struct Pass<'a> {
+    circuit: &'a Circuit,
+    is_probe: bool,
+}
+
+impl Circuit {
+    pub(super) fn new(clock: Clock) -> Self {
+        Self { clock, inner: Mutex::default() }
+    }
+
+    /// Lets a call through, or says how long to wait.
+    pub(super) fn enter(&self) -> Result<Pass<'_>, Duration> {
+        let mut inner = self.lock();
+        let Some(open_until) = inner.open_until else {
+            return Ok(Pass { circuit: self, is_probe: false });
+        };
+        let left = open_until.saturating_sub(self.clock.now());
+        if !left.is_zero() {
+            return Err(left);
+        }
+        if inner.probing {
+            return Err(FIRST_PAUSE);
+        }
+        inner.probing = true;
+        Ok(Pass { circuit: self, is_probe: true })
+    }
+
+    pub(super) fn state(&self) -> CircuitState {
+        match self.lock().open_until {
+            None => CircuitState::Closed,
+            Some(until) if until > self.clock.now() => CircuitState::Open,
+            Some(_) => CircuitState::HalfOpen,
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Pass<'_> {
+    /// Takes note of how the call ended. GitHub is down when it can't be reached, doesn't answer in time or
+    /// answers with a server error; any other answer shows that it is there.
+    pub(super) fn ended(self, failure: Option<&Class>) {
+        let is_down = matches!(failure, Some(Class::Unreachable { .. } | Class::Timeout | Class::Faulty));
+        // Held back here: that says nothing about GitHub.
+        if matches!(failure, Some(Class::Overloaded)) {
+            return;
+        }
+        let mut inner = self.circuit.lock();
+        if !is_down {
+            if inner.open_until.is_some() {
+                tracing::info!("GitHub is back");
+            }
+            *inner = Inner::default();
+            return;
+        }
+        inner.failures = inner.failures.saturating_add(1);
+        if self.is_probe || (inner.open_until.is_none() && inner.failures >= FAILURES_TO_OPEN) {
+            inner.pause = (inner.pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
+            inner.open_until = Some(self.circuit.clock.now() + inner.pause);
+            tracing::warn!(pause = ?inner.pause, failures = inner.failures, "GitHub seems to be down");
+        }
+    }
+}
+
+impl Drop for Pass<'_> {
+    fn drop(&mut self) {
+        if self.is_probe {
+            self.circuit.lock().probing = false;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fail(circuit: &Circuit) {
+        circuit.enter().ok().unwrap().ended(Some(&Class::Timeout));
+    }
+
+    fn opened(clock: &Clock) -> Circuit {
+        let circuit = Circuit::new(clock.clone());
+        for _ in 0..FAILURES_TO_OPEN {
+            fail(&circuit);
+        }
+        circuit
+    }
+
+    #[test]
+    fn it_opens_after_failures_in_a_row_only() {
+        let circuit = Circuit::new(Clock::manual());
+        for _ in 0..3 {
+            for _ in 1..FAILURES_TO_OPEN {
+                fail(&circuit);
+            }
+            circuit.enter().ok().unwrap().ended(Some(&Class::NotFound));
+        }
+        assert_eq!(circuit.state(), CircuitState::Closed);
+        assert_eq!(opened(&Clock::manual()).state(), CircuitState::Open);
+    }
+
+    #[test]
+    fn one_call_probes_and_its_success_closes() {
+        let clock = Clock::manual();
+        let circuit = opened(&clock);
+        assert_eq!(circuit.enter().err(), Some(FIRST_PAUSE));
+        clock.advance(FIRST_PAUSE);
+        assert_eq!(circuit.state(), CircuitState::HalfOpen);
+        let probe = circuit.enter().ok().unwrap();
+        assert!(circuit.enter().is_err(), "others wait for the probe");
+        probe.ended(None);
+        assert_eq!(circuit.state(), CircuitState::Closed);
+        assert!(circuit.enter().is_ok());
+    }
+
+    #[test]
+    fn a_failed_probe_doubles_the_pause_up_to_a_bound() {
+        let clock = Clock::manual();
+        let circuit = opened(&clock);
+        for expected in [4, 8, 16, 30, 30] {
+            clock.advance(LONGEST_PAUSE);
+            fail(&circuit);
+            assert_eq!(circuit.enter().err(), Some(Duration::from_secs(expected)));
+        }
+    }
+
+    #[test]
+    fn a_probe_whose_caller_went_away_frees_the_place() {
+        let clock = Clock::manual();
+        let circuit = opened(&clock);
+        clock.advance(FIRST_PAUSE);
+        drop(circuit.enter());
+        assert!(circuit.enter().is_ok());
+    }
+}
