@@ -412,8 +412,26 @@ mod refused {
 
     #[test]
     fn a_missing_key_is_reported_at_its_section() {
-        let printed = problems_of("org: o\ntoken: t\nserver:\n  port: 1\n  tls:\n    enabled: true\n");
-        assert!(printed.contains("config.yml:5: server.tls.certFile: missing"), "{printed}");
+        for (section, line) in [
+            ("server:\n  port: 1\n  tls:\n    enabled: true\ncache: {}\n", 5),
+            ("server: {port: 1, tls: {keyFile: k}}\ncache: {}\n", 3),
+            ("server:\n\n\ncache: {}\n", 3),
+            ("cache: {}\n", 1),
+        ] {
+            let printed = problems_of(&format!("org: o\ntoken: t\n{section}"));
+            let expected = format!("config.yml:{line}: server.tls.certFile: missing");
+            assert!(printed.contains(&expected), "{expected}: {printed}");
+        }
+    }
+
+    #[test]
+    fn items_of_every_kind_are_found() {
+        let text = "org: o\ntoken: t\nserver: {tls: {enabled: false}, trustedProxies:\n  [1,\n  true,\n  1.5,\n  -1,\n                      x,\n  ~,\n  [],\n  {}]}\n";
+        let printed = problems_of(text);
+        for (index, line) in (4..=11).enumerate() {
+            let expected = format!("config.yml:{line}: server.trustedProxies[{index}]: expected a network");
+            assert!(printed.contains(&expected), "{expected}: {printed}");
+        }
     }
 
     #[test]
@@ -685,10 +703,13 @@ mod secrets {
     }
 
     #[test]
-    fn the_list_of_settings_hides_secrets() {
+    fn the_list_of_settings_names_each_once_and_hides_secrets() {
         let loaded = load_bytes(MINIMAL.as_bytes(), &[]).unwrap();
         let token = loaded.settings.iter().find(|setting| setting.path == "token").unwrap();
         assert_eq!(token.value, "<secret>");
+        let compress: Vec<_> =
+            loaded.settings.iter().filter(|setting| setting.path == "logging.compress").collect();
+        assert_eq!((compress.len(), compress[0].value.as_str()), (1, "true"));
     }
 
     #[test]
