@@ -22,6 +22,8 @@ use crate::tls::{self, CertificateStore, TlsError};
 
 /// How long requests under way may take to finish after the service was told to stop.
 pub const DRAIN: Duration = Duration::from_secs(25);
+/// Calls to GitHub that wait for each other in one request, at most: user, membership, group, list, write.
+const CALLS_IN_A_ROW: u32 = 5;
 /// How often the certificate's files are looked at.
 const CERTIFICATE_LOOKED_AT_EVERY: Duration = Duration::from_secs(30);
 /// A client has this long to send its request's head; slow ones must not hold a worker's connections.
@@ -128,6 +130,7 @@ fn build(config: &Config, clock: &Clock) -> Result<State, StartError> {
         policy: ArcSwap::from_pointee(config.policy.clone()),
         legacy_get: config.server.legacy_get,
         trusted_proxies: config.server.trusted_proxies.clone(),
+        request_deadline: (config.github.timeout * CALLS_IN_A_ROW).min(DRAIN.max(config.github.timeout)),
         draining: AtomicBool::new(false),
         writes: Writes::here(),
     })

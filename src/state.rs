@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use ipnet::IpNet;
@@ -31,6 +32,8 @@ pub struct State {
     pub legacy_get: bool,
     /// The networks whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// How long a request may take as a whole.
+    pub request_deadline: Duration,
     /// Whether the service is on its way out.
     pub draining: AtomicBool,
     /// Writes under way, which outlive a caller who hangs up.

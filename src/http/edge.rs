@@ -48,15 +48,22 @@ pub(super) async fn edge(
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let request_id = uuid::Uuid::now_v7().simple().to_string();
     let trail = Trail::new(request_id.clone());
-    let trusted =
-        request.app_data::<Shared>().map(|state| state.trusted_proxies.as_slice()).unwrap_or_default();
-    let client = client_address(&request, trusted);
+    let Some(state) = request.app_data::<Shared>() else {
+        return Err(actix_web::error::ErrorInternalServerError("the state is missing"));
+    };
+    let deadline = state.request_deadline;
+    let client = client_address(&request, &state.trusted_proxies);
     trail.note(|record| record.client = client);
     request.extensions_mut().insert(trail.clone());
     let asked = Asked::of(&request);
     let span = tracing::info_span!("request", request_id);
-    let outcome = AssertUnwindSafe(next.call(request).instrument(span.clone())).catch_unwind().await;
+    let answer = AssertUnwindSafe(next.call(request).instrument(span.clone())).catch_unwind();
+    let outcome = tokio::time::timeout(deadline, answer).await;
     let _entered = span.enter();
+    let outcome = match outcome {
+        Ok(outcome) => outcome,
+        Err(_) => Ok(Err(ApiError::Deadline.into())),
+    };
     match outcome {
         Ok(Ok(response)) => Ok(finish(response, &trail, &request_id, &asked)),
         Ok(Err(error)) => {

@@ -53,6 +53,8 @@ pub enum ApiError {
     UnsupportedMediaType,
     /// The operation was refused or failed.
     Operation(ops::Error),
+    /// The request as a whole took too long.
+    Deadline,
     /// A defect of this service.
     Internal,
 }
@@ -161,6 +163,10 @@ impl ApiError {
                 answer(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", message.into())
             }
             Self::Operation(error) => operation(error),
+            Self::Deadline => {
+                let message = "GitHub's answers took too long; what was begun may still happen";
+                answer(StatusCode::GATEWAY_TIMEOUT, "github_timeout", message.into())
+            }
             Self::Internal => internal(),
         }
     }

@@ -4,6 +4,7 @@
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr};
 use std::pin::Pin;
+use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::http::{Method, header};
@@ -22,6 +23,8 @@ use crate::state::Shared;
 
 /// The largest body that is read.
 const MOST_BODY_BYTES: usize = 256 << 10;
+/// A client has this long to send a body; slow ones must not hold on to memory.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The parameters of an operation beside `team`.
 pub(super) trait OperationParameters: Sized + 'static {
@@ -175,16 +178,26 @@ fn token(request: &HttpRequest) -> Result<CallerToken, ApiError> {
 }
 
 /// The parameters of a request. A GET has no body to speak of.
-async fn read(request: &HttpRequest, mut payload: Payload) -> Result<Parameters, ApiError> {
-    let mut body = BytesMut::new();
-    if request.method() != Method::GET {
-        while let Some(chunk) = payload.next().await {
-            let chunk = chunk.map_err(|_| ApiError::InvalidBody("it broke off".to_owned()))?;
-            if body.len() + chunk.len() > MOST_BODY_BYTES {
-                return Err(ApiError::PayloadTooLarge);
-            }
-            body.extend_from_slice(&chunk);
-        }
-    }
+async fn read(request: &HttpRequest, payload: Payload) -> Result<Parameters, ApiError> {
+    let body = if request.method() == Method::GET {
+        BytesMut::new()
+    } else {
+        let broken = |what: &str| ApiError::InvalidBody(what.to_owned());
+        tokio::time::timeout(BODY_TIMEOUT, read_body(payload))
+            .await
+            .map_err(|_| broken("it came too slowly"))??
+    };
     Parameters::read(request.query_string(), request.headers(), &body)
+}
+
+async fn read_body(mut payload: Payload) -> Result<BytesMut, ApiError> {
+    let mut body = BytesMut::new();
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|_| ApiError::InvalidBody("it broke off".to_owned()))?;
+        if body.len() + chunk.len() > MOST_BODY_BYTES {
+            return Err(ApiError::PayloadTooLarge);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
 }
