@@ -6,7 +6,8 @@ mod serve;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use actions_runner_manager::config::{self, Loaded, Sources};
+use actions_runner_manager::config::{self, Config, Credentials, Loaded, Sources};
+use actions_runner_manager::tls::CertificateStore;
 use clap::{Parser, Subcommand};
 
 /// Lets GitHub team maintainers manage their own self-hosted runner group, and nothing else.
@@ -47,10 +48,13 @@ fn main() -> ExitCode {
     };
     match arguments.command.unwrap_or(Command::Serve) {
         Command::Serve => in_runtime(serve::run(sources, loaded.config)),
-        Command::CheckConfig => {
-            print(&in_force(&loaded));
-            ExitCode::SUCCESS
-        }
+        Command::CheckConfig => match check_files(&loaded.config) {
+            Ok(()) => {
+                print(&in_force(&loaded));
+                ExitCode::SUCCESS
+            }
+            Err(message) => fail(EXIT_USAGE, &message),
+        },
         Command::Healthcheck => in_runtime(healthcheck::run(loaded.config)),
     }
 }
@@ -75,6 +79,19 @@ fn in_runtime(command: impl Future<Output = Result<(), String>>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => fail(EXIT_FAILURE, &message),
     }
+}
+
+/// Reads the files that the configuration names, as `serve` would at start.
+fn check_files(config: &Config) -> Result<(), String> {
+    let secret = match &config.credentials {
+        Credentials::App { private_key, .. } => private_key.read(),
+        Credentials::Token(token) => token.read(),
+    };
+    secret.map_err(|error| error.to_string())?;
+    if let Some(files) = &config.server.tls.files {
+        CertificateStore::load(&files.certificate, &files.key).map_err(|error| error.to_string())?;
+    }
+    Ok(())
 }
 
 /// What `check-config` answers: warnings, and every setting with its source; secrets are not shown.

@@ -309,3 +309,6 @@ fn digest_of(bytes: &[u8]) -> Vec<u8> {
 fn unusable(file: &Path, reason: &str) -> TlsError {
     TlsError::Unusable { file: file.to_owned(), reason: reason.to_owned() }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! The YAML file as a tree, and the line of each of its keys. The only place that knows YAML.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 
 use serde::de::{
@@ -64,8 +64,9 @@ impl Document {
             return None;
         }
         // Arriving is reported as an error, because only errors carry a location.
-        let arrived = Follow(steps).deserialize(Yaml::from_str(&self.text)).err()?;
-        arrived.location().map(|location| location.line())
+        let arrived = Cell::new(false);
+        let end = Follow { steps, arrived: &arrived }.deserialize(Yaml::from_str(&self.text)).err()?;
+        end.location().filter(|_| arrived.get()).map(|location| location.line())
     }
 }
 
@@ -180,9 +181,23 @@ impl<'de> Visitor<'de> for Build<'_> {
 
 /// Walks to a key or item and fails there.
 #[derive(Clone, Copy)]
-struct Follow<'a>(&'a [Step]);
+struct Follow<'a> {
+    steps: &'a [Step],
+    /// Tells arriving from other failures, such as a section that was left before its end.
+    arrived: &'a Cell<bool>,
+}
 
-const HERE: &str = "here";
+impl Follow<'_> {
+    fn here<E: Error>(self) -> E {
+        self.arrived.set(true);
+        E::custom("here")
+    }
+
+    /// A list item is arrived at; a section that has no keys at all is not.
+    fn scalar<E: Error>(self) -> Result<(), E> {
+        if self.steps.is_empty() { Err(self.here()) } else { Ok(()) }
+    }
+}
 
 impl<'de> DeserializeSeed<'de> for Follow<'_> {
     type Value = ();
@@ -199,27 +214,49 @@ impl<'de> Visitor<'de> for Follow<'_> {
         formatter.write_str("the next step")
     }
 
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        self.scalar()
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<(), E> {
+        self.scalar()
+    }
+
+    fn visit_u64<E: Error>(self, _: u64) -> Result<(), E> {
+        self.scalar()
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<(), E> {
+        self.scalar()
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<(), E> {
+        self.scalar()
+    }
+
+    fn visit_str<E: Error>(self, _: &str) -> Result<(), E> {
+        self.scalar()
+    }
+
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        let Some((Step::Item(wanted), rest)) = self.0.split_first() else {
-            return Err(A::Error::custom(HERE));
-        };
+        let Some((Step::Item(wanted), steps)) = self.steps.split_first() else { return Err(self.here()) };
         for _ in 0..*wanted {
             items.next_element::<IgnoredAny>()?;
         }
-        items.next_element_seed(Follow(rest)).map(|_| ())
+        items.next_element_seed(Follow { steps, ..self }).map(|_| ())
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
-        let (wanted, mut skip, rest) = match self.0.split_first() {
-            Some((Step::Key(key), rest)) => (key, 0, rest),
-            Some((Step::Again(key, earlier), rest)) => (key, *earlier, rest),
-            _ => return Err(A::Error::custom(HERE)),
+        let (wanted, mut skip, steps) = match self.steps.split_first() {
+            Some((Step::Key(key), steps)) => (key, 0, steps),
+            Some((Step::Again(key, earlier), steps)) => (key, *earlier, steps),
+            _ => return Err(self.here()),
         };
         loop {
-            let stop = rest.is_empty() && skip == 0;
+            let stop = (steps.is_empty() && skip == 0).then_some(self);
             match entries.next_key_seed(KeyIs { wanted, stop })? {
                 None => return Ok(()),
-                Some(true) if skip == 0 => return entries.next_value_seed(Follow(rest)),
+                Some(true) if skip == 0 => return entries.next_value_seed(Follow { steps, ..self }),
                 Some(is_wanted) => {
                     skip -= usize::from(is_wanted);
                     entries.next_value::<IgnoredAny>()?;
@@ -232,7 +269,7 @@ impl<'de> Visitor<'de> for Follow<'_> {
 /// Compares a key; fails at the one wanted if that is where the way ends.
 struct KeyIs<'a> {
     wanted: &'a str,
-    stop: bool,
+    stop: Option<Follow<'a>>,
 }
 
 impl<'de> DeserializeSeed<'de> for KeyIs<'_> {
@@ -251,6 +288,9 @@ impl Visitor<'_> for KeyIs<'_> {
     }
 
     fn visit_str<E: Error>(self, key: &str) -> Result<bool, E> {
-        if key == self.wanted && self.stop { Err(E::custom(HERE)) } else { Ok(key == self.wanted) }
+        match self.stop {
+            Some(follow) if key == self.wanted => Err(follow.here()),
+            _ => Ok(key == self.wanted),
+        }
     }
 }

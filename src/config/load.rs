@@ -78,7 +78,13 @@ pub fn load(sources: &Sources) -> Result<Loaded, Problems> {
     let environment = Environment::new(&sources.environment);
     let mut reader = Reader::new(file, environment, sources.working_directory.clone());
     let config = sections::read(&mut reader);
-    let settings = reader.finish()?;
+    let settings = reader.finish().map_err(|problems| match name {
+        Some(_) => problems,
+        None => problems.with_note(format!(
+            "There is no {DEFAULT_FILE} in {}: only environment variables were read.",
+            sources.working_directory.display()
+        )),
+    })?;
     // Invalid only if a problem was noted, which ended it above.
     let config = config.map_err(|_| Problems::one("the configuration is incomplete".to_owned()))?;
     Ok(Loaded { config, file: name, settings })

@@ -7,6 +7,7 @@ use std::fmt;
 pub struct Problems {
     lines: Vec<String>,
     found: usize,
+    note: Option<String>,
 }
 
 /// More problems than this are counted, not printed: they have one cause.
@@ -17,12 +18,17 @@ impl Problems {
     pub(super) fn new<T>(all: &[T], print: impl FnMut(&T) -> (usize, String)) -> Self {
         let mut printed: Vec<_> = all.iter().take(MOST_PRINTED).map(print).collect();
         printed.sort_by_key(|(line, _)| *line);
-        Self { lines: printed.into_iter().map(|(_, text)| text).collect(), found: all.len() }
+        Self { lines: printed.into_iter().map(|(_, text)| text).collect(), found: all.len(), note: None }
     }
 
     /// One problem with the whole file.
     pub(super) fn one(line: String) -> Self {
-        Self { lines: vec![line], found: 1 }
+        Self { lines: vec![line], found: 1, note: None }
+    }
+
+    /// Adds a remark that is no problem by itself.
+    pub(super) fn with_note(self, note: String) -> Self {
+        Self { note: Some(note), ..self }
     }
 
     /// How many there are.
@@ -35,6 +41,9 @@ impl fmt::Display for Problems {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         for line in &self.lines {
             writeln!(formatter, "{line}")?;
+        }
+        if let Some(note) = &self.note {
+            writeln!(formatter, "{note}")?;
         }
         match self.found {
             1 => write!(formatter, "1 problem in the configuration"),

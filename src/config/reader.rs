@@ -296,7 +296,13 @@ impl Reader {
         }
         let asked = |key: &str| self.known.iter().position(|known| *known == key);
         self.settings.sort_by_key(|(key, ..)| asked(key));
-        self.settings.dedup_by(|later, earlier| later.0 == earlier.0);
+        self.settings.dedup_by(|later, earlier| {
+            let again = later.0 == earlier.0;
+            if again {
+                std::mem::swap(later, earlier);
+            }
+            again
+        });
         Ok(self.settings.iter().map(|setting| self.setting(setting)).collect())
     }
 

@@ -1,6 +1,6 @@
 //! One function a use case: check the rules, call GitHub, audit, forget what is stale.
 //!
-//! Each takes an [`Authority`](crate::access::Authority), which only `access` can make.
+//! Each takes an [`Authority`], which only `access` can make.
 
 mod error;
 pub mod groups;

@@ -1,5 +1,7 @@
 //! The configuration: what is accepted, and what is said about what isn't.
 
+#![expect(clippy::unwrap_used, reason = "the lints only know functions marked #[test]")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -263,6 +265,13 @@ mod accepted {
     }
 
     #[test]
+    fn trusting_every_proxy_is_warned_about() {
+        let text = "org: o\ntoken: t\nserver: {trustedProxies: [\"::/0\"], tls: {certFile: a, keyFile: b}}\n";
+        let warnings = config_of(text).warnings();
+        assert!(warnings[0].contains("server.trustedProxies trusts every address"), "{warnings:?}");
+    }
+
+    #[test]
     fn both_names_of_compression_are_understood() {
         assert!(!config_of(&with_minimal("logging: {compression: false}")).logging.compress);
         assert!(!config_of(&with_minimal("logging: {compress: false}")).logging.compress);
@@ -403,8 +412,26 @@ mod refused {
 
     #[test]
     fn a_missing_key_is_reported_at_its_section() {
-        let printed = problems_of("org: o\ntoken: t\nserver:\n  port: 1\n  tls:\n    enabled: true\n");
-        assert!(printed.contains("config.yml:5: server.tls.certFile: missing"), "{printed}");
+        for (section, line) in [
+            ("server:\n  port: 1\n  tls:\n    enabled: true\ncache: {}\n", 5),
+            ("server: {port: 1, tls: {keyFile: k}}\ncache: {}\n", 3),
+            ("server:\n\n\ncache: {}\n", 3),
+            ("cache: {}\n", 1),
+        ] {
+            let printed = problems_of(&format!("org: o\ntoken: t\n{section}"));
+            let expected = format!("config.yml:{line}: server.tls.certFile: missing");
+            assert!(printed.contains(&expected), "{expected}: {printed}");
+        }
+    }
+
+    #[test]
+    fn items_of_every_kind_are_found() {
+        let text = "org: o\ntoken: t\nserver: {tls: {enabled: false}, trustedProxies:\n  [1,\n  true,\n  1.5,\n  -1,\n                      x,\n  ~,\n  [],\n  {}]}\n";
+        let printed = problems_of(text);
+        for (index, line) in (4..=11).enumerate() {
+            let expected = format!("config.yml:{line}: server.trustedProxies[{index}]: expected a network");
+            assert!(printed.contains(&expected), "{expected}: {printed}");
+        }
     }
 
     #[test]
@@ -498,8 +525,8 @@ mod refused {
 
     #[test]
     fn more_than_fifty_problems_are_counted_but_not_all_printed() {
-        let text: String = (0..80).map(|index| format!("unknown{index}: 1\n")).collect();
-        let printed = problems_of(&with_minimal(&text));
+        let text: Vec<_> = (0..80).map(|index| format!("unknown{index}: 1")).collect();
+        let printed = problems_of(&with_minimal(&text.join("\n")));
         assert_eq!(printed.lines().count(), 51);
         assert!(printed.ends_with("80 problems in the configuration; the first 50 are shown"), "{printed}");
     }
@@ -526,6 +553,7 @@ mod files {
         assert!(printed.starts_with("gone.yml: cannot be read"), "{printed}");
         let printed = load_in(folder.path(), &[]).map(|_| ()).unwrap_err();
         assert!(printed.starts_with("org: missing; expected"), "{printed}");
+        assert!(printed.contains("\nThere is no config.yml in "), "{printed}");
     }
 
     #[test]
@@ -600,11 +628,12 @@ mod files {
                       [a]\nscopes: {allow: *list}\n";
         assert!(config_of(shared).scopes.permit("a"));
 
-        let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
+        let mut bomb = vec!["a0: &a0 [x, x, x, x, x, x, x, x, x]".to_owned()];
         for level in 1..30 {
             let below = vec![format!("*a{}", level - 1); 9].join(", ");
-            bomb.push_str(&format!("a{level}: &a{level} [{below}]\n"));
+            bomb.push(format!("a{level}: &a{level} [{below}]"));
         }
+        let bomb = bomb.join("\n");
         let big = "y".repeat(900_000);
         let copies = format!("a: &a {big}\nb: [{}]\n", vec!["*a"; 9_000].join(", "));
         for text in [bomb, copies, format!("{}1{}", "[".repeat(400), "]".repeat(400))] {
@@ -674,10 +703,13 @@ mod secrets {
     }
 
     #[test]
-    fn the_list_of_settings_hides_secrets() {
+    fn the_list_of_settings_names_each_once_and_hides_secrets() {
         let loaded = load_bytes(MINIMAL.as_bytes(), &[]).unwrap();
         let token = loaded.settings.iter().find(|setting| setting.path == "token").unwrap();
         assert_eq!(token.value, "<secret>");
+        let compress: Vec<_> =
+            loaded.settings.iter().filter(|setting| setting.path == "logging.compress").collect();
+        assert_eq!((compress.len(), compress[0].value.as_str()), (1, "true"));
     }
 
     #[test]

@@ -1,0 +1,206 @@
+//! Which events become lines, and how a line looks.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::ser::{SerializeMap, Serializer};
+use serde_json::Value;
+use tracing::level_filters::LevelFilter;
+use tracing::subscriber::Interest;
+use tracing::{Event, Level, Metadata, Subscriber};
+use tracing_subscriber::layer::{Context, Filter, Layer};
+use tracing_subscriber::registry::{LookupSpan, Scope};
+
+use super::AUDIT_TARGET;
+use super::fields::Fields;
+use super::queue::{Output, Queue};
+use crate::config::{LogFormat, LogLevel};
+
+/// What our own code logs under: its modules, and the line for each request. All else is a library, which
+/// might log headers and so tokens.
+const OWN_TARGETS: [&str; 2] = [env!("CARGO_CRATE_NAME"), "access"];
+
+/// Which lines a layer is for.
+#[derive(Clone, Copy)]
+pub(super) enum Choice {
+    /// Audit lines, whatever the level.
+    Audit,
+    /// All others: our own up to this level, those of libraries up to `warn`.
+    Ordinary(LogLevel),
+}
+
+impl Choice {
+    fn takes(self, metadata: &Metadata<'_>) -> bool {
+        let target = metadata.target();
+        let root = target.split_once("::").map_or(target, |(root, _)| root);
+        let own = OWN_TARGETS.contains(&root);
+        // Our spans are always taken: a line at `error` needs the request's id as well.
+        if metadata.is_span() {
+            return own && *metadata.level() <= Level::INFO;
+        }
+        match self {
+            Self::Audit => target == AUDIT_TARGET,
+            Self::Ordinary(_) if target == AUDIT_TARGET => false,
+            Self::Ordinary(level) if own => *metadata.level() <= most_verbose(level),
+            Self::Ordinary(level) => *metadata.level() <= most_verbose(level).min(Level::WARN),
+        }
+    }
+}
+
+fn most_verbose(level: LogLevel) -> Level {
+    match level {
+        LogLevel::Debug => Level::DEBUG,
+        LogLevel::Info => Level::INFO,
+        LogLevel::Warn => Level::WARN,
+        LogLevel::Error | LogLevel::Fatal => Level::ERROR,
+    }
+}
+
+impl<S> Filter<S> for Choice {
+    fn enabled(&self, metadata: &Metadata<'_>, _: &Context<'_, S>) -> bool {
+        self.takes(metadata)
+    }
+
+    fn callsite_enabled(&self, metadata: &'static Metadata<'static>) -> Interest {
+        if self.takes(metadata) { Interest::always() } else { Interest::never() }
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(match self {
+            Self::Ordinary(LogLevel::Debug) => LevelFilter::DEBUG,
+            _ => LevelFilter::INFO,
+        })
+    }
+}
+
+/// Where a layer's lines go.
+pub(super) enum Sink {
+    /// Written by a thread of its own.
+    Queue(Arc<Queue>),
+    /// Written at once, for tests.
+    Direct(Output),
+}
+
+/// Turns events into lines.
+pub(super) struct Lines {
+    pub(super) sink: Sink,
+    pub(super) format: LogFormat,
+}
+
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        let mut fields = Fields::default();
+        for span in context.event_scope(event).into_iter().flat_map(Scope::from_root) {
+            if let Some(of_span) = span.extensions().get::<Fields>() {
+                of_span.0.iter().for_each(|(name, value)| fields.set(name, value.clone()));
+            }
+        }
+        event.record(&mut fields);
+        let is_audit = event.metadata().target() == AUDIT_TARGET;
+        let record = if is_audit { fields.take(RECORD_FIELD) } else { None };
+        let line = Line::new(Utc::now(), event.metadata(), fields);
+        let text = match (record, self.format) {
+            (Some(record), _) => one_line(record),
+            (None, LogFormat::Json) => line.json(),
+            (None, LogFormat::Text) => line.text(),
+        };
+        match &self.sink {
+            Sink::Queue(queue) => queue.push(text.as_bytes()),
+            Sink::Direct(output) => drop(output.write_line(text.as_bytes())),
+        }
+    }
+}
+
+/// An audit event's field that holds the whole line, as JSON.
+const RECORD_FIELD: &str = "record";
+
+fn one_line(record: String) -> String {
+    let mut line = if record.contains('\n') { record.replace('\n', " ") } else { record };
+    line.push('\n');
+    line
+}
+
+struct Line {
+    timestamp: String,
+    level: &'static str,
+    target: String,
+    message: String,
+    fields: Fields,
+}
+
+/// Names that a line has anyway.
+const RESERVED: [&str; 4] = ["timestamp", "level", "target", "message"];
+/// What the `log` crate's records carry instead of a target of their own.
+const LOG_TARGET: &str = "log.target";
+const LOG_CLUTTER: [&str; 3] = ["log.module_path", "log.file", "log.line"];
+
+impl Line {
+    fn new(now: DateTime<Utc>, metadata: &Metadata<'_>, mut fields: Fields) -> Self {
+        let message = fields.take("message").unwrap_or_default();
+        let target = fields.take(LOG_TARGET).unwrap_or_else(|| metadata.target().to_owned());
+        fields.0.retain(|(name, _)| !LOG_CLUTTER.contains(&name.as_str()));
+        let level = match *metadata.level() {
+            Level::ERROR => "error",
+            Level::WARN => "warn",
+            Level::INFO => "info",
+            _ => "debug",
+        };
+        Self { timestamp: now.to_rfc3339_opts(SecondsFormat::Millis, true), level, target, message, fields }
+    }
+
+    /// One flat object.
+    fn json(&self) -> String {
+        let mut line = Vec::with_capacity(256);
+        // Text and JSON values can't fail to serialise, nor a Vec to take them.
+        let _ = self.write_json(&mut serde_json::Serializer::new(&mut line));
+        line.push(b'\n');
+        String::from_utf8(line).unwrap_or_default()
+    }
+
+    fn write_json<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_map(None)?;
+        object.serialize_entry("timestamp", &self.timestamp)?;
+        object.serialize_entry("level", self.level)?;
+        object.serialize_entry("target", &self.target)?;
+        object.serialize_entry("message", &self.message)?;
+        for (name, value) in &self.fields.0 {
+            if RESERVED.contains(&name.as_str()) {
+                object.serialize_entry(&format!("field.{name}"), value)?;
+            } else {
+                object.serialize_entry(name, value)?;
+            }
+        }
+        object.end()
+    }
+
+    /// For people; what a caller sent can't start a line of its own.
+    fn text(&self) -> String {
+        let mut line = format!("{} {:5} {}: ", self.timestamp, self.level, self.target);
+        for character in self.message.chars() {
+            if character.is_control() {
+                line.extend(character.escape_default());
+            } else {
+                line.push(character);
+            }
+        }
+        for (name, value) in &self.fields.0 {
+            let plain =
+                |text: &&String| !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic() && c != '"');
+            // Writing to a String can't fail.
+            let _ = match value.as_str().map(str::to_owned).as_ref().filter(plain) {
+                Some(text) => write!(line, " {name}={text}"),
+                None => write!(line, " {name}={}", printable(value)),
+            };
+        }
+        line.push('\n');
+        line
+    }
+}
+
+fn printable(value: &Value) -> String {
+    match value {
+        Value::String(text) => format!("{text:?}"),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,281 @@
+//! The real server over TLS in front of the fake GitHub, on a throw-away configuration and a clock that
+//! stands still. When a test ends, everything that was said to GitHub is held against its description, and
+//! everything that was logged is searched for secrets.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::Path;
+use std::sync::{Arc, LazyLock, Mutex};
+
+use actions_runner_manager::config::{self, Config, LogFormat, LogLevel, Sources};
+use actions_runner_manager::domain::clock::Clock;
+use actions_runner_manager::fake_github::{AppKey, Credential, FakeGithub, World};
+use actions_runner_manager::server::{self, Server};
+use actions_runner_manager::{telemetry, tls};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::contract;
+
+/// A running service, and what a test needs around it.
+pub struct App {
+    pub fake: FakeGithub,
+    pub server: Server,
+    pub clock: Clock,
+    pub http: reqwest::Client,
+    pub folder: TempDir,
+    secrets: Vec<String>,
+}
+
+/// An answer of the service.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: reqwest::header::HeaderMap,
+    pub text: String,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("not JSON: {self:?}"))
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The envelope's `Response` of a success.
+    #[track_caller]
+    pub fn response(&self) -> Value {
+        let body = self.json();
+        assert_eq!(self.status, 200, "{body}");
+        assert_eq!(body["Code"], 200);
+        body["Response"].clone()
+    }
+
+    /// Status and `Reason` of a failure, whose envelope must be complete.
+    #[track_caller]
+    pub fn refusal(&self) -> (u16, String) {
+        let body = self.json();
+        assert_eq!(body["Code"], self.status, "{body}");
+        assert!(body["Error"].as_str().is_some_and(|error| !error.is_empty()), "{body}");
+        assert_eq!(body["RequestID"], self.header("x-request-id"), "{body}");
+        (self.status, body["Reason"].as_str().unwrap().to_owned())
+    }
+
+    #[track_caller]
+    pub fn is_refused(&self, status: u16, reason: &str) {
+        assert_eq!(self.refusal(), (status, reason.to_owned()), "{}", self.text);
+    }
+}
+
+/// One key for all tests: making one takes a while.
+pub fn private_key() -> String {
+    AppKey::shared().private_pem()
+}
+
+/// Writes a certificate for `localhost` into a folder; gives it as PEM.
+pub fn write_certificate(folder: &Path) -> String {
+    let (certificate, key) = tls::self_signed(&["localhost", "127.0.0.1"]).unwrap();
+    std::fs::write(folder.join("tls.crt"), &certificate).unwrap();
+    std::fs::write(folder.join("tls.key"), key).unwrap();
+    certificate
+}
+
+/// The configuration of most tests; `extra` is YAML that is merged over it, section by section.
+pub fn configuration(folder: &Path, fake: &FakeGithub, extra: &Value) -> Value {
+    std::fs::write(folder.join("key.pem"), private_key()).unwrap();
+    let (app, installation) =
+        fake.world(|world| (world.app_id(), world.installation_id().0));
+    let mut config = json!({
+        "org": fake.world(|world| world.org_login().to_owned()),
+        "appID": app,
+        "installationID": installation,
+        "privateKeyFile": folder.join("key.pem"),
+        "github": { "apiURL": fake.url() },
+        "server": {
+            "address": "127.0.0.1",
+            "port": 0,
+            "rateLimit": 1000,
+            "unknownTokenRate": 1000,
+            "tls": { "certFile": folder.join("tls.crt"), "keyFile": folder.join("tls.key") },
+        },
+    });
+    merge(&mut config, extra);
+    config
+}
+
+fn merge(into: &mut Value, from: &Value) {
+    match (into, from) {
+        (Value::Object(into), Value::Object(from)) => {
+            for (key, value) in from {
+                merge(into.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (into, from) => *into = from.clone(),
+    }
+}
+
+/// Loads a configuration the way the service does. JSON is YAML.
+pub fn load(folder: &Path, config: &Value) -> Config {
+    let file = folder.join("config.yml");
+    std::fs::write(&file, serde_json::to_string_pretty(config).unwrap()).unwrap();
+    let sources =
+        Sources { path: Some(file), environment: BTreeMap::new(), working_directory: folder.to_owned() };
+    config::load(&sources).unwrap_or_else(|problems| panic!("{problems}")).config
+}
+
+impl App {
+    /// The service with its usual configuration.
+    pub async fn start(world: World) -> Self {
+        Self::with(world, json!({})).await
+    }
+
+    /// The service with other settings.
+    pub async fn with(world: World, extra: Value) -> Self {
+        Self::in_front_of(fake(world), extra).await
+    }
+
+    /// The service in front of a GitHub that exists already.
+    pub async fn in_front_of(fake: FakeGithub, extra: Value) -> Self {
+        capture_logs();
+        tls::install_provider();
+        let folder = tempfile::tempdir().unwrap();
+        let certificate = write_certificate(folder.path());
+        let config = load(folder.path(), &configuration(folder.path(), &fake, &extra));
+        let clock = Clock::manual();
+        let server = server::start(&config, clock.clone()).unwrap();
+        let http = client(&certificate);
+        let secrets = vec![private_key()];
+        Self { fake, server, clock, http, folder, secrets }
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("https://localhost:{}{path}", self.server.address().port())
+    }
+
+    /// Waits until the service has asked GitHub whether its credential works, and forgets those calls.
+    pub async fn settled(self) -> Self {
+        let mut check = self.server.check();
+        check.wait_for(|check| !matches!(check, server::Check::Pending)).await.unwrap();
+        self.fake.clear_calls();
+        self
+    }
+
+    pub fn request(&self, method: &str, path: &str, token: &str) -> reqwest::RequestBuilder {
+        let request = self.http.request(method.parse().unwrap(), self.url(path));
+        if token.is_empty() { request } else { request.header("authorization", token) }
+    }
+
+    /// An operation with its parameters in the query.
+    pub async fn call(&self, method: &str, operation: &str, token: &str, parameters: &[(&str, &str)]) -> Answer {
+        send(self.request(method, &format!("/api/v1/{operation}"), token).query(parameters)).await
+    }
+
+    /// An operation with its parameters as JSON.
+    pub async fn call_json(&self, method: &str, operation: &str, token: &str, body: Value) -> Answer {
+        send(self.request(method, &format!("/api/v1/{operation}"), token).json(&body)).await
+    }
+
+    /// Adds something that no log may hold.
+    pub fn keep_secret(&mut self, secret: &str) {
+        self.secrets.push(secret.to_owned());
+    }
+
+    /// Calls to GitHub since they were last cleared, as `METHOD template`.
+    pub fn calls(&self) -> Vec<String> {
+        self.fake
+            .calls()
+            .iter()
+            .map(|call| format!("{} {}", call.method, call.template.as_deref().unwrap_or(&call.path)))
+            .collect()
+    }
+
+    /// The audit lines of a request.
+    pub fn audit_of(&self, answer: &Answer) -> Vec<Value> {
+        audit_lines(answer.header("x-request-id"))
+    }
+}
+
+/// Checks what holds at the end of every test.
+impl Drop for App {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let calls = self.fake.calls();
+        let violations = contract::check(&calls);
+        assert!(violations.is_empty(), "what was said to or by GitHub is not in its description: {violations:#?}");
+        for call in &calls {
+            let as_caller = matches!(call.credential, Credential::User { .. } | Credential::Bad | Credential::Actions);
+            assert!(!as_caller || call.path.ends_with("/user"), "as the caller: {} {}", call.method, call.path);
+        }
+        let mut secrets = self.secrets.clone();
+        secrets.extend(self.fake.world(|world| world.secrets()));
+        let logs = String::from_utf8_lossy(&LOGS.0.lock().unwrap()).into_owned();
+        for secret in secrets {
+            assert!(!logs.contains(&secret), "a log line holds a secret that begins with {:.8}", secret);
+        }
+    }
+}
+
+pub fn fake(world: World) -> FakeGithub {
+    let mut world = world;
+    world.set_app_key(AppKey::shared());
+    FakeGithub::start(world).unwrap()
+}
+
+pub fn client(certificate: &str) -> reqwest::Client {
+    reqwest::Client::builder()
+        .tls_certs_only([reqwest::Certificate::from_pem(certificate.as_bytes()).unwrap()])
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .unwrap()
+}
+
+pub async fn send(request: reqwest::RequestBuilder) -> Answer {
+    let response = request.send().await.unwrap();
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    Answer { status, headers, text: response.text().await.unwrap() }
+}
+
+/// All that was logged in this process, at the most verbose level.
+#[derive(Clone, Default)]
+struct Logs(Arc<Mutex<Vec<u8>>>);
+
+static LOGS: LazyLock<Logs> = LazyLock::new(Logs::default);
+
+impl Write for Logs {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Captures what all tests log; harmless to call often.
+pub fn capture_logs() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        let subscriber = telemetry::subscriber_for(LOGS.clone(), LogLevel::Debug, LogFormat::Json);
+        tracing::subscriber::set_global_default(subscriber).unwrap();
+    });
+}
+
+/// Log lines about a request.
+pub fn log_lines(request_id: &str) -> Vec<Value> {
+    let logs = String::from_utf8_lossy(&LOGS.0.lock().unwrap()).into_owned();
+    logs.lines()
+        .filter(|line| line.contains(request_id))
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("a log line is not JSON: {line}")))
+        .collect()
+}
+
+/// Audit lines about a request.
+pub fn audit_lines(request_id: &str) -> Vec<Value> {
+    log_lines(request_id).into_iter().filter(|line| line["target"] == "audit").collect()
+}
