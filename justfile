@@ -4,26 +4,9 @@
 ci:
     .ci/run
 
-# Formatting, lints, documentation or tests alone; `banned` looks for crates that must not be in the build
-[group('steps')]
-format:
-    .ci/run format
-
-[group('steps')]
-banned:
-    .ci/run banned
-
-[group('steps')]
-lint:
-    .ci/run lint
-
-[group('steps')]
-doc:
-    .ci/run doc
-
-[group('steps')]
-test:
-    .ci/run test
+# One step: format, banned, lint, doc or test
+step NAME:
+    .ci/run {{ NAME }}
 
 # Licences, sources and known vulnerabilities of the dependencies; needs cargo-deny, and fetches its database
 deny:
