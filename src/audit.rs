@@ -2,7 +2,7 @@
 //! or was refused after the caller was known. Never a token.
 
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
@@ -12,7 +12,18 @@ pub struct Trail(Arc<Mutex<Progress>>);
 
 struct Progress {
     record: Record,
-    written: bool,
+    line: Line,
+}
+
+/// Who writes a trail's one line.
+#[derive(PartialEq)]
+enum Line {
+    /// The edge, if the request is refused.
+    Open,
+    /// A write that is under way: it knows best how it ended, even after the caller was answered.
+    LeftToTheWrite,
+    /// It is written.
+    Written,
 }
 
 /// An audit line. Fields that don't apply are left out.
@@ -67,26 +78,37 @@ impl Trail {
     /// The trail of a new request.
     pub fn new(request_id: String) -> Self {
         let record = Record { request_id, target: "audit", ..Record::default() };
-        Self(Arc::new(Mutex::new(Progress { record, written: false })))
+        Self(Arc::new(Mutex::new(Progress { record, line: Line::Open })))
     }
 
     /// Adds what became known.
     pub fn note(&self, change: impl FnOnce(&mut Record)) {
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner).record);
+        change(&mut self.lock().record);
     }
 
     /// A copy of what is known so far.
     pub fn so_far(&self) -> Record {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).record.clone()
+        self.lock().record.clone()
+    }
+
+    /// Leaves the line to a write that begins now.
+    pub fn leave_to_the_write(&self) {
+        self.lock().line = Line::LeftToTheWrite;
+    }
+
+    /// Writes the line of a request that was refused or failed, unless a write did or is about to.
+    pub fn write_refusal(&self, outcome: &'static str, reason: &'static str) {
+        if self.lock().line == Line::Open {
+            self.write(outcome, Some(reason));
+        }
     }
 
     /// Writes the line, unless it was written already.
     pub fn write(&self, outcome: &'static str, reason: Option<&'static str>) {
-        let mut progress = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if progress.written {
+        let mut progress = self.lock();
+        if std::mem::replace(&mut progress.line, Line::Written) == Line::Written {
             return;
         }
-        progress.written = true;
         progress.record.outcome = outcome;
         progress.record.reason = reason;
         progress.record.time = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
@@ -94,5 +116,9 @@ impl Trail {
             Ok(record) => tracing::info!(target: "audit", record),
             Err(error) => tracing::error!(%error, "an audit line could not be written"),
         }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Progress> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,5 +1,6 @@
 //! The command line of Actions Runner Manager.
 
+mod demo;
 mod healthcheck;
 mod serve;
 
@@ -25,6 +26,12 @@ struct Arguments {
 enum Command {
     /// Serve the API (the default)
     Serve,
+    /// Serve in front of a small GitHub of its own, with people, teams and runners to try everything on
+    Demo {
+        /// The port to serve on, 0 for any free one
+        #[arg(long, default_value_t = 8443)]
+        port: u16,
+    },
     /// Read the configuration, say what is wrong with it or what is in force, and end
     CheckConfig,
     /// Ask the running service whether it answers; for container health checks
@@ -38,6 +45,9 @@ const EXIT_FAILURE: u8 = 1;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if let Some(Command::Demo { port }) = arguments.command {
+        return in_runtime(demo::run(port, print));
+    }
     let sources = match sources(arguments.config) {
         Ok(sources) => sources,
         Err(message) => return fail(EXIT_USAGE, &message),
@@ -47,7 +57,7 @@ fn main() -> ExitCode {
         Err(problems) => return fail(EXIT_USAGE, &problems.to_string()),
     };
     match arguments.command.unwrap_or(Command::Serve) {
-        Command::Serve => in_runtime(serve::run(sources, loaded.config)),
+        Command::Serve | Command::Demo { .. } => in_runtime(serve::run(sources, loaded.config)),
         Command::CheckConfig => match check_files(&loaded.config) {
             Ok(()) => {
                 print(&in_force(&loaded));

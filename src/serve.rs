@@ -8,11 +8,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Serves until SIGTERM or SIGINT; SIGHUP reads the configuration again.
 pub(crate) async fn run(sources: Sources, config: Config) -> Result<(), String> {
+    let mut signals = Signals::new()?;
     let telemetry = telemetry::init(&config.logging).map_err(|error| error.to_string())?;
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }
-    let mut signals = Signals::new().map_err(|cause| format!("signals can't be listened to: {cause}"))?;
     let server = server::start(&config, Clock::system()).map_err(|error| error.to_string())?;
     let outcome = until_told(&mut signals, &server, &telemetry, &sources).await;
     server.stop().await;
@@ -20,23 +20,27 @@ pub(crate) async fn run(sources: Sources, config: Config) -> Result<(), String> 
     outcome
 }
 
-struct Signals {
+/// The signals that the service listens to.
+pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
 }
 
 impl Signals {
-    fn new() -> std::io::Result<Self> {
+    /// Listens from now on; a signal before that ends the process as the system does.
+    pub(crate) fn new() -> Result<Self, String> {
+        let listen = |kind| signal(kind).map_err(|cause| format!("signals can't be listened to: {cause}"));
         Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hang_up: signal(SignalKind::hangup())?,
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+            hang_up: listen(SignalKind::hangup())?,
         })
     }
 }
 
-async fn until_told(
+/// Waits for the signal to stop, or for the finding that the service can't work, and reloads meanwhile.
+pub(crate) async fn until_told(
     signals: &mut Signals,
     server: &Server,
     telemetry: &Telemetry,

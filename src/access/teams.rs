@@ -82,6 +82,11 @@ impl Teams {
         Err(Error::odd("the team changes faster than it can be read").into())
     }
 
+    /// Forgets a team that GitHub no longer finds.
+    pub async fn forget(&self, slug: &TeamSlug) {
+        self.by_slug.forget(slug).await;
+    }
+
     /// Asks for the team and the membership side by side. Nothing when they turn out to be of two teams:
     /// a slug that a new team took over must not give it what the old one had.
     async fn ask(

@@ -38,8 +38,10 @@ pub enum Class {
         /// When it is tried again, if that is known.
         retry_after: Option<Duration>,
     },
-    /// GitHub answered with a server error, or with something that is not what it documents.
+    /// GitHub answered with a server error, or its answer broke off.
     Faulty,
+    /// GitHub answered with something that it doesn't document.
+    Unexpected,
 }
 
 impl Error {
@@ -50,7 +52,7 @@ impl Error {
 
     /// An answer that GitHub shouldn't have given.
     pub fn odd(detail: impl Into<String>) -> Self {
-        Self::new(Class::Faulty, detail)
+        Self::new(Class::Unexpected, detail)
     }
 
     /// The same with GitHub's id of the request.

@@ -10,7 +10,8 @@ use http::{HeaderMap, Method, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
 use octocrab::Octocrab;
 use serde::de::DeserializeOwned;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::Instant;
 
 use super::budget::{Budget, Hold};
 use super::circuit::{Circuit, CircuitState};
@@ -98,7 +99,7 @@ impl Call {
             .uri(&self.path)
             .header(header::ACCEPT, self.accept);
         client.build_request(builder, self.body.as_ref()).map_err(|cause| {
-            Error::new(Class::Faulty, format!("{} {} can't be sent: {cause}", self.method, self.path))
+            Error::new(Class::Unexpected, format!("{} {} can't be sent: {cause}", self.method, self.path))
         })
     }
 
@@ -119,7 +120,7 @@ impl Reply {
     pub(super) fn parse<T: DeserializeOwned>(&self) -> Result<T, Error> {
         serde_json::from_slice(&self.body).map_err(|cause| {
             let detail = format!("{}: the answer is not what GitHub documents: {cause}", self.what);
-            Error::new(Class::Faulty, detail).with_request_id(self.request_id())
+            Error::new(Class::Unexpected, detail).with_request_id(self.request_id())
         })
     }
 
@@ -164,9 +165,10 @@ impl Transport {
         let pass = self.circuit.enter().map_err(|wait| {
             call.fails(Class::Unreachable { retry_after: Some(wait) }, "not sent: GitHub seems to be down")
         })?;
+        let deadline = Instant::now() + self.timeout;
         // Boxed: octocrab's future takes kilobytes, which every future above would carry along.
-        let attempts = Box::pin(self.attempts(client, budget, call));
-        let outcome = tokio::time::timeout(self.timeout, attempts).await.unwrap_or_else(|_| {
+        let attempts = Box::pin(self.attempts(client, budget, call, deadline));
+        let outcome = tokio::time::timeout_at(deadline, attempts).await.unwrap_or_else(|_| {
             Err(call.fails(Class::Timeout, format_args!("no answer within {:?}", self.timeout)))
         });
         pass.ended(outcome.as_ref().err().map(Error::class));
@@ -182,9 +184,16 @@ impl Transport {
         }
     }
 
-    async fn attempts(&self, client: &Octocrab, budget: &Budget, call: &Call) -> Result<Reply, Error> {
+    async fn attempts(
+        &self,
+        client: &Octocrab,
+        budget: &Budget,
+        call: &Call,
+        deadline: Instant,
+    ) -> Result<Reply, Error> {
         let mut attempt = 1;
         loop {
+            let _place = self.place(call, deadline).await?;
             match self.attempt(client, budget, call).await {
                 Err(error) if attempt < MOST_ATTEMPTS && call.method == Method::GET && passing(&error) => {
                     tracing::debug!(%error, attempt, "reading from GitHub again");
@@ -197,7 +206,6 @@ impl Transport {
     }
 
     async fn attempt(&self, client: &Octocrab, budget: &Budget, call: &Call) -> Result<Reply, Error> {
-        let _place = self.place(call).await?;
         // Once more: GitHub may have asked to wait while this call stood in the queue.
         self.not_held(budget, call)?;
         let response =
@@ -229,15 +237,20 @@ impl Transport {
         Err(call.fails(class, why).with_request_id(request_id))
     }
 
-    /// Waits for one of the places for calls under way.
-    async fn place(&self, call: &Call) -> Result<tokio::sync::SemaphorePermit<'_>, Error> {
+    /// Waits for one of the places for calls under way. Running out of time here says nothing about GitHub.
+    async fn place(&self, call: &Call, deadline: Instant) -> Result<SemaphorePermit<'_>, Error> {
         if let Ok(place) = self.places.try_acquire() {
             return Ok(place);
         }
+        let overloaded = |why| call.fails(Class::Overloaded, why);
         let Some(_queued) = Queued::enter(&self.queued, self.most_queued) else {
-            return Err(call.fails(Class::Overloaded, "not sent: too many calls are waiting"));
+            return Err(overloaded("not sent: too many calls are waiting"));
         };
-        self.places.acquire().await.map_err(|_| call.fails(Class::Overloaded, "not sent: shutting down"))
+        // A little earlier than the call's own deadline, so that it is this that ends the wait.
+        let waited = tokio::time::timeout_at(deadline - self.timeout / 10, self.places.acquire()).await;
+        waited
+            .map_err(|_| overloaded("not sent: it waited too long"))?
+            .map_err(|_| overloaded("shutting down"))
     }
 }
 
@@ -273,13 +286,15 @@ fn classify(status: StatusCode, message: &str, hold: Option<Hold>) -> Class {
     let secondary = message.to_ascii_lowercase().contains("secondary rate limit");
     match status.as_u16() {
         429 => Class::RateLimited { retry_after: Hold::wait_of(hold) },
+        503 if hold.is_some() => Class::RateLimited { retry_after: Hold::wait_of(hold) },
         403 if hold.is_some() || secondary => Class::RateLimited { retry_after: Hold::wait_of(hold) },
         300..=399 | 404 | 410 => Class::NotFound,
         401 => Class::Unauthorized,
         403 => Class::Forbidden(message.to_owned()),
         409 => Class::Conflict,
         400 | 422 => Class::Rejected(message.to_owned()),
-        _ => Class::Faulty,
+        500 | 502 | 503 | 504 => Class::Faulty,
+        _ => Class::Unexpected,
     }
 }
 
@@ -314,7 +329,9 @@ mod tests {
             Class::Forbidden("Must have admin rights".into())
         );
         assert_eq!(class(301, "Moved Permanently", None), Class::NotFound);
-        assert_eq!(class(418, "", None), Class::Faulty);
+        assert_eq!(class(418, "", None), Class::Unexpected);
+        assert_eq!(class(503, "", None), Class::Faulty);
+        assert_eq!(class(503, "", minute), limited);
     }
 
     #[test]

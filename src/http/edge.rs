@@ -1,12 +1,17 @@
 //! The outermost layer: gives each request its id, catches panics, puts every failure into the envelope, adds
 //! the headers of every answer, and writes the access line and the audit line of a refusal.
 
+use std::cell::Cell;
+use std::fmt;
 use std::panic::AssertUnwindSafe;
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::{Method, StatusCode, header};
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpResponse, ResponseError};
 use futures_util::FutureExt;
@@ -25,16 +30,33 @@ const DEPRECATION_LINK: &str = "</docs>; rel=\"deprecation\"; type=\"text/html\"
 /// A caller's own request id, and a path, are logged up to this length.
 const MOST_LOGGED: usize = 200;
 
-/// Where the inner layers leave what the edge adds to the answer.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Counted(pub(super) Allowance);
+/// What the inner layers find out for the edge. Cloning gives the same notes; they outlive the request.
+#[derive(Clone, Default)]
+pub(super) struct Notes(Rc<Inner>);
 
-/// The operation that the router chose.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Routed(pub(super) Operation);
+#[derive(Default)]
+struct Inner {
+    operation: Cell<Option<Operation>>,
+    allowance: Cell<Option<Allowance>>,
+}
 
-/// What the access line says about the request itself.
+impl Notes {
+    /// The operation that the router chose.
+    pub(super) fn routed(&self, operation: Operation) {
+        self.0.operation.set(Some(operation));
+    }
+
+    /// What the caller has left.
+    pub(super) fn counted(&self, allowance: Allowance) {
+        self.0.allowance.set(Some(allowance));
+    }
+}
+
+/// A request as the edge sees it, for as long as it takes to answer.
 struct Asked {
+    trail: Trail,
+    notes: Notes,
+    request_id: String,
     started: Instant,
     method: Method,
     path: String,
@@ -46,46 +68,123 @@ pub(super) async fn edge(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    let request_id = uuid::Uuid::now_v7().simple().to_string();
-    let trail = Trail::new(request_id.clone());
+    let asked = Asked::of(&request);
+    let span = tracing::info_span!("request", request_id = asked.request_id);
     let Some(state) = request.app_data::<Shared>() else {
-        return Err(actix_web::error::ErrorInternalServerError("the state is missing"));
+        return Err(asked.abandon(ApiError::Internal));
     };
     let deadline = state.request_deadline;
-    let client = client_address(&request, &state.trusted_proxies);
-    trail.note(|record| record.client = client);
-    request.extensions_mut().insert(trail.clone());
-    let asked = Asked::of(&request);
-    let span = tracing::info_span!("request", request_id);
+    asked.trail.note(|record| record.client = client_address(&request, &state.trusted_proxies));
+    if state.draining.load(Ordering::Relaxed) {
+        return Err(asked.abandon(ApiError::ShuttingDown));
+    }
+    request.extensions_mut().insert(asked.trail.clone());
+    request.extensions_mut().insert(asked.notes.clone());
     let answer = AssertUnwindSafe(next.call(request).instrument(span.clone())).catch_unwind();
     let outcome = tokio::time::timeout(deadline, answer).await;
     let _entered = span.enter();
-    let outcome = match outcome {
-        Ok(outcome) => outcome,
-        Err(_) => Ok(Err(ApiError::Deadline.into())),
-    };
     match outcome {
-        Ok(Ok(response)) => Ok(finish(response, &trail, &request_id, &asked)),
-        Ok(Err(error)) => {
-            let error = error.as_error::<ApiError>().cloned().unwrap_or(ApiError::Internal);
-            Err(Abandoned::new(error, &trail, &request_id, &asked).into())
+        Ok(Ok(Ok(response))) => Ok(asked.finish(response)),
+        Ok(Ok(Err(error))) => {
+            Err(asked.abandon(error.as_error::<ApiError>().cloned().unwrap_or(ApiError::Internal)))
         }
-        Err(_) => {
+        Ok(Err(_)) => {
             tracing::error!("a handler panicked");
-            Err(Abandoned::new(ApiError::Internal, &trail, &request_id, &asked).into())
+            Err(asked.abandon(ApiError::Internal))
         }
+        Err(_) => Err(asked.abandon(ApiError::Deadline)),
     }
 }
 
 impl Asked {
     fn of(request: &ServiceRequest) -> Self {
+        let request_id = uuid::Uuid::now_v7().simple().to_string();
         let own_id = request.headers().get("x-request-id").and_then(|id| id.to_str().ok());
         Self {
+            trail: Trail::new(request_id.clone()),
+            notes: Notes::default(),
+            request_id,
             started: Instant::now(),
             method: request.method().clone(),
             path: shortened(request.path()),
             client_request_id: own_id.map(shortened),
         }
+    }
+
+    /// Completes an answer, whatever the inner layers made of the request.
+    fn finish(&self, response: ServiceResponse<impl MessageBody + 'static>) -> ServiceResponse<BoxBody> {
+        let (request, response) = response.into_parts();
+        let failed = response.status().is_client_error() || response.status().is_server_error();
+        let typed = response.error().and_then(|error| error.as_error::<ApiError>().cloned());
+        let error = typed.or_else(|| failed.then(|| of_framework(response.status())));
+        let mut response = match &error {
+            Some(error) => error.respond(&self.request_id),
+            None => response.map_into_boxed_body(),
+        };
+        self.add_headers(&mut response);
+        self.write_lines(error.as_ref(), response.status());
+        ServiceResponse::new(request, response)
+    }
+
+    /// An answer to a request that is gone, as it is after a panic or when its time is over.
+    fn abandon(self, error: ApiError) -> actix_web::Error {
+        self.write_lines(Some(&error), error.status_code());
+        Abandoned { error, asked: self }.into()
+    }
+
+    fn add_headers(&self, response: &mut HttpResponse) {
+        let headers = response.headers_mut();
+        let mut insert = |name: &'static str, value: HeaderValue| {
+            headers.insert(HeaderName::from_static(name), value);
+        };
+        if let Ok(request_id) = HeaderValue::from_str(&self.request_id) {
+            insert("x-request-id", request_id);
+        }
+        insert("cache-control", HeaderValue::from_static("no-store"));
+        insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+        if let Some(allowance) = self.notes.0.allowance.get() {
+            insert("ratelimit-limit", allowance.limit.into());
+            insert("ratelimit-remaining", allowance.remaining.into());
+            insert("ratelimit-reset", seconds_rounded_up(allowance.reset).into());
+        }
+        let operation = self.notes.0.operation.get();
+        if self.method == Method::GET && operation.is_some_and(Operation::has_legacy_get) {
+            insert("deprecation", HeaderValue::from_static(DEPRECATED_SINCE));
+            insert("link", HeaderValue::from_static(DEPRECATION_LINK));
+        }
+    }
+
+    /// The access line, and the audit line of a refusal once the caller is known.
+    fn write_lines(&self, error: Option<&ApiError>, status: StatusCode) {
+        let reason = error.map(|error| error.answer().reason);
+        let known = self.trail.so_far();
+        if let Some(reason) = reason
+            && known.user_id.is_some()
+        {
+            self.trail.write_refusal(if status.is_server_error() { "failed" } else { "refused" }, reason);
+        }
+        if let Some(error) = error {
+            let detail = error.detail();
+            if status.is_server_error() {
+                tracing::error!(detail, "the request failed");
+            } else {
+                tracing::debug!(detail, "the request was refused");
+            }
+        }
+        tracing::info!(
+            target: "access",
+            method = self.method.as_str(),
+            path = self.path,
+            operation = known.operation,
+            status = status.as_u16(),
+            reason,
+            duration_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            client = known.client.map(tracing::field::display),
+            client_request_id = self.client_request_id,
+            user = known.user,
+            team = known.team,
+            "request",
+        );
     }
 }
 
@@ -93,36 +192,9 @@ fn shortened(text: &str) -> String {
     text.chars().take(MOST_LOGGED).collect()
 }
 
-/// Completes an answer, whatever the inner layers made of the request.
-fn finish(
-    response: ServiceResponse<impl MessageBody + 'static>,
-    trail: &Trail,
-    request_id: &str,
-    asked: &Asked,
-) -> ServiceResponse<BoxBody> {
-    let (request, response) = response.into_parts();
-    let allowance = request.extensions().get::<Counted>().map(|counted| counted.0);
-    let error = match response.error() {
-        Some(error) => Some(error.as_error::<ApiError>().cloned().unwrap_or_else(|| of_framework(&response))),
-        None if response.status().is_client_error() || response.status().is_server_error() => {
-            Some(of_framework(&response))
-        }
-        None => None,
-    };
-    let mut response = match &error {
-        Some(error) => error.respond(request_id),
-        None => response.map_into_boxed_body(),
-    };
-    let routed = request.extensions().get::<Routed>().map(|routed| routed.0);
-    let legacy = routed.is_some_and(Operation::has_legacy_get) && request.method() == Method::GET;
-    add_headers(&mut response, request_id, allowance, legacy);
-    write_lines(error.as_ref(), response.status(), trail, asked);
-    ServiceResponse::new(request, response)
-}
-
 /// A failure that actix-web itself answered.
-fn of_framework<B>(response: &HttpResponse<B>) -> ApiError {
-    match response.status() {
+fn of_framework(status: StatusCode) -> ApiError {
+    match status {
         StatusCode::NOT_FOUND => ApiError::NotFound,
         StatusCode::PAYLOAD_TOO_LARGE => ApiError::PayloadTooLarge,
         StatusCode::UNSUPPORTED_MEDIA_TYPE => ApiError::UnsupportedMediaType,
@@ -131,77 +203,21 @@ fn of_framework<B>(response: &HttpResponse<B>) -> ApiError {
     }
 }
 
-fn add_headers(response: &mut HttpResponse, request_id: &str, allowance: Option<Allowance>, legacy: bool) {
-    let headers = response.headers_mut();
-    let mut insert = |name: &'static str, value: header::HeaderValue| {
-        headers.insert(header::HeaderName::from_static(name), value);
-    };
-    if let Ok(request_id) = header::HeaderValue::from_str(request_id) {
-        insert("x-request-id", request_id);
-    }
-    insert("cache-control", header::HeaderValue::from_static("no-store"));
-    insert("x-content-type-options", header::HeaderValue::from_static("nosniff"));
-    if let Some(allowance) = allowance {
-        insert("ratelimit-limit", allowance.limit.into());
-        insert("ratelimit-remaining", allowance.remaining.into());
-        insert("ratelimit-reset", seconds_rounded_up(allowance.reset).into());
-    }
-    if legacy {
-        insert("deprecation", header::HeaderValue::from_static(DEPRECATED_SINCE));
-        insert("link", header::HeaderValue::from_static(DEPRECATION_LINK));
-    }
-}
-
-/// The access line, and the audit line of a refusal once the caller is known.
-fn write_lines(error: Option<&ApiError>, status: StatusCode, trail: &Trail, asked: &Asked) {
-    let reason = error.map(|error| error.answer().reason);
-    let known = trail.so_far();
-    if let Some(reason) = reason
-        && known.user_id.is_some()
-    {
-        trail.write(if status.is_server_error() { "failed" } else { "refused" }, Some(reason));
-    }
-    if let Some(error) = error {
-        let detail = error.detail();
-        if status.is_server_error() {
-            tracing::error!(detail, "the request failed");
-        } else {
-            tracing::debug!(detail, "the request was refused");
-        }
-    }
-    tracing::info!(
-        target: "access",
-        method = asked.method.as_str(),
-        path = asked.path,
-        operation = known.operation,
-        status = status.as_u16(),
-        reason,
-        duration_ms = u64::try_from(asked.started.elapsed().as_millis()).unwrap_or(u64::MAX),
-        client = known.client.map(tracing::field::display),
-        client_request_id = asked.client_request_id,
-        user = known.user,
-        team = known.team,
-        "request",
-    );
-}
-
-/// An error without a request to answer it with: the request is gone after a panic.
-#[derive(Debug)]
+/// A failure that actix-web answers for the edge, since there is no request left to answer it with.
 struct Abandoned {
     error: ApiError,
-    request_id: String,
+    asked: Asked,
 }
 
-impl Abandoned {
-    fn new(error: ApiError, trail: &Trail, request_id: &str, asked: &Asked) -> Self {
-        write_lines(Some(&error), error.status_code(), trail, asked);
-        Self { error, request_id: request_id.to_owned() }
+impl fmt::Debug for Abandoned {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(formatter)
     }
 }
 
-impl std::fmt::Display for Abandoned {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.error.fmt(formatter)
+impl fmt::Display for Abandoned {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.error, formatter)
     }
 }
 
@@ -211,8 +227,8 @@ impl ResponseError for Abandoned {
     }
 
     fn error_response(&self) -> HttpResponse {
-        let mut response = self.error.respond(&self.request_id);
-        add_headers(&mut response, &self.request_id, None, false);
+        let mut response = self.error.respond(&self.asked.request_id);
+        self.asked.add_headers(&mut response);
         response
     }
 }

@@ -55,6 +55,8 @@ pub enum ApiError {
     Operation(ops::Error),
     /// The request as a whole took too long.
     Deadline,
+    /// The service is on its way out.
+    ShuttingDown,
     /// A defect of this service.
     Internal,
 }
@@ -167,6 +169,12 @@ impl ApiError {
                 let message = "GitHub's answers took too long; what was begun may still happen";
                 answer(StatusCode::GATEWAY_TIMEOUT, "github_timeout", message.into())
             }
+            Self::ShuttingDown => Answer {
+                status: StatusCode::SERVICE_UNAVAILABLE,
+                reason: "shutting_down",
+                message: "This server is shutting down; send the request again".into(),
+                retry_after: Some(Duration::from_secs(1)),
+            },
             Self::Internal => internal(),
         }
     }
@@ -290,7 +298,8 @@ fn from_github(error: &github::Error) -> Answer {
         | Class::Forbidden(_)
         | Class::Conflict
         | Class::Rejected(_)
-        | Class::Faulty => (StatusCode::BAD_GATEWAY, "GitHub answered with an error", None),
+        | Class::Faulty
+        | Class::Unexpected => (StatusCode::BAD_GATEWAY, "GitHub answered with an error", None),
     };
     Answer { status, reason, message: message.into(), retry_after }
 }

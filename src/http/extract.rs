@@ -12,7 +12,7 @@ use actix_web::web::BytesMut;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use futures_util::StreamExt;
 
-use super::edge::{Counted, Routed};
+use super::edge::Notes;
 use super::error::ApiError;
 use super::operation::Operation;
 use super::parameters::{Parameters, invalid};
@@ -136,6 +136,7 @@ impl FromRequest for Authenticated {
 struct Entrance {
     state: Shared,
     trail: Trail,
+    notes: Notes,
 }
 
 impl Entrance {
@@ -143,9 +144,10 @@ impl Entrance {
         let state = request.app_data::<Shared>().cloned().ok_or(ApiError::Internal)?;
         let operation = *request.app_data::<Operation>().ok_or(ApiError::Internal)?;
         let trail = request.extensions().get::<Trail>().cloned().ok_or(ApiError::Internal)?;
-        request.extensions_mut().insert(Routed(operation));
+        let notes = request.extensions().get::<Notes>().cloned().ok_or(ApiError::Internal)?;
+        notes.routed(operation);
         trail.note(|record| record.operation = operation.name());
-        Ok(Self { state, trail })
+        Ok(Self { state, trail, notes })
     }
 
     /// Token present, unknown tokens limited, token valid, user limited.
@@ -159,7 +161,7 @@ impl Entrance {
         });
         let outcome = self.state.users.load().check(caller.id());
         let allowance = outcome.as_ref().map_or_else(|limited| limited.allowance, |allowance| *allowance);
-        request.extensions_mut().insert(Counted(allowance));
+        self.notes.counted(allowance);
         outcome.map_err(ApiError::Limited)?;
         Ok(caller)
     }

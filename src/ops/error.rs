@@ -3,7 +3,6 @@
 use std::fmt;
 
 use crate::access::GroupError;
-use crate::domain::names::RepoName;
 use crate::github::{self, Class};
 
 /// Why an operation was refused or failed. The edge turns it into the envelope.
@@ -20,7 +19,7 @@ pub enum Error {
     /// The group still holds these runners.
     GroupNotEmpty(Vec<String>),
     /// The team has no access to these repositories, or they don't exist.
-    RepoNotFound(Vec<RepoName>),
+    RepoNotFound(Vec<String>),
     /// GitHub didn't accept the caller's input, with GitHub's words.
     Rejected(String),
     /// Some repositories were done, others were not.
@@ -87,7 +86,8 @@ pub fn reason_of(error: &github::Error) -> &'static str {
         | Class::Forbidden(_)
         | Class::Conflict
         | Class::Rejected(_)
-        | Class::Faulty => "github_error",
+        | Class::Faulty
+        | Class::Unexpected => "github_error",
     }
 }
 

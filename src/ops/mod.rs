@@ -23,6 +23,7 @@ async fn write<T: Send + 'static>(
     trail: &Trail,
     work: BoxFuture<'static, Result<T, Error>>,
 ) -> Result<T, Error> {
+    trail.leave_to_the_write();
     let audited = {
         let trail = trail.clone();
         async move {
@@ -35,11 +36,11 @@ async fn write<T: Send + 'static>(
             outcome
         }
     };
-    state
-        .writes
-        .see_to_the_end(tracing::Instrument::in_current_span(audited))
-        .await
-        .unwrap_or(Err(Error::Internal))
+    let outcome = state.writes.see_to_the_end(tracing::Instrument::in_current_span(audited)).await;
+    outcome.unwrap_or_else(|| {
+        trail.write("failed", Some(Error::Internal.reason()));
+        Err(Error::Internal)
+    })
 }
 
 /// Finds the team's group and puts it on the trail.

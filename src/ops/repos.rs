@@ -101,7 +101,14 @@ async fn look_up(
             "An organisation owner opened this runner group to all repositories",
         ));
     }
-    Ok((group, visible?))
+    match visible {
+        // The team itself is gone from under its slug.
+        Err(error) if error.is_not_found() => {
+            state.teams.forget(team.slug()).await;
+            Err(Error::RepoNotFound(names.iter().map(ToString::to_string).collect()))
+        }
+        visible => Ok((group, visible?)),
+    }
 }
 
 /// Every repository, or which names have none.
@@ -141,6 +148,10 @@ where
     match cause {
         None => Ok(()),
         Some(error) if done.is_empty() && error.is_not_found() => Err(Error::GroupNotFound),
-        Some(error) => Err(Error::Partial { done, failed, cause: Box::new(missing_group(error)) }),
+        Some(error) => {
+            // The group took others, so it is the repository that is gone.
+            let cause = if error.is_not_found() { Error::RepoNotFound(failed.clone()) } else { error.into() };
+            Err(Error::Partial { done, failed, cause: Box::new(cause) })
+        }
     }
 }

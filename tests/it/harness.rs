@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock, Mutex};
 
 use actions_runner_manager::config::{self, Config, LogFormat, LogLevel, Sources};
 use actions_runner_manager::domain::clock::Clock;
-use actions_runner_manager::fake_github::{AppKey, Credential, FakeGithub, World};
+use actions_runner_manager::fake_github::{AppKey, Credential, FakeGithub, Options, World};
 use actions_runner_manager::server::{self, Server};
 use actions_runner_manager::{telemetry, tls};
 use serde_json::{Value, json};
@@ -187,7 +187,7 @@ impl App {
         self.fake
             .calls()
             .iter()
-            .map(|call| format!("{} {}", call.method, call.template.as_deref().unwrap_or(&call.path)))
+            .map(|call| format!("{} {}", call.method, call.template.unwrap_or(&call.path)))
             .collect()
     }
 
@@ -222,7 +222,7 @@ impl Drop for App {
 pub fn fake(world: World) -> FakeGithub {
     let mut world = world;
     world.set_app_key(AppKey::shared());
-    FakeGithub::start(world).unwrap()
+    FakeGithub::start(world, &Options::default()).unwrap()
 }
 
 pub fn client(certificate: &str) -> reqwest::Client {

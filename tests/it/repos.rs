@@ -96,7 +96,7 @@ async fn a_team_with_many_repositories_is_searched_in_the_cheaper_way() {
     let names: Vec<_> = (0..150).map(|number| format!("service-{number}")).collect();
     for name in &names {
         let repository = world.add_repository(name, RepoVisibility::Private);
-        world.grant(cast.payments, repository, Permission::Read);
+        world.grant(cast.payments, repository, Permission::Pull);
     }
     let app = App::start(world).await;
     let body = json!({ "team": "payments", "repos": names });
@@ -127,7 +127,7 @@ async fn a_failure_half_way_says_what_was_done_and_repeating_finishes_the_job() 
     let (world, cast, group) = acme_with_groups();
     let app = App::start(world).await;
     let one = "/orgs/{org}/actions/runner-groups/{runner_group_id}/repositories/{repository_id}";
-    app.fake.fault(Fault::on("PUT", one).status(502).times(1));
+    app.fake.inject(Fault::on("PUT", one).error(502, "Bad Gateway").once());
     let parameters = [("team", "payments"), ("repos", "web,api")];
     let answer = app.call("POST", "repos-add", &cast.ada, &parameters).await;
     answer.is_refused(502, "github_error");

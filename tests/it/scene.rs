@@ -54,8 +54,8 @@ pub fn acme() -> (World, Cast) {
     let web = world.add_repository("web", RepoVisibility::Private);
     let api = world.add_repository("api", RepoVisibility::Private);
     let index = world.add_repository("index", RepoVisibility::Private);
-    world.grant(payments, web, Permission::Write);
-    world.grant(payments, api, Permission::Read);
+    world.grant(payments, web, Permission::Push);
+    world.grant(payments, api, Permission::Pull);
     world.grant(search, index, Permission::Admin);
     (world, Cast { ada, ada_id, bob, pat, eve, olivia, sam, payments, search, web, api, index })
 }

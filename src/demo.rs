@@ -1,0 +1,150 @@
+//! `demo`: a small GitHub on a loopback port, the real service over TLS in front of it, and a tour of curl
+//! lines that work as printed.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use actions_runner_manager::config::{self, Loaded, Sources};
+use actions_runner_manager::domain::clock::Clock;
+use actions_runner_manager::fake_github::{self, AppKey, Demo, DemoPerson, FakeGithub, Options};
+use actions_runner_manager::server::{self, StartError};
+use actions_runner_manager::{telemetry, tls};
+
+use crate::serve::{Signals, until_told};
+
+/// Runs the demo until it is told to stop; `print` gets the tour.
+pub(crate) async fn run(port: u16, print: fn(&str)) -> Result<(), String> {
+    let mut signals = Signals::new()?;
+    let mut demo = fake_github::demo();
+    let key = AppKey::generate().map_err(|_| "the system gives no random numbers".to_owned())?;
+    demo.world.set_app_key(&key);
+    let people = People::of(&demo);
+    let settings = (demo.world.app_id(), demo.world.installation_id().0);
+    let github = FakeGithub::start(demo.world, &Options::default())
+        .map_err(|cause| format!("the demo's GitHub can't start: {cause}"))?;
+    let folder = tempfile::Builder::new()
+        .prefix("actions-runner-manager-demo-")
+        .tempdir()
+        .map_err(|cause| format!("no temporary folder can be made: {cause}"))?;
+    write_files(folder.path(), &key, &configuration(demo.org, settings, github.url(), port))?;
+    let sources = Sources {
+        path: Some(folder.path().join("config.yml")),
+        environment: BTreeMap::new(),
+        working_directory: folder.path().to_owned(),
+    };
+    let Loaded { config, .. } = config::load(&sources).map_err(|problems| problems.to_string())?;
+    let telemetry = telemetry::init(&config.logging).map_err(|error| error.to_string())?;
+    let server = server::start(&config, Clock::system()).map_err(|error| explained(&error, port))?;
+    print(&tour(&people, server.address().port(), &folder.path().join("tls.crt")));
+    let outcome = until_told(&mut signals, &server, &telemetry, &sources).await;
+    server.stop().await;
+    telemetry.flush();
+    outcome
+}
+
+/// Who appears in the tour.
+struct People {
+    maintainer: DemoPerson,
+    other_maintainer: DemoPerson,
+    member: DemoPerson,
+    stranger: DemoPerson,
+}
+
+impl People {
+    fn of(demo: &Demo) -> Self {
+        Self {
+            maintainer: demo.maintainer.clone(),
+            other_maintainer: demo.other_maintainer.clone(),
+            member: demo.member.clone(),
+            stranger: demo.stranger.clone(),
+        }
+    }
+}
+
+fn configuration(org: &str, (app, installation): (u64, u64), github: &str, port: u16) -> String {
+    format!(
+        "org: {org}\n\
+         appID: {app}\n\
+         installationID: {installation}\n\
+         privateKeyFile: key.pem\n\
+         github: {{apiURL: \"{github}\"}}\n\
+         logging: {{level: error, format: text}}\n\
+         server:\n  address: 127.0.0.1\n  port: {port}\n  rateLimit: 50\n  \
+         tls: {{certFile: tls.crt, keyFile: tls.key}}\n"
+    )
+}
+
+fn write_files(folder: &Path, key: &AppKey, configuration: &str) -> Result<(), String> {
+    let (certificate, certificate_key) =
+        tls::self_signed(&["localhost", "127.0.0.1"]).map_err(|error| error.to_string())?;
+    for (name, text) in [
+        ("config.yml", configuration),
+        ("key.pem", &key.private_pem()),
+        ("tls.crt", &certificate),
+        ("tls.key", &certificate_key),
+    ] {
+        let file = folder.join(name);
+        std::fs::write(&file, text).map_err(|cause| format!("cannot write {}: {cause}", file.display()))?;
+    }
+    Ok(())
+}
+
+fn explained(error: &StartError, port: u16) -> String {
+    match error {
+        StartError::Listen { cause, .. } if cause.kind() == ErrorKind::AddrInUse => {
+            format!("port {port} is in use; choose another with --port, or any free one with --port 0")
+        }
+        error => error.to_string(),
+    }
+}
+
+/// What to try: who asks, by which method, for what, and what will come of it.
+fn tour(people: &People, port: u16, certificate: &Path) -> String {
+    let People { maintainer, other_maintainer, member, stranger } = people;
+    let steps: [(&DemoPerson, &str, &str, &str); 11] = [
+        (stranger, "GET", "status", "any valid token is told that the server is ready"),
+        (maintainer, "GET", "group-list?team=platform", "what is in the group of a team you maintain"),
+        (other_maintainer, "POST", "group-add?team=payments", "a new group for your team"),
+        (
+            other_maintainer,
+            "PATCH",
+            "repos-add?team=payments&repos=checkout,build-tools",
+            "two of the team's repositories",
+        ),
+        (other_maintainer, "GET", "group-list?team=payments", "there they are"),
+        (
+            other_maintainer,
+            "POST",
+            "token-register?team=payments",
+            "a token for config.sh (it reaches the whole organisation)",
+        ),
+        (
+            other_maintainer,
+            "PATCH",
+            "repos-add?team=payments&repos=models",
+            "refused: another team's repository",
+        ),
+        (other_maintainer, "DELETE", "group-delete?team=payments", "an empty group can go"),
+        (maintainer, "DELETE", "group-delete?team=platform", "refused: it still has runners"),
+        (member, "GET", "group-list?team=platform", "refused: a plain member"),
+        (stranger, "GET", "group-list?team=../../user", "refused: not a name"),
+    ];
+    let mut text = format!(
+        "Actions Runner Manager is serving https://localhost:{port} in front of a small GitHub of its own.\n\
+         Try it from another terminal; Ctrl-C ends it and forgets everything.\n"
+    );
+    for (who, method, what, outcome) in steps {
+        let _ = write!(
+            text,
+            "\n# {} ({}): {outcome}\ncurl -sS --cacert {} -X {method} -H 'Authorization: Bearer {}' \
+             'https://localhost:{port}/api/v1/{what}'\n",
+            who.login,
+            who.about,
+            certificate.display(),
+            who.token,
+        );
+    }
+    text
+}

@@ -1,0 +1,83 @@
+//! Rate limits, on a clock that the test moves.
+
+use std::time::Duration;
+
+use actions_runner_manager::fake_github::TokenKind;
+use serde_json::json;
+
+use crate::harness::{App, send};
+use crate::scene::acme;
+
+#[tokio::test]
+async fn a_user_is_limited_over_all_tokens_and_operations_together() {
+    let (mut world, cast) = acme();
+    let second = world.add_token(cast.ada_id, TokenKind::FineGrained);
+    let app = App::with(world, json!({ "server": { "rateLimit": 2, "rateBurst": 3 } })).await;
+    let first = app.call("GET", "status", &cast.ada, &[]).await;
+    first.response();
+    assert_eq!((first.header("ratelimit-limit"), first.header("ratelimit-remaining")), ("3", "2"));
+    assert_eq!(first.header("ratelimit-reset"), "1");
+    app.call("GET", "status", &second, &[]).await.response();
+    let third = app.call("POST", "token-register", &second, &[("team", "payments")]).await;
+    assert_eq!(third.header("ratelimit-remaining"), "0");
+    third.response();
+    let refused = app.call("GET", "status", &cast.ada, &[]).await;
+    refused.is_refused(429, "rate_limited");
+    assert_eq!((refused.header("retry-after"), refused.header("ratelimit-remaining")), ("1", "0"));
+    app.call("GET", "status", &cast.bob, &[]).await.response();
+    app.clock.advance(Duration::from_millis(500));
+    app.call("GET", "status", &second, &[]).await.response();
+    app.call("GET", "status", &second, &[]).await.is_refused(429, "rate_limited");
+}
+
+#[tokio::test]
+async fn refusals_after_authentication_carry_the_limit_too_and_those_before_do_not() {
+    let (world, cast) = acme();
+    let app = App::start(world).await;
+    let refused = app.call("GET", "group-list", &cast.bob, &[("team", "payments")]).await;
+    assert_eq!(refused.status, 403);
+    assert_eq!(refused.header("ratelimit-limit"), "1000");
+    assert_eq!(app.call("GET", "status", "", &[]).await.header("ratelimit-limit"), "");
+}
+
+#[tokio::test]
+async fn unknown_tokens_are_limited_by_address_and_known_ones_are_not() {
+    let (world, cast) = acme();
+    let app = App::with(world, json!({ "server": { "unknownTokenRate": 1 } })).await.settled().await;
+    app.call("GET", "status", &cast.ada, &[]).await.response();
+    for number in 0..19 {
+        app.call("GET", "status", &format!("ghp_bogus{number}"), &[]).await.is_refused(401, "invalid_token");
+    }
+    let refused = app.call("GET", "status", "ghp_one_too_many", &[]).await;
+    refused.is_refused(429, "rate_limited");
+    assert_eq!(refused.header("retry-after"), "1");
+    app.call("GET", "status", &cast.bob, &[]).await.is_refused(429, "rate_limited");
+    app.call("GET", "status", &cast.ada, &[]).await.response();
+    app.call("GET", "status", "ghp_bogus0", &[]).await.is_refused(401, "invalid_token");
+    assert_eq!(app.fake.count("GET", "/user"), 20, "one call for each token that was looked at");
+    app.clock.advance(Duration::from_secs(1));
+    app.call("GET", "status", &cast.bob, &[]).await.response();
+}
+
+#[tokio::test]
+async fn a_forwarded_address_is_believed_from_trusted_proxies_only() {
+    for (trusted, believed) in [(json!([]), false), (json!(["127.0.0.0/8"]), true)] {
+        let (world, _) = acme();
+        let config = json!({ "server": { "unknownTokenRate": 1, "trustedProxies": trusted } });
+        let app = App::with(world, config).await;
+        let mut refused = 0;
+        for number in 0..30 {
+            let request = app.request("GET", "/api/v1/status", &format!("ghp_bogus{number}"));
+            let request = request.header("x-forwarded-for", format!("203.0.113.{number}"));
+            refused += usize::from(send(request).await.status == 429);
+        }
+        assert_eq!(refused, if believed { 0 } else { 10 });
+    }
+}
+
+#[tokio::test]
+async fn without_a_burst_the_limit_is_the_burst() {
+    let (world, cast) = acme();
+    let app = App::with(world, json!({ "server": { "rateLimit": 5, "rateBurst": null } })).await;
+    assert_eq!(app.call("GET", "status", &cast.ada, &[]).await.header("ratelimit-limit"), "5");
+}
