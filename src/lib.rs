@@ -5,6 +5,7 @@ pub mod access;
 pub mod audit;
 pub mod config;
 pub mod domain;
+pub mod fake_github;
 pub mod github;
 pub mod http;
 pub mod limits;

@@ -117,7 +117,7 @@ fn all_of(names: &[RepoName], visible: Vec<Option<Repository>>) -> Result<Vec<Re
         .iter()
         .zip(&visible)
         .filter(|(_, found)| found.is_none())
-        .map(|(name, _)| name.clone())
+        .map(|(name, _)| name.to_string())
         .collect();
     if missing.is_empty() {
         Ok(visible.into_iter().flatten().collect())
