@@ -15,6 +15,8 @@ use crate::ops::{self, Refusal};
 
 /// What a caller may be told to wait when nobody knows how long.
 const UNKNOWN_WAIT: Duration = Duration::from_secs(5);
+/// Another replica serves meanwhile.
+const REPLICA_WAIT: Duration = Duration::from_secs(1);
 
 /// Why a request is not answered with what it asked for.
 #[derive(Debug, Clone)]
@@ -67,6 +69,12 @@ pub(super) struct Answer {
     pub(super) reason: &'static str,
     pub(super) message: Cow<'static, str>,
     pub(super) retry_after: Option<Duration>,
+}
+
+impl Answer {
+    fn after(self, wait: Duration) -> Self {
+        Self { retry_after: Some(wait), ..self }
+    }
 }
 
 /// The body of every failure.
@@ -127,10 +135,7 @@ impl ApiError {
             Self::NotFound => {
                 answer(StatusCode::NOT_FOUND, "not_found", "There is nothing at this path".into())
             }
-            Self::MethodNotAllowed { allow } => {
-                let message = format!("This path is reached by {allow}").into();
-                answer(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)
-            }
+            Self::MethodNotAllowed { allow } => method(allow),
             Self::MissingToken => {
                 let message = "A GitHub token is needed in the Authorization header";
                 answer(StatusCode::UNAUTHORIZED, "missing_token", message.into())
@@ -169,12 +174,10 @@ impl ApiError {
                 let message = "GitHub's answers took too long; what was begun may still happen";
                 answer(StatusCode::GATEWAY_TIMEOUT, "github_timeout", message.into())
             }
-            Self::ShuttingDown => Answer {
-                status: StatusCode::SERVICE_UNAVAILABLE,
-                reason: "shutting_down",
-                message: "This server is shutting down; send the request again".into(),
-                retry_after: Some(Duration::from_secs(1)),
-            },
+            Self::ShuttingDown => {
+                let message = "This server is shutting down; send the request again";
+                answer(StatusCode::SERVICE_UNAVAILABLE, "shutting_down", message.into()).after(REPLICA_WAIT)
+            }
             Self::Internal => internal(),
         }
     }
@@ -186,6 +189,16 @@ impl ApiError {
             Self::Operation(error) => error.to_string(),
             other => other.answer().message.into_owned(),
         }
+    }
+}
+
+fn method(allow: &str) -> Answer {
+    let message = format!("This path is reached by {allow}").into();
+    Answer {
+        status: StatusCode::METHOD_NOT_ALLOWED,
+        reason: "method_not_allowed",
+        message,
+        retry_after: None,
     }
 }
 

@@ -68,10 +68,9 @@ async fn an_organisation_owner_counts_as_a_maintainer_of_a_team_they_are_in() {
 #[tokio::test]
 async fn every_form_of_the_header_and_every_kind_of_user_token_is_accepted() {
     let (mut world, cast) = acme();
-    let tokens: Vec<_> =
-        [TokenKind::Classic, TokenKind::FineGrained, TokenKind::OAuth, TokenKind::AppUser]
-            .map(|kind| world.add_token(cast.ada_id, kind))
-            .into();
+    let tokens: Vec<_> = [TokenKind::Classic, TokenKind::FineGrained, TokenKind::OAuth, TokenKind::AppUser]
+        .map(|kind| world.add_token(cast.ada_id, kind))
+        .into();
     let app = App::start(world).await;
     for token in tokens {
         for scheme in ["", "token ", "Bearer ", "bearer ", "TOKEN "] {
@@ -138,7 +137,8 @@ async fn a_bad_token_with_a_bad_body_is_answered_for_the_token() {
     let (world, _) = acme();
     let app = App::start(world).await;
     for token in ["", "ghp_bad"] {
-        let request = app.request("POST", "/api/v1/group-add", token).header("content-type", "application/json");
+        let request =
+            app.request("POST", "/api/v1/group-add", token).header("content-type", "application/json");
         let answer = send(request.body("{")).await;
         assert_eq!(answer.status, 401, "{}", answer.text);
     }

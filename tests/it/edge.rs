@@ -127,7 +127,8 @@ async fn framework_errors_come_in_the_envelope() {
     let (world, cast) = acme();
     let app = App::start(world).await;
     let post = |content_type: &str, body: Vec<u8>| {
-        let request = app.request("POST", "/api/v1/group-add", &cast.ada).header("content-type", content_type);
+        let request =
+            app.request("POST", "/api/v1/group-add", &cast.ada).header("content-type", content_type);
         send(request.body(body))
     };
     post("application/json", b"{".to_vec()).await.is_refused(400, "invalid_body");
@@ -183,7 +184,13 @@ async fn githubs_own_failures_are_classified_on_every_operation() {
         (|fault| fault.wrong_shape(), 502, "github_error"),
         (|fault| fault.secondary_limit(Duration::from_secs(30)), 503, "github_rate_limited"),
         (|fault| fault.primary_limit(i64::MAX), 503, "github_rate_limited"),
-        (|fault| fault.error(429, "Something about the html of secondary things").header("retry-after", "7"), 503, "github_rate_limited"),
+        (
+            |fault| {
+                fault.error(429, "Something about the html of secondary things").header("retry-after", "7")
+            },
+            503,
+            "github_rate_limited",
+        ),
     ];
     for (method, operation, others) in TEAM_OPERATIONS {
         for (number, (make, status, reason)) in faults.iter().enumerate() {

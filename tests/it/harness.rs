@@ -85,8 +85,7 @@ pub fn write_certificate(folder: &Path) -> String {
 /// The configuration of most tests; `extra` is YAML that is merged over it, section by section.
 pub fn configuration(folder: &Path, fake: &FakeGithub, extra: &Value) -> Value {
     std::fs::write(folder.join("key.pem"), private_key()).unwrap();
-    let (app, installation) =
-        fake.world(|world| (world.app_id(), world.installation_id().0));
+    let (app, installation) = fake.world(|world| (world.app_id(), world.installation_id().0));
     let mut config = json!({
         "org": fake.world(|world| world.org_login().to_owned()),
         "appID": app,
@@ -168,7 +167,13 @@ impl App {
     }
 
     /// An operation with its parameters in the query.
-    pub async fn call(&self, method: &str, operation: &str, token: &str, parameters: &[(&str, &str)]) -> Answer {
+    pub async fn call(
+        &self,
+        method: &str,
+        operation: &str,
+        token: &str,
+        parameters: &[(&str, &str)],
+    ) -> Answer {
         send(self.request(method, &format!("/api/v1/{operation}"), token).query(parameters)).await
     }
 
@@ -205,10 +210,19 @@ impl Drop for App {
         }
         let calls = self.fake.calls();
         let violations = contract::check(&calls);
-        assert!(violations.is_empty(), "what was said to or by GitHub is not in its description: {violations:#?}");
+        assert!(
+            violations.is_empty(),
+            "what was said to or by GitHub is not in its description: {violations:#?}"
+        );
         for call in &calls {
-            let as_caller = matches!(call.credential, Credential::User { .. } | Credential::Bad | Credential::Actions);
-            assert!(!as_caller || call.path.ends_with("/user"), "as the caller: {} {}", call.method, call.path);
+            let as_caller =
+                matches!(call.credential, Credential::User { .. } | Credential::Bad | Credential::Actions);
+            assert!(
+                !as_caller || call.path.ends_with("/user"),
+                "as the caller: {} {}",
+                call.method,
+                call.path
+            );
         }
         let mut secrets = self.secrets.clone();
         secrets.extend(self.fake.world(|world| world.secrets()));

@@ -19,7 +19,9 @@ async fn repositories_of_the_team_are_added_by_every_method_and_source() {
         let mut held = app.fake.world(|world| world.repositories_of(group));
         held.sort();
         assert_eq!(held, ["api", "web"]);
-        app.call_json("PATCH", "repos-set", &cast.ada, json!({"team": "payments", "repos": []})).await.response();
+        app.call_json("PATCH", "repos-set", &cast.ada, json!({"team": "payments", "repos": []}))
+            .await
+            .response();
         assert!(app.fake.world(|world| world.repositories_of(group)).is_empty());
     }
     let body = json!({ "team": "payments", "repos": ["api", "API", "api"] });
@@ -34,7 +36,8 @@ async fn a_repository_that_the_team_has_no_access_to_is_never_added() {
     let app = App::start(world).await;
     for repos in ["index", "web,index", "nonexistent", "web2"] {
         for operation in ["repos-add", "repos-set"] {
-            let answer = app.call("PATCH", operation, &cast.ada, &[("team", "payments"), ("repos", repos)]).await;
+            let answer =
+                app.call("PATCH", operation, &cast.ada, &[("team", "payments"), ("repos", repos)]).await;
             answer.is_refused(404, "repo_not_found");
         }
     }
@@ -46,12 +49,15 @@ async fn a_repository_of_another_owner_is_no_parameter() {
     let (world, cast, _) = acme_with_groups();
     let app = App::start(world).await;
     for repos in ["elsewhere/web", "acme/../web", "acme/web/x", "..", "", "web,", ",", "web,,api", "we b"] {
-        let answer = app.call("PATCH", "repos-add", &cast.ada, &[("team", "payments"), ("repos", repos)]).await;
+        let answer =
+            app.call("PATCH", "repos-add", &cast.ada, &[("team", "payments"), ("repos", repos)]).await;
         answer.is_refused(400, "invalid_parameter");
     }
     let empty = json!({ "team": "payments", "repos": [] });
     app.call_json("PATCH", "repos-add", &cast.ada, empty).await.is_refused(400, "invalid_parameter");
-    app.call("PATCH", "repos-add", &cast.ada, &[("team", "payments")]).await.is_refused(400, "missing_parameter");
+    app.call("PATCH", "repos-add", &cast.ada, &[("team", "payments")])
+        .await
+        .is_refused(400, "missing_parameter");
 }
 
 #[tokio::test]
@@ -106,7 +112,9 @@ async fn a_team_with_many_repositories_is_searched_in_the_cheaper_way() {
     assert_eq!(app.fake.count("GET", single), 0);
     assert_eq!(app.fake.count("GET", "/orgs/{org}/teams/{team_slug}/repos"), 2);
     app.fake.clear_calls();
-    app.call("POST", "repos-add", &cast.ada, &[("team", "payments"), ("repos", "service-7")]).await.response();
+    app.call("POST", "repos-add", &cast.ada, &[("team", "payments"), ("repos", "service-7")])
+        .await
+        .response();
     assert_eq!(app.fake.count("GET", single), 1);
     assert_eq!(app.fake.count("GET", "/orgs/{org}/teams/{team_slug}/repos"), 0);
 }

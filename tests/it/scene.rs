@@ -1,8 +1,8 @@
 //! The organisation that most tests take place in.
 
 use actions_runner_manager::fake_github::{
-    GroupId, MembershipState, Permission, RepoId, RepoVisibility, Role, RunnerStatus, TeamId, TokenKind, UserId,
-    Visibility, World,
+    GroupId, MembershipState, Permission, RepoId, RepoVisibility, Role, RunnerStatus, TeamId, TokenKind,
+    UserId, Visibility, World,
 };
 
 /// The people of `acme`, by the token that each of them sends, and the things they work with.
@@ -32,7 +32,7 @@ pub struct Cast {
 /// `acme` with two teams; neither has a runner group yet.
 pub fn acme() -> (World, Cast) {
     let mut world = World::new("acme");
-    let mut person = |world: &mut World, login: &str| {
+    let person = |world: &mut World, login: &str| {
         let user = world.add_member(login);
         (user, world.add_token(user, TokenKind::Classic))
     };

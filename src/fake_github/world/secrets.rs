@@ -86,3 +86,13 @@ impl Secrets {
         })
     }
 }
+
+impl super::World {
+    /// Every secret that this GitHub handed out so far, for tests that look for leaks.
+    pub fn secrets(&self) -> Vec<String> {
+        let users = self.people.tokens.keys().cloned();
+        let minted = self.minted_tokens().iter().map(|minted| minted.token.clone());
+        let runners = self.runner_tokens().iter().map(|granted| granted.token.clone());
+        users.chain(minted).chain(runners).chain(self.jit_configs().iter().cloned()).collect()
+    }
+}
