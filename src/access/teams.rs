@@ -13,6 +13,8 @@ use crate::timed_cache::TimedCache;
 const MOST_TEAMS: u64 = 10_000;
 /// Memberships that are known at once.
 const MOST_MEMBERSHIPS: u64 = 100_000;
+/// Somebody who began before another's answer came, and asks after it, still asks at once with them.
+const AT_ONCE: Duration = Duration::from_millis(500);
 /// Tries to get a team and a membership that belong together, while teams change places under one slug.
 const MOST_ROUNDS: usize = 3;
 
@@ -41,7 +43,7 @@ pub struct Teams {
     by_slug: TimedCache<TeamSlug, KnownTeam>,
     /// Whether a user (second) maintains a team (first). By ids: both can be renamed.
     maintainers: TimedCache<(u64, u64), bool>,
-    /// Kept for no time: only joins those who ask the same thing at once.
+    /// Kept for a moment: joins those who ask the same thing at once.
     asking: TimedCache<(TeamSlug, Login), Answer>,
     keep: Keep,
 }
@@ -105,7 +107,8 @@ impl Teams {
                     Err(error) if error.is_not_found() => Ok(None),
                     Err(error) => Err(error),
                 };
-                (answer, Duration::ZERO)
+                let keep = if answer.is_ok() { self.asked_at_once() } else { Duration::ZERO };
+                (answer, keep)
             }),
         )
         .await;
@@ -125,6 +128,11 @@ impl Teams {
         let keep = if is_maintainer { self.keep.membership } else { self.keep.refused_membership };
         self.maintainers.insert((team.id, caller.id), is_maintainer, keep).await;
         Ok(Some((team, is_maintainer)))
+    }
+
+    /// Those who ask within this time ask at once; never longer than memberships are kept at all.
+    fn asked_at_once(&self) -> Duration {
+        AT_ONCE.min(self.keep.membership).min(self.keep.refused_membership)
     }
 
     async fn load_team(&self, github: &Github, slug: &TeamSlug) -> (KnownTeam, Duration) {

@@ -10,6 +10,7 @@
 mod access;
 mod architecture;
 mod attacks;
+mod budget;
 mod config;
 mod contract;
 mod edge;
