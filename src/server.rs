@@ -48,7 +48,7 @@ pub enum StartError {
     #[error("{0}")]
     Tls(#[from] TlsError),
     /// The address can't be listened on.
-    #[error("cannot listen on {address}: {cause}")]
+    #[error("cannot listen on {address}: {cause}; see server.address and server.port")]
     Listen {
         /// The address.
         address: SocketAddr,
