@@ -168,6 +168,8 @@ fn listen(
         .client_request_timeout(HEAD_TIMEOUT)
         .keep_alive(KEEP_ALIVE)
         .max_connections(MOST_CONNECTIONS)
+        // Else a caller who hung up would be worked for until there is an answer that nobody reads.
+        .h1_allow_half_closed(false)
         .shutdown_timeout(DRAIN.as_secs())
         .disable_signals();
     let bound = match certificates {

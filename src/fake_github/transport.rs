@@ -117,6 +117,7 @@ fn server(listener: TcpListener, shared: Arc<Shared>, workers: usize) -> io::Res
     .workers(workers)
     .keep_alive(Duration::from_secs(75))
     .client_request_timeout(Duration::ZERO)
+    .h1_allow_half_closed(false)
     .shutdown_timeout(0)
     .disable_signals()
     .listen(listener)?;
