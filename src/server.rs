@@ -229,10 +229,15 @@ impl Server {
         self.state.policy.store(Arc::new(config.policy.clone()));
         self.state.users.store(Arc::new(users));
         self.state.identities.limit_unknown_tokens(unknown_tokens);
-        if let Some(certificates) = &self.certificates
-            && let Err(error) = certificates.reload_if_changed()
-        {
-            tracing::error!(%error, "the old certificate stays in force");
+        if let Some(certificates) = &self.certificates {
+            match certificates.reload_if_changed() {
+                Ok(true) => {
+                    let not_after = certificates.not_after().to_rfc3339();
+                    tracing::info!(not_after, "the TLS certificate was replaced");
+                }
+                Ok(false) => {}
+                Err(error) => tracing::error!(%error, "the old certificate stays in force"),
+            }
         }
     }
 
