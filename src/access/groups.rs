@@ -1,11 +1,11 @@
 //! Which runner group is the team's? Found by name once, then known by id.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Authority, Keep};
+use super::{Authority, Keep, Oversight};
 use crate::domain::clock::Clock;
-use crate::domain::template::GroupName;
 use crate::github::{Error, Github, RunnerGroup};
 use crate::timed_cache::TimedCache;
 
@@ -53,18 +53,26 @@ pub enum GroupError {
     Github(#[from] Error),
 }
 
-/// A group's id, and until when it is used without looking.
+/// What is known under a name, and until when it is used without looking.
 #[derive(Debug, Clone)]
 struct Known {
-    group: RunnerGroup,
+    found: Found,
     fresh_until: Duration,
+}
+
+#[derive(Debug, Clone)]
+enum Found {
+    One(RunnerGroup),
+    /// Groups that differ in letter case only; GitHub should not have let it happen.
+    Several,
 }
 
 /// What is known about groups, by the name in lower case.
 pub struct Groups {
     known: TimedCache<String, Arc<Known>>,
-    /// Kept for no time: only joins those who list at once.
-    listing: TimedCache<(), Result<Arc<Vec<RunnerGroup>>, Error>>,
+    /// Kept for no time: only joins those who list at once. Whether the groups were listed, or the one who
+    /// was to list them found that somebody else had just done it.
+    listing: TimedCache<(), Result<bool, Error>>,
     /// Kept for no time: only joins those who check the same group at once.
     checking: TimedCache<u64, Result<RunnerGroup, Error>>,
     keep: Keep,
@@ -89,28 +97,55 @@ impl Groups {
         if name.is_default() {
             return Err(GroupError::Protected);
         }
-        if let Some(known) = self.known.get(&name.key()).await {
-            if known.fresh_until > self.clock.now() {
-                return managed(&known.group);
+        let key = name.key();
+        if let Some(known) = self.known.get(&key).await {
+            if self.is_fresh(&known) {
+                return managed(&known.found);
             }
-            match Box::pin(self.check(github, known.group.id)).await {
-                Ok(group) if name.is(&group.name) => {
-                    self.remember(&group).await;
-                    return managed(&group);
+            if let Found::One(group) = &known.found {
+                match Box::pin(self.check(github, group.id)).await {
+                    Ok(group) if name.is(&group.name) => {
+                        self.remember(&group).await;
+                        return managed(&Found::One(group));
+                    }
+                    Err(error) if !error.is_not_found() => return Err(error.into()),
+                    // Renamed or deleted behind our back.
+                    Ok(_) | Err(_) => {}
                 }
-                Err(error) if !error.is_not_found() => return Err(error.into()),
-                // Renamed or deleted behind our back.
-                Ok(_) | Err(_) => self.known.forget(&name.key()).await,
             }
+            self.known.forget(&key).await;
         }
         // Boxed: the usual case, a fresh entry, needs neither of these large futures.
-        Box::pin(self.look_up(github, name)).await
+        Box::pin(self.look_up(github, key)).await
+    }
+
+    /// Every group that belongs to a team, given the names that teams' groups have; always read anew.
+    pub async fn managed(
+        &self,
+        github: &Github,
+        _: &Oversight,
+        names: &HashSet<String>,
+    ) -> Result<Vec<ManagedGroup>, Error> {
+        let groups = github.runner_groups().await?;
+        let is_managed = |group: &RunnerGroup| names.contains(&group.name.to_lowercase());
+        let found = groups.into_iter().filter(is_managed).map(Found::One);
+        Ok(found.filter_map(|found| managed(&found).ok()).collect())
+    }
+
+    /// The groups of these names (in lower case), also Default and inherited ones: the administrator listed them.
+    pub async fn named(
+        &self,
+        github: &Github,
+        _: &Oversight,
+        names: &HashSet<String>,
+    ) -> Result<Vec<ManagedGroup>, Error> {
+        let groups = github.runner_groups().await?;
+        Ok(groups.iter().filter(|group| names.contains(&group.name.to_lowercase())).map(of).collect())
     }
 
     /// Takes note of a group that was just created, or read.
     pub async fn remember(&self, group: &RunnerGroup) {
-        let known = Known { group: group.clone(), fresh_until: self.clock.now() + self.keep.group };
-        self.known.insert(group.name.to_lowercase(), Arc::new(known), REMEMBERED).await;
+        self.keep(group.name.to_lowercase(), Found::One(group.clone())).await;
     }
 
     /// Forgets a group that is gone, or that GitHub no longer finds.
@@ -118,46 +153,60 @@ impl Groups {
         self.known.forget(&authority.team().group().key()).await;
     }
 
+    async fn keep(&self, key: String, found: Found) {
+        let known = Known { found, fresh_until: self.clock.now() + self.keep.group };
+        self.known.insert(key, Arc::new(known), REMEMBERED).await;
+    }
+
+    fn is_fresh(&self, known: &Known) -> bool {
+        known.fresh_until > self.clock.now()
+    }
+
     async fn check(&self, github: &Github, id: u64) -> Result<RunnerGroup, Error> {
         self.checking.get_or_load(id, async { (github.runner_group(id).await, Duration::ZERO) }).await
     }
 
     /// Lists all groups, since GitHub finds none by name, and remembers every one of them.
-    async fn look_up(&self, github: &Github, name: &GroupName) -> Result<ManagedGroup, GroupError> {
-        let load = async {
-            match github.runner_groups().await {
-                Ok(groups) => {
-                    for group in &groups {
-                        self.remember(group).await;
-                    }
-                    (Ok(Arc::new(groups)), Duration::ZERO)
-                }
-                Err(error) => (Err(error), Duration::ZERO),
-            }
-        };
-        let groups = self.listing.get_or_load((), load).await?;
-        let matching: Vec<_> = groups.iter().filter(|group| name.is(&group.name)).collect();
-        match matching.as_slice() {
-            [] => Err(GroupError::NotFound),
-            [only] => managed(only),
-            // Should two share a name but for letter case, only an exact match beside no protected one will do.
-            several => {
-                self.known.forget(&name.key()).await;
-                let exact = several.iter().find(|group| group.name == name.as_str());
-                let protected = several.iter().any(|group| group.default || group.inherited);
-                exact.filter(|_| !protected).map_or(Err(GroupError::Protected), |group| managed(group))
+    async fn look_up(&self, github: &Github, key: String) -> Result<ManagedGroup, GroupError> {
+        loop {
+            let load = async {
+                let just_listed = self.known.get(&key).await.is_some_and(|known| self.is_fresh(&known));
+                let listed = if just_listed { Ok(false) } else { self.list(github).await.map(|()| true) };
+                (listed, Duration::ZERO)
+            };
+            let listed = self.listing.get_or_load((), load).await?;
+            match self.known.get(&key).await {
+                Some(known) => return managed(&known.found),
+                None if listed => return Err(GroupError::NotFound),
+                None => {}
             }
         }
     }
+
+    async fn list(&self, github: &Github) -> Result<(), Error> {
+        let mut found: HashMap<String, Found> = HashMap::new();
+        for group in github.runner_groups().await? {
+            let same_name = found.entry(group.name.to_lowercase());
+            same_name.and_modify(|found| *found = Found::Several).or_insert(Found::One(group));
+        }
+        for (key, found) in found {
+            self.keep(key, found).await;
+        }
+        Ok(())
+    }
 }
 
-fn managed(group: &RunnerGroup) -> Result<ManagedGroup, GroupError> {
-    if group.default || group.inherited {
-        return Err(GroupError::Protected);
+fn managed(found: &Found) -> Result<ManagedGroup, GroupError> {
+    match found {
+        Found::One(group) if !group.default && !group.inherited => Ok(of(group)),
+        Found::One(_) | Found::Several => Err(GroupError::Protected),
     }
-    Ok(ManagedGroup {
+}
+
+fn of(group: &RunnerGroup) -> ManagedGroup {
+    ManagedGroup {
         id: group.id,
         name: group.name.clone(),
         selected_repositories_only: group.visibility == "selected",
-    })
+    }
 }

@@ -1,8 +1,9 @@
 //! Does this user actively maintain this team? Asked with the service's own credential.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
-use super::{AccessError, Caller, Keep, ManagedTeam};
+use super::{AccessError, Authority, Caller, Keep, ManagedTeam, Oversight};
 use crate::domain::clock::Clock;
 use crate::domain::names::{Login, TeamSlug};
 use crate::domain::template::GroupNameTemplate;
@@ -13,6 +14,8 @@ use crate::timed_cache::TimedCache;
 const MOST_TEAMS: u64 = 10_000;
 /// Memberships that are known at once.
 const MOST_MEMBERSHIPS: u64 = 100_000;
+/// Somebody who began before another's answer came, and asks after it, still asks at once with them.
+const AT_ONCE: Duration = Duration::from_millis(500);
 /// Tries to get a team and a membership that belong together, while teams change places under one slug.
 const MOST_ROUNDS: usize = 3;
 
@@ -41,7 +44,7 @@ pub struct Teams {
     by_slug: TimedCache<TeamSlug, KnownTeam>,
     /// Whether a user (second) maintains a team (first). By ids: both can be renamed.
     maintainers: TimedCache<(u64, u64), bool>,
-    /// Kept for no time: only joins those who ask the same thing at once.
+    /// Kept for a moment: joins those who ask the same thing at once.
     asking: TimedCache<(TeamSlug, Login), Answer>,
     keep: Keep,
 }
@@ -82,6 +85,37 @@ impl Teams {
         Err(Error::odd("the team changes faster than it can be read").into())
     }
 
+    /// The proof that `caller` actively maintains the administrators' team, and with it the right to act on
+    /// every managed group.
+    pub async fn oversight(
+        &self,
+        github: &Github,
+        caller: &Caller,
+        administrators: &TeamSlug,
+    ) -> Result<Oversight, AccessError> {
+        self.maintainer(github, caller, administrators).await.map(|_| Oversight(()))
+    }
+
+    /// The authority over any team's group that an administrator has.
+    pub async fn overseen(
+        &self,
+        github: &Github,
+        caller: &Caller,
+        slug: &TeamSlug,
+        _: &Oversight,
+    ) -> Result<Authority, AccessError> {
+        let team = self.by_slug.get_or_load(slug.clone(), self.load_team(github, slug)).await?;
+        let team = team.ok_or(AccessError::NotAMaintainer)?;
+        Ok(Authority { caller: caller.clone(), team })
+    }
+
+    /// The names that the groups of all teams have, or would have, in lower case.
+    pub async fn group_names(&self, github: &Github) -> Result<HashSet<String>, Error> {
+        let teams = github.teams().await?;
+        // Teams whose slug is not served here, such as an enterprise's, have no managed group.
+        Ok(teams.iter().filter_map(|team| self.managed(team).ok()).map(|team| team.group.key()).collect())
+    }
+
     /// Forgets a team that GitHub no longer finds.
     pub async fn forget(&self, slug: &TeamSlug) {
         self.by_slug.forget(slug).await;
@@ -105,7 +139,8 @@ impl Teams {
                     Err(error) if error.is_not_found() => Ok(None),
                     Err(error) => Err(error),
                 };
-                (answer, Duration::ZERO)
+                let keep = if answer.is_ok() { self.asked_at_once() } else { Duration::ZERO };
+                (answer, keep)
             }),
         )
         .await;
@@ -125,6 +160,11 @@ impl Teams {
         let keep = if is_maintainer { self.keep.membership } else { self.keep.refused_membership };
         self.maintainers.insert((team.id, caller.id), is_maintainer, keep).await;
         Ok(Some((team, is_maintainer)))
+    }
+
+    /// Those who ask within this time ask at once; never longer than memberships are kept at all.
+    fn asked_at_once(&self) -> Duration {
+        AT_ONCE.min(self.keep.membership).min(self.keep.refused_membership)
     }
 
     async fn load_team(&self, github: &Github, slug: &TeamSlug) -> (KnownTeam, Duration) {

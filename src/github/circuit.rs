@@ -4,6 +4,8 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Notify;
+
 use super::error::Class;
 use crate::domain::clock::Clock;
 
@@ -29,6 +31,8 @@ pub enum CircuitState {
 pub(super) struct Circuit {
     clock: Clock,
     inner: Mutex<Inner>,
+    /// Told when a probe has ended.
+    probed: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -48,24 +52,37 @@ pub(super) struct Pass<'a> {
 
 impl Circuit {
     pub(super) fn new(clock: Clock) -> Self {
-        Self { clock, inner: Mutex::default() }
+        Self { clock, inner: Mutex::default(), probed: Notify::new() }
     }
 
-    /// Lets a call through, or says how long to wait.
-    pub(super) fn enter(&self) -> Result<Pass<'_>, Duration> {
+    /// Lets a call through, or says how long to wait. While another call probes, this waits for its outcome.
+    pub(super) async fn enter(&self) -> Result<Pass<'_>, Duration> {
+        loop {
+            let mut probed = std::pin::pin!(self.probed.notified());
+            // Listening starts before the look, so that no ending in between is missed.
+            probed.as_mut().enable();
+            if let Some(decision) = self.decide() {
+                return decision;
+            }
+            probed.await;
+        }
+    }
+
+    /// Nothing while another call probes.
+    fn decide(&self) -> Option<Result<Pass<'_>, Duration>> {
         let mut inner = self.lock();
         let Some(open_until) = inner.open_until else {
-            return Ok(Pass { circuit: self, is_probe: false });
+            return Some(Ok(Pass { circuit: self, is_probe: false }));
         };
         let left = open_until.saturating_sub(self.clock.now());
         if !left.is_zero() {
-            return Err(left);
+            return Some(Err(left));
         }
         if inner.probing {
-            return Err(FIRST_PAUSE);
+            return None;
         }
         inner.probing = true;
-        Ok(Pass { circuit: self, is_probe: true })
+        Some(Ok(Pass { circuit: self, is_probe: true }))
     }
 
     pub(super) fn state(&self) -> CircuitState {
@@ -111,6 +128,7 @@ impl Drop for Pass<'_> {
     fn drop(&mut self) {
         if self.is_probe {
             self.circuit.lock().probing = false;
+            self.circuit.probed.notify_waiters();
         }
     }
 }
@@ -119,62 +137,83 @@ impl Drop for Pass<'_> {
 mod tests {
     use super::*;
 
-    fn fail(circuit: &Circuit) {
-        circuit.enter().ok().unwrap().ended(Some(&Class::Timeout));
+    async fn pass(circuit: &Circuit) -> Pass<'_> {
+        circuit.enter().await.ok().unwrap()
     }
 
-    fn opened(clock: &Clock) -> Circuit {
+    async fn fail(circuit: &Circuit) {
+        pass(circuit).await.ended(Some(&Class::Timeout));
+    }
+
+    async fn opened(clock: &Clock) -> Circuit {
         let circuit = Circuit::new(clock.clone());
         for _ in 0..FAILURES_TO_OPEN {
-            fail(&circuit);
+            fail(&circuit).await;
         }
         circuit
     }
 
-    #[test]
-    fn it_opens_after_failures_in_a_row_only() {
+    #[tokio::test]
+    async fn it_opens_after_failures_in_a_row_only() {
         let circuit = Circuit::new(Clock::manual());
         for _ in 0..3 {
             for _ in 1..FAILURES_TO_OPEN {
-                fail(&circuit);
+                fail(&circuit).await;
             }
-            circuit.enter().ok().unwrap().ended(Some(&Class::NotFound));
+            pass(&circuit).await.ended(Some(&Class::NotFound));
         }
         assert_eq!(circuit.state(), CircuitState::Closed);
-        assert_eq!(opened(&Clock::manual()).state(), CircuitState::Open);
+        assert_eq!(opened(&Clock::manual()).await.state(), CircuitState::Open);
     }
 
-    #[test]
-    fn one_call_probes_and_its_success_closes() {
+    #[tokio::test]
+    async fn one_call_probes_and_those_who_wait_go_through_when_it_succeeds() {
         let clock = Clock::manual();
-        let circuit = opened(&clock);
-        assert_eq!(circuit.enter().err(), Some(FIRST_PAUSE));
+        let circuit = opened(&clock).await;
+        assert_eq!(circuit.enter().await.err(), Some(FIRST_PAUSE));
         clock.advance(FIRST_PAUSE);
         assert_eq!(circuit.state(), CircuitState::HalfOpen);
-        let probe = circuit.enter().ok().unwrap();
-        assert!(circuit.enter().is_err(), "others wait for the probe");
-        probe.ended(None);
+        let probe = pass(&circuit).await;
+        let ended = async {
+            tokio::task::yield_now().await;
+            probe.ended(None);
+        };
+        let (waiting, ()) = tokio::join!(circuit.enter(), ended);
+        assert!(waiting.is_ok());
         assert_eq!(circuit.state(), CircuitState::Closed);
-        assert!(circuit.enter().is_ok());
     }
 
-    #[test]
-    fn a_failed_probe_doubles_the_pause_up_to_a_bound() {
+    #[tokio::test]
+    async fn those_who_wait_for_a_probe_that_fails_are_told_how_long_it_will_be() {
         let clock = Clock::manual();
-        let circuit = opened(&clock);
+        let circuit = opened(&clock).await;
+        clock.advance(FIRST_PAUSE);
+        let probe = pass(&circuit).await;
+        let ended = async {
+            tokio::task::yield_now().await;
+            probe.ended(Some(&Class::Faulty));
+        };
+        let (waiting, ()) = tokio::join!(circuit.enter(), ended);
+        assert_eq!(waiting.err(), Some(FIRST_PAUSE * 2));
+    }
+
+    #[tokio::test]
+    async fn a_failed_probe_doubles_the_pause_up_to_a_bound() {
+        let clock = Clock::manual();
+        let circuit = opened(&clock).await;
         for expected in [4, 8, 16, 30, 30] {
             clock.advance(LONGEST_PAUSE);
-            fail(&circuit);
-            assert_eq!(circuit.enter().err(), Some(Duration::from_secs(expected)));
+            fail(&circuit).await;
+            assert_eq!(circuit.enter().await.err(), Some(Duration::from_secs(expected)));
         }
     }
 
-    #[test]
-    fn a_probe_whose_caller_went_away_frees_the_place() {
+    #[tokio::test]
+    async fn a_probe_whose_caller_went_away_frees_the_place() {
         let clock = Clock::manual();
-        let circuit = opened(&clock);
+        let circuit = opened(&clock).await;
         clock.advance(FIRST_PAUSE);
-        drop(circuit.enter());
-        assert!(circuit.enter().is_ok());
+        drop(circuit.enter().await);
+        assert!(circuit.enter().await.is_ok());
     }
 }

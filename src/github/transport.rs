@@ -162,10 +162,11 @@ impl Transport {
     /// Sends a call with a client that carries the credential, and keeps to what GitHub said about waiting.
     pub(super) async fn send(&self, client: &Octocrab, budget: &Budget, call: &Call) -> Result<Reply, Error> {
         self.not_held(budget, call)?;
-        let pass = self.circuit.enter().map_err(|wait| {
-            call.fails(Class::Unreachable { retry_after: Some(wait) }, "not sent: GitHub seems to be down")
-        })?;
         let deadline = Instant::now() + self.timeout;
+        let seems_down =
+            |retry_after| call.fails(Class::Unreachable { retry_after }, "not sent: GitHub seems to be down");
+        let entered = tokio::time::timeout_at(deadline, self.circuit.enter()).await;
+        let pass = entered.map_err(|_| seems_down(None))?.map_err(|wait| seems_down(Some(wait)))?;
         // Boxed: octocrab's future takes kilobytes, which every future above would carry along.
         let attempts = Box::pin(self.attempts(client, budget, call, deadline));
         let outcome = tokio::time::timeout_at(deadline, attempts).await.unwrap_or_else(|_| {

@@ -13,6 +13,7 @@ mod architecture;
 mod attacks;
 mod audit;
 mod binary;
+mod budget;
 mod config;
 mod contract;
 mod demo;
