@@ -100,6 +100,11 @@ fn explained(error: &StartError, port: u16) -> String {
     }
 }
 
+/// A word of a shell's, whatever is in it.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
 /// What to try: who asks, by which method, for what, and what will come of it.
 fn tour(people: &People, port: u16, certificate: &Path) -> String {
     let People { maintainer, other_maintainer, member, stranger } = people;
@@ -142,7 +147,7 @@ fn tour(people: &People, port: u16, certificate: &Path) -> String {
              'https://localhost:{port}/api/v1/{what}'\n",
             who.login,
             who.about,
-            certificate.display(),
+            quoted(&certificate.display().to_string()),
             who.token,
         );
     }

@@ -51,7 +51,7 @@ pub enum StartError {
     #[error("{0}")]
     Tls(#[from] TlsError),
     /// The address can't be listened on.
-    #[error("cannot listen on {address}: {cause}")]
+    #[error("cannot listen on {address}: {cause}; see server.address and server.port")]
     Listen {
         /// The address.
         address: SocketAddr,
@@ -177,6 +177,8 @@ fn listen(
         .client_request_timeout(HEAD_TIMEOUT)
         .keep_alive(KEEP_ALIVE)
         .max_connections(MOST_CONNECTIONS)
+        // Else a caller who hung up would be worked for until there is an answer that nobody reads.
+        .h1_allow_half_closed(false)
         .shutdown_timeout(DRAIN.as_secs())
         .disable_signals();
     let bound = match certificates {
@@ -236,10 +238,15 @@ impl Server {
         self.state.policy.store(Arc::new(config.policy.clone()));
         self.state.users.store(Arc::new(users));
         self.state.identities.limit_unknown_tokens(unknown_tokens);
-        if let Some(certificates) = &self.certificates
-            && let Err(error) = certificates.reload_if_changed()
-        {
-            tracing::error!(%error, "the old certificate stays in force");
+        if let Some(certificates) = &self.certificates {
+            match certificates.reload_if_changed() {
+                Ok(true) => {
+                    let not_after = certificates.not_after().to_rfc3339();
+                    tracing::info!(not_after, "the TLS certificate was replaced");
+                }
+                Ok(false) => {}
+                Err(error) => tracing::error!(%error, "the old certificate stays in force"),
+            }
         }
     }
 

@@ -112,7 +112,8 @@ pub fn configuration(folder: &Path, fake: &FakeGithub, extra: &Value) -> Value {
     config
 }
 
-fn merge(into: &mut Value, from: &Value) {
+/// Puts `from` over `into`, section by section.
+pub fn merge(into: &mut Value, from: &Value) {
     match (into, from) {
         (Value::Object(into), Value::Object(from)) => {
             for (key, value) in from {
