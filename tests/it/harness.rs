@@ -192,6 +192,11 @@ impl App {
         send(self.request(method, &format!("/api/v1/{operation}"), token).json(&body)).await
     }
 
+    /// Adds something that no log may hold.
+    pub fn keep_secret(&mut self, secret: &str) {
+        self.secrets.push(secret.to_owned());
+    }
+
     /// Calls to GitHub since they were last cleared, as `METHOD template`.
     pub fn calls(&self) -> Vec<String> {
         self.fake
