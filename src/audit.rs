@@ -57,6 +57,12 @@ pub struct Record {
     /// The team's id, once GitHub told it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub team_id: Option<u64>,
+    /// The slug of the team that runners were to be moved to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to_team: Option<String>,
+    /// Whether the caller acted as a maintainer of the administrators' team.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub as_administrator: bool,
     /// The runner group's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,

@@ -12,6 +12,7 @@ pub mod limits;
 pub mod ops;
 pub mod server;
 pub mod state;
+pub mod sweep;
 pub mod telemetry;
 pub mod timed_cache;
 pub mod tls;

@@ -18,12 +18,15 @@ use crate::github::{Credential, Github, Settings, SetupError, StartupProblem};
 use crate::http;
 use crate::limits::{AddressLimiter, UserLimiter};
 use crate::state::{Shared, State, Writes};
+use crate::sweep::Sweep;
 use crate::tls::{self, CertificateStore, TlsError};
 
 /// How long requests under way may take to finish after the service was told to stop.
 pub const DRAIN: Duration = Duration::from_secs(25);
 /// Calls to GitHub that wait for each other in one request, at most: user, membership, group, list, write.
 const CALLS_IN_A_ROW: u32 = 5;
+/// Groups for which somebody may wait to register a runner at once.
+const QUOTA_TURNS: u64 = 100_000;
 /// How often the certificate's files are looked at.
 const CERTIFICATE_LOOKED_AT_EVERY: Duration = Duration::from_secs(30);
 /// A client has this long to send its request's head; slow ones must not hold a worker's connections.
@@ -96,6 +99,10 @@ pub fn start(config: &Config, clock: Clock) -> Result<Server, StartError> {
     if let Some(certificates) = &certificates {
         background.push(tls::spawn_watch(certificates.clone(), CERTIFICATE_LOOKED_AT_EVERY));
     }
+    if config.sweep.offline_runners.enabled {
+        let sweep = Sweep::new(state.clone(), config.sweep.offline_runners.clone(), clock.clone());
+        background.push(tokio::spawn(sweep.run()));
+    }
     let (report, check) = watch::channel(Check::Pending);
     background.push(tokio::spawn(check_credential(state.clone(), report)));
     tracing::info!(%address, tls = certificates.is_some(), org = %config.org, "serving");
@@ -128,10 +135,12 @@ fn build(config: &Config, clock: &Clock) -> Result<State, StartError> {
         groups: Groups::new(keep, clock.clone()),
         users: ArcSwap::from_pointee(users),
         policy: ArcSwap::from_pointee(config.policy.clone()),
+        administrators: config.admin_team.clone(),
         legacy_get: config.server.legacy_get,
         trusted_proxies: config.server.trusted_proxies.clone(),
         request_deadline: (config.github.timeout * CALLS_IN_A_ROW).min(DRAIN.max(config.github.timeout)),
         draining: AtomicBool::new(false),
+        quota_turns: moka::sync::Cache::builder().max_capacity(QUOTA_TURNS).build(),
         writes: Writes::here(),
     })
 }

@@ -7,9 +7,11 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use ipnet::IpNet;
 use tokio::runtime::Handle;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::access::{Groups, Identities, Teams};
+use crate::domain::names::TeamSlug;
 use crate::domain::policy::Policy;
 use crate::github::Github;
 use crate::limits::UserLimiter;
@@ -28,6 +30,8 @@ pub struct State {
     pub users: ArcSwap<UserLimiter>,
     /// What the administrator allows.
     pub policy: ArcSwap<Policy>,
+    /// The team whose active maintainers may act on every managed group.
+    pub administrators: Option<TeamSlug>,
     /// Whether GET still works on operations that change something.
     pub legacy_get: bool,
     /// The networks whose `X-Forwarded-For` is believed.
@@ -36,8 +40,17 @@ pub struct State {
     pub request_deadline: Duration,
     /// Whether the service is on its way out.
     pub draining: AtomicBool,
+    /// Who registers into a group with a quota.
+    pub quota_turns: moka::sync::Cache<u64, Arc<Mutex<()>>>,
     /// Writes under way, which outlive a caller who hangs up.
     pub writes: Writes,
+}
+
+impl State {
+    /// Waits until nobody else registers a runner into this group through this process.
+    pub async fn quota_turn(&self, group: u64) -> OwnedMutexGuard<()> {
+        self.quota_turns.get_with(group, Arc::default).lock_owned().await
+    }
 }
 
 /// Runs what must be seen to its end, on the runtime that lives longest.

@@ -1,10 +1,10 @@
 //! Which runner group is the team's? Found by name once, then known by id.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Authority, Keep};
+use super::{Authority, Keep, Oversight};
 use crate::domain::clock::Clock;
 use crate::github::{Error, Github, RunnerGroup};
 use crate::timed_cache::TimedCache;
@@ -119,6 +119,30 @@ impl Groups {
         Box::pin(self.look_up(github, key)).await
     }
 
+    /// Every group that belongs to a team, given the names that teams' groups have; always read anew.
+    pub async fn managed(
+        &self,
+        github: &Github,
+        _: &Oversight,
+        names: &HashSet<String>,
+    ) -> Result<Vec<ManagedGroup>, Error> {
+        let groups = github.runner_groups().await?;
+        let is_managed = |group: &RunnerGroup| names.contains(&group.name.to_lowercase());
+        let found = groups.into_iter().filter(is_managed).map(Found::One);
+        Ok(found.filter_map(|found| managed(&found).ok()).collect())
+    }
+
+    /// The groups of these names (in lower case), also Default and inherited ones: the administrator listed them.
+    pub async fn named(
+        &self,
+        github: &Github,
+        _: &Oversight,
+        names: &HashSet<String>,
+    ) -> Result<Vec<ManagedGroup>, Error> {
+        let groups = github.runner_groups().await?;
+        Ok(groups.iter().filter(|group| names.contains(&group.name.to_lowercase())).map(of).collect())
+    }
+
     /// Takes note of a group that was just created, or read.
     pub async fn remember(&self, group: &RunnerGroup) {
         self.keep(group.name.to_lowercase(), Found::One(group.clone())).await;
@@ -174,11 +198,15 @@ impl Groups {
 
 fn managed(found: &Found) -> Result<ManagedGroup, GroupError> {
     match found {
-        Found::One(group) if !group.default && !group.inherited => Ok(ManagedGroup {
-            id: group.id,
-            name: group.name.clone(),
-            selected_repositories_only: group.visibility == "selected",
-        }),
+        Found::One(group) if !group.default && !group.inherited => Ok(of(group)),
         Found::One(_) | Found::Several => Err(GroupError::Protected),
+    }
+}
+
+fn of(group: &RunnerGroup) -> ManagedGroup {
+    ManagedGroup {
+        id: group.id,
+        name: group.name.clone(),
+        selected_repositories_only: group.visibility == "selected",
     }
 }

@@ -82,11 +82,33 @@ impl ManagedTeam {
     }
 }
 
-/// The proof that a caller actively maintains a team that the policy lets use the service.
+/// The proof that a caller actively maintains a team that the policy lets use the service, or the
+/// administrators' team.
 #[derive(Debug, Clone)]
 pub struct Authority {
     caller: Caller,
     team: ManagedTeam,
+}
+
+/// The proof that somebody may act on every managed group: an active maintainer of the administrators' team, or
+/// the service itself.
+#[derive(Debug, Clone)]
+pub struct Oversight(());
+
+impl Oversight {
+    /// The service acts by itself, as its administrator configured. For periodic work only.
+    pub fn of_the_service() -> Self {
+        Self(())
+    }
+}
+
+/// Which groups a request reaches.
+#[derive(Debug, Clone)]
+pub enum Reach {
+    /// The group of one team.
+    Team(Box<Authority>),
+    /// Every managed group.
+    Everything(Oversight),
 }
 
 impl Authority {

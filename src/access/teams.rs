@@ -1,8 +1,9 @@
 //! Does this user actively maintain this team? Asked with the service's own credential.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
-use super::{AccessError, Caller, Keep, ManagedTeam};
+use super::{AccessError, Authority, Caller, Keep, ManagedTeam, Oversight};
 use crate::domain::clock::Clock;
 use crate::domain::names::{Login, TeamSlug};
 use crate::domain::template::GroupNameTemplate;
@@ -82,6 +83,37 @@ impl Teams {
             }
         }
         Err(Error::odd("the team changes faster than it can be read").into())
+    }
+
+    /// The proof that `caller` actively maintains the administrators' team, and with it the right to act on
+    /// every managed group.
+    pub async fn oversight(
+        &self,
+        github: &Github,
+        caller: &Caller,
+        administrators: &TeamSlug,
+    ) -> Result<Oversight, AccessError> {
+        self.maintainer(github, caller, administrators).await.map(|_| Oversight(()))
+    }
+
+    /// The authority over any team's group that an administrator has.
+    pub async fn overseen(
+        &self,
+        github: &Github,
+        caller: &Caller,
+        slug: &TeamSlug,
+        _: &Oversight,
+    ) -> Result<Authority, AccessError> {
+        let team = self.by_slug.get_or_load(slug.clone(), self.load_team(github, slug)).await?;
+        let team = team.ok_or(AccessError::NotAMaintainer)?;
+        Ok(Authority { caller: caller.clone(), team })
+    }
+
+    /// The names that the groups of all teams have, or would have, in lower case.
+    pub async fn group_names(&self, github: &Github) -> Result<HashSet<String>, Error> {
+        let teams = github.teams().await?;
+        // Teams whose slug is not served here, such as an enterprise's, have no managed group.
+        Ok(teams.iter().filter_map(|team| self.managed(team).ok()).map(|team| team.group.key()).collect())
     }
 
     /// Forgets a team that GitHub no longer finds.

@@ -166,6 +166,8 @@ pub struct OfflineSweep {
     pub offline_for: Duration,
     /// Where the sweep looks.
     pub groups: SweepGroups,
+    /// Whether the sweep only logs what it would remove.
+    pub dry_run: bool,
 }
 
 /// The groups that a sweep covers.

@@ -320,8 +320,14 @@ fn sweep(reader: &mut Reader) -> Valid<SweepConfig> {
     let every = reader.or_default("sweep.offlineRunners.every", "10m", duration(SECOND, DAY));
     let offline_for = reader.or_default("sweep.offlineRunners.offlineFor", "1h", duration(SECOND, MONTH));
     let groups = sweep_groups(reader);
-    let offline_runners =
-        OfflineSweep { enabled: enabled?, every: every?, offline_for: offline_for?, groups: groups? };
+    let dry_run = reader.or_default("sweep.offlineRunners.dryRun", "false", boolean);
+    let offline_runners = OfflineSweep {
+        enabled: enabled?,
+        every: every?,
+        offline_for: offline_for?,
+        groups: groups?,
+        dry_run: dry_run?,
+    };
     Ok(SweepConfig { offline_runners })
 }
 

@@ -1,6 +1,7 @@
 //! Pure rules: names, patterns, the naming template, policy. No I/O, no GitHub, no HTTP.
 
 pub mod clock;
+pub mod jit;
 pub mod names;
 pub mod pattern;
 pub mod policy;

@@ -11,6 +11,11 @@ pub struct NameError {
 }
 
 impl NameError {
+    /// The error of a name that should have been `expected`.
+    pub(super) fn new(expected: &'static str) -> Self {
+        Self { expected }
+    }
+
     /// The form that was expected, to be put behind "expected".
     pub fn expected(&self) -> &'static str {
         self.expected

@@ -26,10 +26,7 @@ pub(crate) enum Trouble {
 }
 
 /// One rule of the script. It applies to every matching request for ever, unless `times` says otherwise.
-///
-/// ```ignore
-/// fake.inject(Fault::on("GET", "/user").times(2).status(502, json!({"message": "Server Error"})));
-/// ```
+/// For example `Fault::on("GET", "/user").times(2).error(502, "Server Error")`.
 #[derive(Clone)]
 pub struct Fault {
     method: String,

@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use tokio::sync::watch;
 
 use super::auth::Credential;
 
@@ -92,7 +93,6 @@ struct State {
     counts: HashMap<(String, Option<&'static str>), usize>,
     total: usize,
     sequence: u64,
-    in_flight: usize,
     most_in_flight: usize,
     record_bodies: bool,
 }
@@ -100,12 +100,14 @@ struct State {
 /// The calls made so far; the oldest are dropped when there are too many, the counts stay right.
 pub(crate) struct CallLog {
     state: Mutex<State>,
+    in_flight: watch::Sender<usize>,
     capacity: usize,
 }
 
 impl CallLog {
     pub(crate) fn new(capacity: usize, record_bodies: bool) -> Self {
-        Self { state: Mutex::new(State { record_bodies, ..State::default() }), capacity }
+        let state = Mutex::new(State { record_bodies, ..State::default() });
+        Self { state, in_flight: watch::Sender::new(0), capacity }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -116,14 +118,14 @@ impl CallLog {
     pub(crate) fn arrive(&self) -> (u64, usize, bool) {
         let mut state = self.state();
         state.sequence += 1;
-        state.in_flight += 1;
-        state.most_in_flight = state.most_in_flight.max(state.in_flight);
-        (state.sequence, state.in_flight, state.record_bodies)
+        self.in_flight.send_modify(|count| *count += 1);
+        let in_flight = *self.in_flight.borrow();
+        state.most_in_flight = state.most_in_flight.max(in_flight);
+        (state.sequence, in_flight, state.record_bodies)
     }
 
     pub(crate) fn leave(&self, mut exchange: Exchange) {
         let mut state = self.state();
-        state.in_flight -= 1;
         state.total += 1;
         *state.counts.entry((exchange.method.clone(), exchange.template)).or_default() += 1;
         if !exchange.recorded {
@@ -136,6 +138,14 @@ impl CallLog {
         if self.capacity > 0 {
             state.calls.push_back(exchange);
         }
+        self.in_flight.send_modify(|count| *count = count.saturating_sub(1));
+    }
+
+    /// Resolves when no call is under way.
+    pub(crate) async fn settled(&self) {
+        let mut in_flight = self.in_flight.subscribe();
+        // The sender lives in `self`, so this can only end by reaching zero.
+        let _ = in_flight.wait_for(|count| *count == 0).await;
     }
 
     pub(crate) fn calls(&self) -> Vec<Exchange> {
@@ -164,7 +174,7 @@ impl CallLog {
         state.calls.clear();
         state.counts.clear();
         state.total = 0;
-        state.most_in_flight = state.in_flight;
+        state.most_in_flight = *self.in_flight.borrow();
     }
 
     pub(crate) fn set_record_bodies(&self, yes: bool) {

@@ -155,6 +155,11 @@ impl FakeGithub {
         self.shared.log.total()
     }
 
+    /// Resolves when no call is under way, those given up by their clients included.
+    pub async fn settled(&self) {
+        self.shared.log.settled().await;
+    }
+
     /// The most calls that were ever under way at once.
     pub fn most_in_flight(&self) -> usize {
         self.shared.log.most_in_flight()
@@ -168,6 +173,8 @@ impl FakeGithub {
     /// Stops serving and frees the port.
     pub fn stop(&mut self) {
         let Some((handle, thread)) = self.running.take() else { return };
+        // The workers end a moment later than their server; until then they must not answer.
+        self.go_down();
         // The order to stop is given by the call; nobody needs to wait for the future.
         drop(handle.stop(false));
         let _ = thread.join();

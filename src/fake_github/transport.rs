@@ -25,6 +25,20 @@ use super::world::World;
 /// The largest request body that is read.
 const LARGEST_BODY: usize = 4 * 1024 * 1024;
 
+/// A second handle on a client's connection, by which it can be cut.
+struct Connection {
+    stream: TcpStream,
+    /// Set when it was cut: what still arrives on it must have no effect, even if GitHub is back by then.
+    cut: AtomicBool,
+}
+
+impl Connection {
+    fn cut(&self) {
+        self.cut.store(true, Ordering::SeqCst);
+        let _ = self.stream.shutdown(Shutdown::Both);
+    }
+}
+
 /// What the server's thread and the test share.
 pub(crate) struct Shared {
     pub(crate) world: Mutex<World>,
@@ -33,7 +47,7 @@ pub(crate) struct Shared {
     pub(crate) latency: AtomicU64,
     pub(crate) down: AtomicBool,
     pub(crate) url: String,
-    connections: Mutex<Vec<Weak<TcpStream>>>,
+    connections: Mutex<Vec<Weak<Connection>>>,
 }
 
 impl Shared {
@@ -53,7 +67,7 @@ impl Shared {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn remember(&self, connection: &Arc<TcpStream>) {
+    fn remember(&self, connection: &Arc<Connection>) {
         let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
         if connections.len() == connections.capacity() {
             connections.retain(|known| known.strong_count() > 0);
@@ -66,7 +80,7 @@ impl Shared {
         let connections =
             std::mem::take(&mut *self.connections.lock().unwrap_or_else(PoisonError::into_inner));
         for connection in connections.iter().filter_map(Weak::upgrade) {
-            let _ = connection.shutdown(Shutdown::Both);
+            connection.cut();
         }
     }
 }
@@ -107,16 +121,17 @@ fn server(listener: TcpListener, shared: Arc<Shared>, workers: usize) -> io::Res
     .on_connect(move |stream, data| {
         let Some(stream) = stream.downcast_ref::<actix_web::rt::net::TcpStream>() else { return };
         let Ok(copy) = stream.as_fd().try_clone_to_owned() else { return };
-        let copy = Arc::new(TcpStream::from(copy));
+        let connection = Arc::new(Connection { stream: TcpStream::from(copy), cut: AtomicBool::new(false) });
+        on_connect.remember(&connection);
         if on_connect.down.load(Ordering::SeqCst) {
-            let _ = copy.shutdown(Shutdown::Both);
+            connection.cut();
         }
-        on_connect.remember(&copy);
-        data.insert(copy);
+        data.insert(connection);
     })
     .workers(workers)
     .keep_alive(Duration::from_secs(75))
     .client_request_timeout(Duration::ZERO)
+    .h1_allow_half_closed(false)
     .shutdown_timeout(0)
     .disable_signals()
     .listen(listener)?;
@@ -193,7 +208,9 @@ fn read(http: &HttpRequest, body: Bytes, shared: &Shared) -> Request {
 
 async fn exchange(http: HttpRequest, body: Bytes, shared: web::Data<Shared>) -> HttpResponse {
     let shared = shared.into_inner();
-    if shared.down.load(Ordering::SeqCst) {
+    let cut =
+        http.conn_data::<Arc<Connection>>().is_some_and(|connection| connection.cut.load(Ordering::SeqCst));
+    if cut || shared.down.load(Ordering::SeqCst) {
         return reset(&http);
     }
     let mut request = read(&http, body, &shared);
@@ -296,8 +313,8 @@ fn cut() -> io::Error {
 
 /// Ends the connection with RST and without a byte of an answer: the body fails before the head is sent.
 fn reset(http: &HttpRequest) -> HttpResponse {
-    if let Some(connection) = http.conn_data::<Arc<TcpStream>>() {
-        let copy = connection.try_clone().and_then(tokio::net::TcpStream::from_std);
+    if let Some(connection) = http.conn_data::<Arc<Connection>>() {
+        let copy = connection.stream.try_clone().and_then(tokio::net::TcpStream::from_std);
         let _ = copy.and_then(|copy| copy.set_zero_linger());
     }
     let body = stream::once(async { Err::<Bytes, _>(cut()) });

@@ -26,7 +26,7 @@ pub use self::credential::StartupProblem;
 pub use self::error::{Class, Error};
 pub use self::transport::noting_writes;
 use self::transport::{Call, Reply, Transport};
-pub use self::types::{Membership, Repository, Runner, RunnerGroup, RunnerToken, Team, User};
+pub use self::types::{JitRunner, Membership, Repository, Runner, RunnerGroup, RunnerToken, Team, User};
 use crate::domain::clock::Clock;
 use crate::domain::names::OrgName;
 

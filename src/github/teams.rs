@@ -19,7 +19,18 @@ impl Listed for Repository {
     }
 }
 
+impl Listed for Team {
+    fn id(&self) -> u64 {
+        self.id
+    }
+}
+
 impl Github {
+    /// All teams of the organisation.
+    pub async fn teams(&self) -> Result<Vec<Team>, Error> {
+        self.linked_list(&format!("/orgs/{}/teams", self.org)).await
+    }
+
     /// The team with this slug.
     pub async fn team(&self, slug: &TeamSlug) -> Result<Team, Error> {
         self.send(Call::get(format!("/orgs/{}/teams/{slug}", self.org))).await?.parse()

@@ -3,6 +3,8 @@
 use secrecy::SecretString;
 use serde::Deserialize;
 
+use crate::domain::names::Label;
+
 /// A user, from `GET /user`.
 #[derive(Debug, Clone, Deserialize)]
 pub struct User {
@@ -77,13 +79,59 @@ pub struct Repository {
     pub full_name: String,
 }
 
-/// A self-hosted runner.
-#[derive(Debug, Clone, Deserialize)]
+/// A self-hosted runner. GitHub leaves `ephemeral` and `runner_group_id` out on older servers.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Runner {
     /// Unique in the organisation.
     pub id: u64,
     /// Unique in the organisation.
     pub name: String,
+    /// `unknown` until the runner connected for the first time. Hosted runners have none.
+    #[serde(default)]
+    pub os: String,
+    /// `online` or `offline`.
+    #[serde(default)]
+    pub status: String,
+    /// Whether a job runs on it.
+    #[serde(default)]
+    pub busy: bool,
+    /// Whether it takes one job only.
+    #[serde(default)]
+    pub ephemeral: bool,
+    /// The group that it is in.
+    #[serde(default)]
+    pub runner_group_id: Option<u64>,
+    /// What jobs ask for.
+    #[serde(default)]
+    pub labels: Vec<RunnerLabel>,
+}
+
+/// A runner's label. GitHub promises nothing but the name.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct RunnerLabel {
+    /// In the letter case in which it was given, or folded.
+    pub name: String,
+}
+
+impl Runner {
+    /// Whether the runner is connected to GitHub.
+    pub fn is_online(&self) -> bool {
+        self.status == "online"
+    }
+
+    /// Whether it has the label; letter case is ignored.
+    pub fn has_label(&self, label: &Label) -> bool {
+        self.labels.iter().any(|own| own.name.to_lowercase() == label.as_str())
+    }
+}
+
+/// A runner that may register once, and the secret that it registers with.
+#[derive(Debug, Clone, Deserialize)]
+pub struct JitRunner {
+    /// The runner; it exists, offline, from this moment on.
+    pub runner: Runner,
+    /// What `run.sh --jitconfig` takes.
+    pub encoded_jit_config: SecretString,
 }
 
 /// A registration or removal token: organisation-wide, usable for an hour.

@@ -45,7 +45,7 @@ pub enum ApiError {
     },
     /// A name that this operation doesn't know.
     UnknownParameter(String),
-    /// The same name more than once.
+    /// The same name more than once, or names that exclude each other; with the public sentence.
     ConflictingParameter(String),
     /// The body is not what its content type says.
     InvalidBody(String),
@@ -153,10 +153,7 @@ impl ApiError {
             Self::UnknownParameter(name) => {
                 bad("unknown_parameter", format!("The parameter \"{name}\" is unknown here").into())
             }
-            Self::ConflictingParameter(name) => bad(
-                "conflicting_parameter",
-                format!("The parameter \"{name}\" was given more than once").into(),
-            ),
+            Self::ConflictingParameter(problem) => bad("conflicting_parameter", problem.clone().into()),
             Self::InvalidBody(problem) => {
                 bad("invalid_body", format!("The body can't be read: {problem}").into())
             }
@@ -245,6 +242,20 @@ fn operation(error: &ops::Error) -> Answer {
         ops::Error::RepoNotFound(names) => {
             let message = format!("The team has no access to, or there is no, {}", some_of(names));
             (StatusCode::NOT_FOUND, message.into())
+        }
+        ops::Error::JitDenied(refusal) => {
+            (StatusCode::FORBIDDEN, format!("The administrator doesn't allow this: {refusal}").into())
+        }
+        ops::Error::TooManyRunners(most) => {
+            let message =
+                format!("The runner group holds as many runners as the administrator allows: {most}");
+            (StatusCode::FORBIDDEN, message.into())
+        }
+        ops::Error::RunnerExists(name) => {
+            (StatusCode::CONFLICT, format!("A runner called {name} exists already").into())
+        }
+        ops::Error::RunnerNotFound(names) => {
+            (StatusCode::NOT_FOUND, format!("The runner group holds no runner {}", some_of(names)).into())
         }
         ops::Error::Rejected(message) => {
             (StatusCode::BAD_REQUEST, format!("GitHub doesn't accept this: {message}").into())

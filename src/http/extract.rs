@@ -15,64 +15,17 @@ use futures_util::StreamExt;
 use super::edge::Notes;
 use super::error::ApiError;
 use super::operation::Operation;
+use super::operation_parameters::OperationParameters;
 use super::parameters::{Parameters, invalid};
-use crate::access::{Authority, Caller, CallerToken, TokenError};
+use crate::access::{AccessError, Authority, Caller, CallerToken, ManagedTeam, Reach, TokenError};
 use crate::audit::Trail;
-use crate::domain::names::{OrgName, RepoName, TeamSlug};
+use crate::domain::names::TeamSlug;
 use crate::state::Shared;
 
 /// The largest body that is read.
 const MOST_BODY_BYTES: usize = 256 << 10;
 /// A client has this long to send a body; slow ones must not hold on to memory.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The parameters of an operation beside `team`.
-pub(super) trait OperationParameters: Sized + 'static {
-    /// Takes what belongs to the operation.
-    fn take(parameters: &mut Parameters, org: &OrgName) -> Result<Self, ApiError>;
-}
-
-/// No parameters beside `team`.
-pub(super) struct TeamOnly;
-
-impl OperationParameters for TeamOnly {
-    fn take(_: &mut Parameters, _: &OrgName) -> Result<Self, ApiError> {
-        Ok(Self)
-    }
-}
-
-/// At least one repository.
-pub(super) struct SomeRepos(pub(super) Vec<RepoName>);
-
-impl OperationParameters for SomeRepos {
-    fn take(parameters: &mut Parameters, org: &OrgName) -> Result<Self, ApiError> {
-        let AnyRepos(repos) = AnyRepos::take(parameters, org)?;
-        if repos.is_empty() {
-            Err(invalid("repos", "expected at least one repository"))
-        } else {
-            Ok(Self(repos))
-        }
-    }
-}
-
-/// Repositories, none of them twice; a JSON `[]` is none.
-pub(super) struct AnyRepos(pub(super) Vec<RepoName>);
-
-impl OperationParameters for AnyRepos {
-    fn take(parameters: &mut Parameters, org: &OrgName) -> Result<Self, ApiError> {
-        let mut repos: Vec<RepoName> = Vec::new();
-        let mut seen = std::collections::HashSet::new();
-        for (index, item) in parameters.required_list("repos")?.iter().enumerate() {
-            let name = RepoName::parse_in(item, org).map_err(|error| {
-                invalid("repos", &format!("item {} is not what it should be: {error}", index + 1))
-            })?;
-            if seen.insert(name.as_str().to_ascii_lowercase()) {
-                repos.push(name);
-            }
-        }
-        Ok(Self(repos))
-    }
-}
 
 /// A request of an active maintainer, with all that the operation needs.
 pub(super) struct Authorized<P> {
@@ -93,26 +46,126 @@ impl<P: OperationParameters> FromRequest for Authorized<P> {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
-            let entrance = Entrance::of(&request)?;
-            let caller = entrance.authenticate(&request).await?;
-            let mut parameters = read(&request, payload).await?;
-            let Entrance { state, trail, .. } = entrance;
-            let slug = TeamSlug::parse(&parameters.required_text("team")?)
-                .map_err(|error| invalid("team", &error.to_string()))?;
-            trail.note(|record| record.team = Some(slug.to_string()));
+            let Asking { state, trail, caller, team, mut rest } = Asking::of(&request, payload).await?;
+            let slug = slug(&team, &trail)?;
             let maintainer = state.teams.maintainer(&state.github, &caller, &slug).await?;
-            trail.note(|record| {
-                let team = maintainer.team();
-                record.team = Some(team.slug().to_string());
-                record.team_id = Some(team.id());
-                record.group = Some(team.group().to_string());
-            });
-            let own = P::take(&mut parameters, state.github.org())?;
-            parameters.nothing_else()?;
+            note(&trail, maintainer.team());
+            let parameters = own_parameters(&mut rest, &state)?;
             let authority = maintainer.under(&state.policy.load())?;
-            Ok(Self { state, authority, parameters: own, trail })
+            Ok(Self { state, authority, parameters, trail })
         })
     }
+}
+
+impl<P> Authorized<P> {
+    /// The authority over a second team, which the caller has to maintain, too.
+    pub(super) async fn other_team(
+        &self,
+        parameter: &'static str,
+        slug: &TeamSlug,
+    ) -> Result<Authority, ApiError> {
+        if slug == self.authority.team().slug() {
+            return Err(invalid(parameter, "expected another team than the one that the request is about"));
+        }
+        self.trail.note(|record| record.to_team = Some(slug.to_string()));
+        let maintainer =
+            self.state.teams.maintainer(&self.state.github, self.authority.caller(), slug).await?;
+        Ok(maintainer.under(&self.state.policy.load())?)
+    }
+}
+
+/// A request that administrators, too, may send: for their own team's group, for any team's, or for all.
+pub(super) struct Reaching<P> {
+    /// The shared parts.
+    pub(super) state: Shared,
+    /// Which groups it is about.
+    pub(super) reach: Reach,
+    /// The operation's own parameters.
+    pub(super) parameters: P,
+    /// What the audit line will say.
+    pub(super) trail: Trail,
+}
+
+/// The `team` that stands for all of them.
+const EVERY_TEAM: &str = "*";
+
+impl<P: OperationParameters> FromRequest for Reaching<P> {
+    type Error = ApiError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            let Asking { state, trail, caller, team, mut rest } = Asking::of(&request, payload).await?;
+            let (teams, github) = (&state.teams, &state.github);
+            let administrators = state.administrators.as_ref();
+            if let (EVERY_TEAM, Some(administrators)) = (team.as_str(), administrators) {
+                trail.note(|record| record.team = Some(team.clone()));
+                let oversight = teams.oversight(github, &caller, administrators).await?;
+                trail.note(|record| record.as_administrator = true);
+                let parameters = own_parameters(&mut rest, &state)?;
+                return Ok(Self { reach: Reach::Everything(oversight), parameters, state, trail });
+            }
+            let slug = slug(&team, &trail)?;
+            let (authority, parameters) =
+                match (teams.maintainer(github, &caller, &slug).await, administrators) {
+                    (Err(AccessError::NotAMaintainer), Some(administrators)) => {
+                        let oversight = teams.oversight(github, &caller, administrators).await?;
+                        trail.note(|record| record.as_administrator = true);
+                        let authority = teams.overseen(github, &caller, &slug, &oversight).await?;
+                        note(&trail, authority.team());
+                        (authority, own_parameters(&mut rest, &state)?)
+                    }
+                    (maintainer, _) => {
+                        let maintainer = maintainer?;
+                        note(&trail, maintainer.team());
+                        let parameters = own_parameters(&mut rest, &state)?;
+                        (maintainer.under(&state.policy.load())?, parameters)
+                    }
+                };
+            Ok(Self { reach: Reach::Team(Box::new(authority)), parameters, state, trail })
+        })
+    }
+}
+
+/// A request of a known caller, before anybody looked at the team.
+struct Asking {
+    state: Shared,
+    trail: Trail,
+    caller: Caller,
+    team: String,
+    rest: Parameters,
+}
+
+impl Asking {
+    async fn of(request: &HttpRequest, payload: Payload) -> Result<Self, ApiError> {
+        let entrance = Entrance::of(request)?;
+        let caller = entrance.authenticate(request).await?;
+        let mut rest = read(request, payload).await?;
+        let team = rest.required_text("team")?;
+        Ok(Self { state: entrance.state, trail: entrance.trail, caller, team, rest })
+    }
+}
+
+fn slug(team: &str, trail: &Trail) -> Result<TeamSlug, ApiError> {
+    let slug = TeamSlug::parse(team).map_err(|error| invalid("team", &error.to_string()))?;
+    trail.note(|record| record.team = Some(slug.to_string()));
+    Ok(slug)
+}
+
+fn note(trail: &Trail, team: &ManagedTeam) {
+    trail.note(|record| {
+        record.team = Some(team.slug().to_string());
+        record.team_id = Some(team.id());
+        record.group = Some(team.group().to_string());
+    });
+}
+
+/// The operation's own parameters, and none that it doesn't know.
+fn own_parameters<P: OperationParameters>(rest: &mut Parameters, state: &Shared) -> Result<P, ApiError> {
+    let parameters = P::take(rest, state.github.org())?;
+    rest.nothing_else()?;
+    Ok(parameters)
 }
 
 /// A request of a caller whose token is valid; no team is involved.

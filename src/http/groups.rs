@@ -2,20 +2,29 @@
 
 use actix_web::Responder;
 
-use super::extract::{Authorized, TeamOnly};
+use super::extract::{Authorized, Reaching};
+use super::operation_parameters::{GroupDelete, TeamOnly};
 use super::{ApiError, success};
-use crate::ops::groups;
+use crate::ops::groups::{self, RunnersOfDeleted};
 
 pub(super) async fn add(asked: Authorized<TeamOnly>) -> Result<impl Responder, ApiError> {
     let group = groups::add(&asked.state, &asked.authority, &asked.trail).await?;
     Ok(success(format!("Runner group created successfully: {group}")))
 }
 
-pub(super) async fn delete(asked: Authorized<TeamOnly>) -> Result<impl Responder, ApiError> {
-    let group = groups::delete(&asked.state, &asked.authority, &asked.trail).await?;
+pub(super) async fn delete(asked: Authorized<GroupDelete>) -> Result<impl Responder, ApiError> {
+    let plan = match &asked.parameters {
+        GroupDelete { transfer_to: Some(to), .. } => {
+            let to = asked.other_team("transfer_to", to).await?;
+            RunnersOfDeleted::MovedTo(Box::new(to))
+        }
+        GroupDelete { remove_runners: true, .. } => RunnersOfDeleted::Removed,
+        GroupDelete { .. } => RunnersOfDeleted::MustBeNone,
+    };
+    let group = groups::delete(&asked.state, &asked.authority, plan, &asked.trail).await?;
     Ok(success(format!("Runner group deleted successfully: {group}")))
 }
 
-pub(super) async fn list(asked: Authorized<TeamOnly>) -> Result<impl Responder, ApiError> {
-    Ok(success(groups::list(&asked.state, &asked.authority, &asked.trail).await?))
+pub(super) async fn list(asked: Reaching<TeamOnly>) -> Result<impl Responder, ApiError> {
+    Ok(success(groups::list(&asked.state, &asked.reach, &asked.trail).await?))
 }

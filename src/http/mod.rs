@@ -6,8 +6,10 @@ mod error;
 mod extract;
 mod groups;
 mod operation;
+mod operation_parameters;
 mod parameters;
 mod repos;
+mod runners;
 mod tokens;
 
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
@@ -68,6 +70,10 @@ fn routes(config: &mut web::ServiceConfig, legacy_get: bool) {
             Operation::ReposSet => route.to(repos::set),
             Operation::TokenRegister => route.to(tokens::register),
             Operation::TokenRemove => route.to(tokens::remove),
+            Operation::JitconfigGenerate => route.to(runners::jit_config),
+            Operation::RunnersList => route.to(runners::list),
+            Operation::RunnersRemove => route.to(runners::remove),
+            Operation::RunnersTransfer => route.to(runners::transfer),
             Operation::Status => route.to(status),
         }
     }

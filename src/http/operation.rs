@@ -21,13 +21,21 @@ pub enum Operation {
     TokenRegister,
     /// Hands out a removal token.
     TokenRemove,
+    /// Registers a runner for one job.
+    JitconfigGenerate,
+    /// Lists the runners of the group.
+    RunnersList,
+    /// Removes runners of the group.
+    RunnersRemove,
+    /// Moves runners to another team's group.
+    RunnersTransfer,
     /// Tells whether the caller's token works here.
     Status,
 }
 
 impl Operation {
     /// Every operation.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 13] = [
         Self::GroupAdd,
         Self::GroupDelete,
         Self::GroupList,
@@ -36,6 +44,10 @@ impl Operation {
         Self::ReposSet,
         Self::TokenRegister,
         Self::TokenRemove,
+        Self::JitconfigGenerate,
+        Self::RunnersList,
+        Self::RunnersRemove,
+        Self::RunnersTransfer,
         Self::Status,
     ];
 
@@ -50,6 +62,10 @@ impl Operation {
             Self::ReposSet => "repos-set",
             Self::TokenRegister => "token-register",
             Self::TokenRemove => "token-remove",
+            Self::JitconfigGenerate => "jitconfig-generate",
+            Self::RunnersList => "runners-list",
+            Self::RunnersRemove => "runners-remove",
+            Self::RunnersTransfer => "runners-transfer",
             Self::Status => "status",
         }
     }
@@ -70,9 +86,10 @@ impl Operation {
         const PATCH: Method = Method::PATCH;
         const DELETE: Method = Method::DELETE;
         match self {
-            Self::GroupAdd => &[POST],
-            Self::GroupDelete => &[DELETE, POST],
-            Self::GroupList | Self::Status => &[GET],
+            Self::GroupAdd | Self::JitconfigGenerate => &[POST],
+            Self::GroupDelete | Self::RunnersRemove => &[DELETE, POST],
+            Self::GroupList | Self::RunnersList | Self::Status => &[GET],
+            Self::RunnersTransfer => &[POST, PATCH],
             Self::ReposAdd => &[PATCH, POST],
             Self::ReposRemove => &[PATCH, POST, DELETE],
             Self::ReposSet => &[PATCH, PUT, POST],
@@ -82,7 +99,11 @@ impl Operation {
 
     /// Whether GET is the older form of an operation that changes something.
     pub fn has_legacy_get(self) -> bool {
-        !self.proper_methods().contains(&Method::GET)
+        // The operations that the earlier service had.
+        matches!(
+            self,
+            Self::GroupAdd | Self::GroupDelete | Self::ReposAdd | Self::ReposRemove | Self::ReposSet
+        )
     }
 
     /// The methods that are served.

@@ -38,33 +38,65 @@ impl Parameters {
 
     /// A text that must be there.
     pub(super) fn required_text(&mut self, name: &'static str) -> Result<String, ApiError> {
+        self.optional_text(name)?.ok_or(ApiError::MissingParameter(name))
+    }
+
+    /// A text, if it is there.
+    pub(super) fn optional_text(&mut self, name: &'static str) -> Result<Option<String>, ApiError> {
         match self.take(name)? {
-            None => Err(ApiError::MissingParameter(name)),
-            Some(Sent::Text(text) | Sent::Json(Value::String(text))) => Ok(text),
+            None => Ok(None),
+            Some(Sent::Text(text) | Sent::Json(Value::String(text))) => Ok(Some(text)),
             Some(Sent::Json(_)) => Err(invalid(name, "expected a text")),
         }
     }
 
-    /// A list that must be there: `a,b,c`, or an array of texts in JSON, which alone may be empty.
+    /// `true` or `false`; false when it isn't there.
+    pub(super) fn optional_flag(&mut self, name: &'static str) -> Result<bool, ApiError> {
+        match self.take(name)? {
+            None => Ok(false),
+            Some(Sent::Json(Value::Bool(flag))) => Ok(flag),
+            Some(Sent::Text(text) | Sent::Json(Value::String(text))) if text == "true" => Ok(true),
+            Some(Sent::Text(text) | Sent::Json(Value::String(text))) if text == "false" => Ok(false),
+            Some(_) => Err(invalid(name, "expected true or false")),
+        }
+    }
+
+    /// A list that must be there: `a,b,c`, or an array in JSON, which alone may be empty.
     pub(super) fn required_list(&mut self, name: &'static str) -> Result<Vec<String>, ApiError> {
+        self.list(name)?.ok_or(ApiError::MissingParameter(name))
+    }
+
+    /// A list with something in it, if it is there.
+    pub(super) fn optional_list(&mut self, name: &'static str) -> Result<Option<Vec<String>>, ApiError> {
+        let list = self.list(name)?;
+        if list.as_ref().is_some_and(Vec::is_empty) {
+            return Err(invalid(name, "expected at least one item"));
+        }
+        Ok(list)
+    }
+
+    fn list(&mut self, name: &'static str) -> Result<Option<Vec<String>>, ApiError> {
+        let wrong = || invalid(name, "expected a list, such as a,b,c");
         let items: Vec<String> = match self.take(name)? {
-            None => return Err(ApiError::MissingParameter(name)),
+            None => return Ok(None),
             Some(Sent::Text(text) | Sent::Json(Value::String(text))) => {
                 text.split(',').map(str::to_owned).collect()
             }
             Some(Sent::Json(Value::Array(items))) => {
                 let texts = items.into_iter().map(|item| match item {
                     Value::String(text) => Some(text),
+                    Value::Number(number) => Some(number.to_string()),
                     _ => None,
                 });
-                texts.collect::<Option<_>>().ok_or_else(|| invalid(name, "expected a list of texts"))?
+                texts.collect::<Option<_>>().ok_or_else(wrong)?
             }
-            Some(Sent::Json(_)) => return Err(invalid(name, "expected a list of texts")),
+            Some(Sent::Json(Value::Number(number))) => vec![number.to_string()],
+            Some(Sent::Json(_)) => return Err(wrong()),
         };
         if items.len() > MOST_ITEMS {
             return Err(invalid(name, &format!("expected at most {MOST_ITEMS} items")));
         }
-        Ok(items)
+        Ok(Some(items))
     }
 
     /// To be called when all that is known has been taken: names the first that is left.
@@ -79,7 +111,8 @@ impl Parameters {
         let mut found = self.0.extract_if(.., |(sent, _)| sent == name);
         let first = found.next().map(|(_, value)| value);
         if found.next().is_some() {
-            return Err(ApiError::ConflictingParameter(name.to_owned()));
+            let problem = format!("The parameter \"{name}\" was given more than once");
+            return Err(ApiError::ConflictingParameter(problem));
         }
         Ok(first)
     }
@@ -207,7 +240,8 @@ mod tests {
             let mut parameters = read("", "application/json", body).unwrap();
             assert_eq!(reason(parameters.required_text("team")), "invalid_parameter", "{body}");
         }
-        for body in [r#"{"repos": 1}"#, r#"{"repos": [1]}"#, r#"{"repos": [["a"]]}"#, r#"{"repos": null}"#] {
+        for body in [r#"{"repos": true}"#, r#"{"repos": {}}"#, r#"{"repos": [["a"]]}"#, r#"{"repos": null}"#]
+        {
             let mut parameters = read("", "application/json", body).unwrap();
             assert_eq!(reason(parameters.required_list("repos")), "invalid_parameter", "{body}");
         }

@@ -2,7 +2,8 @@
 
 use actix_web::Responder;
 
-use super::extract::{AnyRepos, Authorized, SomeRepos};
+use super::extract::Authorized;
+use super::operation_parameters::{AnyRepos, SomeRepos};
 use super::{ApiError, success};
 use crate::ops::repos;
 

@@ -4,7 +4,8 @@ use actix_web::Responder;
 use secrecy::ExposeSecret;
 use serde::Serialize;
 
-use super::extract::{Authorized, TeamOnly};
+use super::extract::Authorized;
+use super::operation_parameters::TeamOnly;
 use super::{ApiError, success};
 use crate::github::RunnerToken;
 use crate::ops::tokens;

@@ -3,6 +3,8 @@
 use std::fmt;
 
 use crate::access::GroupError;
+use crate::domain::jit::JitRefusal;
+use crate::domain::names::RunnerName;
 use crate::github::{self, Class};
 
 /// Why an operation was refused or failed. The edge turns it into the envelope.
@@ -20,6 +22,14 @@ pub enum Error {
     GroupNotEmpty(Vec<String>),
     /// The team has no access to these repositories, or they don't exist.
     RepoNotFound(Vec<String>),
+    /// The policy doesn't allow this JIT config.
+    JitDenied(JitRefusal),
+    /// The group holds as many runners as `policy.maxRunners` allows.
+    TooManyRunners(u64),
+    /// A runner of this name exists somewhere in the organisation.
+    RunnerExists(RunnerName),
+    /// None of these is in the group.
+    RunnerNotFound(Vec<String>),
     /// GitHub didn't accept the caller's input, with GitHub's words.
     Rejected(String),
     /// Some repositories were done, others were not.
@@ -50,7 +60,9 @@ impl Error {
     /// The envelope's `Reason`: a stable word.
     pub fn reason(&self) -> &'static str {
         match self {
-            Self::DeniedByPolicy(_) => "denied_by_policy",
+            Self::DeniedByPolicy(_) | Self::JitDenied(_) | Self::TooManyRunners(_) => "denied_by_policy",
+            Self::RunnerExists(_) => "runner_exists",
+            Self::RunnerNotFound(_) => "runner_not_found",
             Self::GroupNotFound => "group_not_found",
             Self::GroupExists => "group_exists",
             Self::GroupProtected(_) => "group_protected",

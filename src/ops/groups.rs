@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 
+use super::runners::{Outcome, each, move_all, note};
 use super::{Error, find_group, on_group, write};
-use crate::access::{Authority, ManagedGroup};
+use crate::access::{Authority, ManagedGroup, Reach};
 use crate::audit::Trail;
-use crate::github::{self, Class, Github};
+use crate::github::{self, Class, Github, Runner};
 use crate::state::Shared;
 
 /// What is in a group.
@@ -44,16 +45,57 @@ pub async fn add(state: &Shared, authority: &Authority, trail: &Trail) -> Result
     write(state, trail, Box::pin(work)).await
 }
 
-/// Deletes the team's group unless it holds runners; gives its name. GitHub may drop the runners of a deleted
-/// group into Default, where any repository could reach them.
-pub async fn delete(state: &Shared, authority: &Authority, trail: &Trail) -> Result<String, Error> {
+/// What becomes of the runners of a group that is deleted.
+#[derive(Debug, Clone)]
+pub enum RunnersOfDeleted {
+    /// There must be none.
+    MustBeNone,
+    /// They are moved to the group of another team that the caller maintains.
+    MovedTo(Box<Authority>),
+    /// They are removed from the organisation.
+    Removed,
+}
+
+/// Deletes the team's group; gives its name. Never with runners in it: GitHub may drop them into Default, where
+/// any repository could reach them. Repeating it after a failure finishes the job.
+pub async fn delete(
+    state: &Shared,
+    authority: &Authority,
+    plan: RunnersOfDeleted,
+    trail: &Trail,
+) -> Result<String, Error> {
     let found = find_group(state, authority, trail).await?;
-    // Looked at here too, so that a caller who is refused or goes away leaves nothing behind.
-    on_group(state, authority, trail, found.clone(), |group| check_empty(&state.github, group)).await?;
+    // Looked at here, so that a caller who is refused or goes away changes nothing.
+    let read = |group: ManagedGroup| async move {
+        let runners = idle_runners(&state.github, &group).await?;
+        Ok((group, runners))
+    };
+    let (group, runners) = on_group(state, authority, trail, found, read).await?;
+    let target = match &plan {
+        RunnersOfDeleted::MustBeNone if !runners.is_empty() => {
+            return Err(Error::GroupNotEmpty(runners.into_iter().map(|runner| runner.name).collect()));
+        }
+        RunnersOfDeleted::MovedTo(to) => Some(state.groups.find(&state.github, to).await?),
+        RunnersOfDeleted::MustBeNone | RunnersOfDeleted::Removed => None,
+    };
     let (shared, authority, notes) = (state.clone(), authority.clone(), trail.clone());
     let work = async move {
-        let name =
-            on_group(&shared, &authority, &notes, found, |group| delete_empty(&shared.github, group)).await?;
+        let github = &shared.github;
+        let outcome = match (plan, target) {
+            _ if runners.is_empty() => Outcome::default(),
+            (RunnersOfDeleted::MovedTo(to), Some(target)) => {
+                move_all(&shared, &runners, target, &to, &notes).await?
+            }
+            _ => each(&runners, |id| github.delete_runner(id)).await?,
+        };
+        note(&notes, &outcome);
+        // Once more, right before: a runner may have come, or stayed.
+        let left = if runners.is_empty() { Vec::new() } else { idle_runners(github, &group).await? };
+        if !left.is_empty() {
+            return Err(Error::GroupNotEmpty(left.into_iter().map(|runner| runner.name).collect()));
+        }
+        let gone = |group| delete_empty(github, group);
+        let name = on_group(&shared, &authority, &notes, group, gone).await?;
         shared.groups.forget(&authority).await;
         Ok(name)
     };
@@ -70,33 +112,51 @@ async fn delete_empty(github: &Github, group: ManagedGroup) -> Result<String, Er
     Ok(group.name().to_owned())
 }
 
-async fn check_empty(github: &Github, group: ManagedGroup) -> Result<(), Error> {
+/// The group's runners. An error that names them when some are busy, or are GitHub's own, which can't be moved
+/// or removed here.
+async fn idle_runners(github: &Github, group: &ManagedGroup) -> Result<Vec<Runner>, Error> {
     let (runners, hosted) = futures_util::future::try_join(
         github.group_runners(group.id()),
         github.group_hosted_runners(group.id()),
     )
     .await
     .map_err(missing_group)?;
-    let names: Vec<_> = runners.into_iter().chain(hosted).map(|runner| runner.name).collect();
-    if names.is_empty() { Ok(()) } else { Err(Error::GroupNotEmpty(names)) }
+    let busy = runners.iter().filter(|runner| runner.busy);
+    let immovable: Vec<_> = busy.chain(&hosted).map(|runner| runner.name.clone()).collect();
+    if immovable.is_empty() { Ok(runners) } else { Err(Error::GroupNotEmpty(immovable)) }
 }
 
-/// The repositories and runners of the team's group, both lists side by side.
-pub async fn list(state: &Shared, authority: &Authority, trail: &Trail) -> Result<GroupContents, Error> {
-    let found = find_group(state, authority, trail).await?;
-    on_group(state, authority, trail, found, async |group| {
-        let (repositories, runners) = futures_util::future::try_join(
-            state.github.group_repositories(group.id()),
-            state.github.group_runners(group.id()),
-        )
-        .await
-        .map_err(missing_group)?;
-        Ok(GroupContents {
-            repos: repositories.into_iter().map(|repository| repository.name).collect(),
-            runners: runners.into_iter().map(|runner| runner.name).collect(),
-        })
+/// The repositories and runners of the team's group, or of every managed one; both lists side by side.
+pub async fn list(state: &Shared, reach: &Reach, trail: &Trail) -> Result<GroupContents, Error> {
+    let oversight = match reach {
+        Reach::Team(authority) => {
+            let found = find_group(state, authority, trail).await?;
+            let read = |group: ManagedGroup| async move { contents(&state.github, group.id()).await };
+            return on_group(state, authority, trail, found, read).await;
+        }
+        Reach::Everything(oversight) => oversight,
+    };
+    let names = state.teams.group_names(&state.github).await?;
+    let mut all = GroupContents { repos: Vec::new(), runners: Vec::new() };
+    for group in state.groups.managed(&state.github, oversight, &names).await? {
+        let one = contents(&state.github, group.id()).await?;
+        all.repos.extend(one.repos);
+        all.runners.extend(one.runners);
+    }
+    all.repos.sort();
+    all.repos.dedup();
+    Ok(all)
+}
+
+async fn contents(github: &Github, group: u64) -> Result<GroupContents, Error> {
+    let (repositories, runners) =
+        futures_util::future::try_join(github.group_repositories(group), github.group_runners(group))
+            .await
+            .map_err(missing_group)?;
+    Ok(GroupContents {
+        repos: repositories.into_iter().map(|repository| repository.name).collect(),
+        runners: runners.into_iter().map(|runner| runner.name).collect(),
     })
-    .await
 }
 
 /// What a 404 on something inside a group means: the group is gone.

@@ -4,7 +4,10 @@
 
 mod error;
 pub mod groups;
+pub mod jit;
+pub mod offline;
 pub mod repos;
+pub mod runners;
 pub mod tokens;
 
 pub use error::{Error, Refusal, reason_of};

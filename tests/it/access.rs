@@ -20,6 +20,12 @@ pub const TEAM_OPERATIONS: &[(&str, &str, &[(&str, &str)])] = &[
     ("PATCH", "repos-set", &[("repos", "web")]),
     ("POST", "token-register", &[]),
     ("POST", "token-remove", &[]),
+    ("POST", "jitconfig-generate", &[("labels", "linux")]),
+    ("GET", "runners-list", &[]),
+    ("DELETE", "runners-remove", &[("offline", "true")]),
+    ("POST", "runners-transfer", &[("to", "search"), ("all", "true")]),
+    ("DELETE", "group-delete", &[("remove_runners", "true")]),
+    ("DELETE", "group-delete", &[("transfer_to", "search")]),
 ];
 
 fn with_team<'a>(team: &'a str, others: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {

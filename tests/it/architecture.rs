@@ -18,7 +18,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("ops", &["state", "access", "github", "domain", "audit"]),
     ("http", &["state", "ops", "access", "limits", "domain", "audit", "github"]),
     ("fake_github", &[]),
-    ("server", &["access", "config", "domain", "github", "http", "limits", "ops", "state", "tls"]),
+    ("server", &["access", "config", "domain", "github", "http", "limits", "ops", "state", "sweep", "tls"]),
+    ("sweep", &["state", "ops", "access", "limits", "config", "domain", "github"]),
 ];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {

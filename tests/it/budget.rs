@@ -255,7 +255,7 @@ async fn beyond_calls_under_way_and_queue_callers_are_turned_away() {
     let hold = Hold::new();
     app.fake.inject(Fault::on("POST", REGISTRATION).hold(&hold).times(1));
     let register = || app.call("POST", "token-register", &cast.ada, &PAYMENTS);
-    let held = register();
+    let first = register();
     let rest = async {
         hold.arrived(1).await;
         let mut others: futures_util::stream::FuturesUnordered<_> = (0..10).map(|_| register()).collect();
@@ -272,8 +272,8 @@ async fn beyond_calls_under_way_and_queue_callers_are_turned_away() {
         }
         answers
     };
-    let (held, answers) = tokio::join!(held, rest);
-    held.response();
+    let (first, answers) = tokio::join!(first, rest);
+    first.response();
     assert_eq!(answers.iter().filter(|answer| answer.status == 503).count(), 6, "one under way, four queued");
     assert!(app.fake.most_in_flight() <= 2);
 }

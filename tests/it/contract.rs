@@ -1,8 +1,14 @@
 //! Keeps the fake GitHub honest: every request made to it and every answer it gives is held against GitHub's
 //! own description, `tests/github-openapi.json`.
+#![expect(clippy::expect_used, reason = "a test that can't go on should say where")]
 
+mod behaviour;
 mod client;
 mod description;
+mod every_route;
+mod faults;
+mod permissions;
+mod self_check;
 
 use actions_runner_manager::fake_github::Exchange;
 use serde_json::Value;
@@ -12,13 +18,13 @@ use description::{Description, Operation};
 /// What is wrong with these exchanges, by GitHub's description; nothing, it is to be hoped.
 ///
 /// Answers made by a scripted fault are not looked at; the requests that met it are.
-pub fn check(calls: &[Exchange]) -> Vec<String> {
+pub(crate) fn check(calls: &[Exchange]) -> Vec<String> {
     let description = Description::of_github();
     calls.iter().flat_map(|call| problems(description, call, true)).collect()
 }
 
 /// Like `check`, for calls whose requests were wrong on purpose: only the answers count.
-pub fn check_answers(calls: &[Exchange]) -> Vec<String> {
+pub(crate) fn check_answers(calls: &[Exchange]) -> Vec<String> {
     let description = Description::of_github();
     calls.iter().flat_map(|call| problems(description, call, false)).collect()
 }

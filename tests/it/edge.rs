@@ -20,6 +20,10 @@ const METHODS: &[(&str, &str, bool)] = &[
     ("repos-set", "PATCH, PUT, POST", true),
     ("token-register", "POST, GET", false),
     ("token-remove", "POST, GET", false),
+    ("jitconfig-generate", "POST", false),
+    ("runners-list", "GET", false),
+    ("runners-remove", "DELETE, POST", false),
+    ("runners-transfer", "POST, PATCH", false),
     ("status", "GET", false),
 ];
 

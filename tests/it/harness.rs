@@ -23,7 +23,8 @@ pub struct App {
     pub server: Server,
     pub clock: Clock,
     pub http: reqwest::Client,
-    pub folder: TempDir,
+    /// Kept for as long as the service may read its files again.
+    _folder: TempDir,
     /// A test that makes GitHub refuse the service's own token says so here.
     pub own_token_is_refused: bool,
     secrets: Vec<String>,
@@ -148,7 +149,7 @@ impl App {
         let server = server::start(&config, clock.clone()).unwrap();
         let http = client(&certificate);
         let secrets = vec![private_key()];
-        Self { fake, server, clock, http, folder, own_token_is_refused: false, secrets }
+        Self { fake, server, clock, http, _folder: folder, own_token_is_refused: false, secrets }
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -182,11 +183,6 @@ impl App {
     /// An operation with its parameters as JSON.
     pub async fn call_json(&self, method: &str, operation: &str, token: &str, body: Value) -> Answer {
         send(self.request(method, &format!("/api/v1/{operation}"), token).json(&body)).await
-    }
-
-    /// Adds something that no log may hold.
-    pub fn keep_secret(&mut self, secret: &str) {
-        self.secrets.push(secret.to_owned());
     }
 
     /// Calls to GitHub since they were last cleared, as `METHOD template`.

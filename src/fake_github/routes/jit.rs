@@ -81,7 +81,7 @@ fn make(world: &mut World, scope: Option<RepoId>, wanted: &Wanted) -> Result<Val
         runner.ephemeral = true;
     });
     let config = encoded_config(world, wanted, id.0);
-    world.runners.jit_configs.push(config.clone());
+    world.remember_jit_config(&config);
     let runner = world.runner(id).ok_or_else(Answer::not_found)?;
     Ok(json!({"runner": payload::runner(world, runner), "encoded_jit_config": config}))
 }

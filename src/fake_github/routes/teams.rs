@@ -60,8 +60,10 @@ fn team<'w>(world: &'w World, request: &Request) -> Result<&'w Team, Answer> {
 }
 
 pub(super) fn list(world: &mut World, request: &Request) -> Outcome {
-    let seen: Vec<&Team> =
-        world.teams.all.values().filter(|team| can_see(world, &request.actor, team)).collect();
+    // None of these teams is the enterprise's.
+    let ours = request.query_value("team_type").as_deref() != Some("enterprise");
+    let visible = |team: &&Team| ours && can_see(world, &request.actor, team);
+    let seen: Vec<&Team> = world.teams.all.values().filter(visible).collect();
     let page = page_of(request, seen.len(), seen.iter());
     let shown = page.items.iter().map(|team| payload::team(&request.base, world, team)).collect();
     Ok(listed(shown, page.link))

@@ -9,6 +9,9 @@ use chrono::{DateTime, Utc};
 /// The labels that GitHub itself gives to runners; they can't be removed.
 const READ_ONLY_LABELS: [&str; 7] = ["self-hosted", "linux", "windows", "macos", "x64", "arm", "arm64"];
 
+/// How many JIT configurations are kept; they are large.
+const MOST_JIT_CONFIGS: usize = 10_000;
+
 /// Whether a runner is connected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunnerStatus {
@@ -200,6 +203,12 @@ impl World {
         self.change_runner(runner, |runner| runner.ephemeral = ephemeral);
     }
 
+    pub(crate) fn remember_jit_config(&mut self, config: &str) {
+        if self.runners.jit_configs.len() < MOST_JIT_CONFIGS {
+            self.runners.jit_configs.push(config.to_owned());
+        }
+    }
+
     pub(crate) fn change_runner(&mut self, runner: RunnerId, change: impl FnOnce(&mut Runner)) {
         if let Some(runner) = self.runners.all.get_mut(&runner) {
             change(runner);
@@ -247,7 +256,7 @@ impl World {
         &self.runners.tokens
     }
 
-    /// The JIT configurations given out so far.
+    /// The JIT configurations given out so far, the first 10,000 of them.
     pub fn jit_configs(&self) -> &[String] {
         &self.runners.jit_configs
     }

@@ -8,44 +8,44 @@ use octocrab::jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 
 /// An answer, read to its end.
-pub struct Reply {
-    pub status: u16,
-    pub headers: reqwest::header::HeaderMap,
-    pub body: Vec<u8>,
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) headers: reqwest::header::HeaderMap,
+    pub(super) body: Vec<u8>,
 }
 
 impl Reply {
-    pub fn json(&self) -> Value {
+    pub(super) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 
-    pub fn header(&self, name: &str) -> &str {
+    pub(super) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().expect("a readable header"))
     }
 
-    pub fn message(&self) -> String {
+    pub(super) fn message(&self) -> String {
         self.json()["message"].as_str().unwrap_or_default().to_owned()
     }
 }
 
 /// A fake with a small organisation in it, and tokens for everybody.
-pub struct Scene {
-    pub fake: FakeGithub,
+pub(super) struct Scene {
+    pub(super) fake: FakeGithub,
     http: reqwest::Client,
-    pub token: String,
-    pub owner: String,
-    pub member: String,
-    pub mona: UserId,
-    pub team: TeamId,
-    pub repo: RepoId,
-    pub group: GroupId,
-    pub runner: RunnerId,
-    pub installation: InstallationId,
+    pub(super) token: String,
+    pub(super) owner: String,
+    pub(super) member: String,
+    pub(super) mona: UserId,
+    pub(super) team: TeamId,
+    pub(super) repo: RepoId,
+    pub(super) group: GroupId,
+    pub(super) runner: RunnerId,
+    pub(super) installation: InstallationId,
 }
 
 /// Organisation `acme`: owner `olga`; `mona` maintains team `platform`, which has `widgets`; group `platform` with
 /// runner `one`.
-pub fn scene() -> Scene {
+pub(super) fn scene() -> Scene {
     let mut world = World::new("acme");
     let olga = world.add_owner("olga");
     let mona = world.add_member("mona");
@@ -64,7 +64,7 @@ pub fn scene() -> Scene {
     Scene { fake, http: http(), token, owner, member, mona, team, repo, group, runner, installation }
 }
 
-pub fn http() -> reqwest::Client {
+pub(super) fn http() -> reqwest::Client {
     // A second installation fails and changes nothing.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let builder =
@@ -73,7 +73,7 @@ pub fn http() -> reqwest::Client {
 }
 
 /// A JWT of the App, made `age` seconds ago and good for `life` seconds from now.
-pub fn jwt(app: u64, age: i64, life: i64) -> String {
+pub(super) fn jwt(app: u64, age: i64, life: i64) -> String {
     let now = chrono::Utc::now().timestamp();
     let claims = json!({"iat": now - age, "exp": now + life, "iss": app.to_string()});
     let key = EncodingKey::from_rsa_pem(AppKey::shared().private_pem().as_bytes()).expect("a key");
@@ -82,7 +82,7 @@ pub fn jwt(app: u64, age: i64, life: i64) -> String {
 
 impl Scene {
     /// Sends a request as whoever holds `token` (nobody, if it is empty); an error when there is no whole answer.
-    pub async fn try_call(
+    pub(super) async fn try_call(
         &self,
         method: &str,
         path: &str,
@@ -102,45 +102,45 @@ impl Scene {
         Ok(Reply { status, headers, body: answer.bytes().await?.to_vec() })
     }
 
-    pub async fn call(&self, method: &str, path: &str, token: &str, body: Option<Value>) -> Reply {
+    pub(super) async fn call(&self, method: &str, path: &str, token: &str, body: Option<Value>) -> Reply {
         self.try_call(method, path, token, body).await.expect("an answer")
     }
 
     /// A GET as the App's installation.
-    pub async fn get(&self, path: &str) -> Reply {
+    pub(super) async fn get(&self, path: &str) -> Reply {
         self.call("GET", path, &self.token, None).await
     }
 
     /// Anything as the App's installation.
-    pub async fn send(&self, method: &str, path: &str, body: Value) -> Reply {
+    pub(super) async fn send(&self, method: &str, path: &str, body: Value) -> Reply {
         self.call(method, path, &self.token, Some(body)).await
     }
 
     /// Anything without a body as the App's installation.
-    pub async fn act(&self, method: &str, path: &str) -> Reply {
+    pub(super) async fn act(&self, method: &str, path: &str) -> Reply {
         self.call(method, path, &self.token, None).await
     }
 
-    pub fn request(&self, path: &str) -> reqwest::RequestBuilder {
+    pub(super) fn request(&self, path: &str) -> reqwest::RequestBuilder {
         self.http.get(format!("{}{path}", self.fake.url()))
     }
 
     /// A JWT of the App as octocrab makes it.
-    pub fn jwt(&self) -> String {
+    pub(super) fn jwt(&self) -> String {
         jwt(self.fake.world(|world| world.app_id()), 60, 540)
     }
 
     /// Ends a test: everything said was in accord with GitHub's description.
-    pub fn assert_in_order(&self) {
+    pub(super) fn assert_in_order(&self) {
         assert_nothing(&super::check(&self.fake.calls()));
     }
 
     /// Ends a test whose requests were wrong on purpose.
-    pub fn assert_answers_in_order(&self) {
+    pub(super) fn assert_answers_in_order(&self) {
         assert_nothing(&super::check_answers(&self.fake.calls()));
     }
 
-    pub fn last_call(&self) -> Exchange {
+    pub(super) fn last_call(&self) -> Exchange {
         self.fake.calls().pop().expect("a call")
     }
 }

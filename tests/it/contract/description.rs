@@ -11,14 +11,14 @@ use serde_json::{Map, Value, json};
 const UNKNOWN_TO_OLDER_SERVERS: [&str; 1] = ["type"];
 
 /// Every operation of the description.
-pub struct Description {
+pub(super) struct Description {
     operations: Vec<Operation>,
 }
 
 /// One operation: a method on a path.
-pub struct Operation {
-    pub method: String,
-    pub template: String,
+pub(super) struct Operation {
+    pub(super) method: String,
+    pub(super) template: String,
     params: Vec<(String, String, Value)>,
     request: Option<(bool, Value)>,
     responses: HashMap<u16, Option<Value>>,
@@ -29,7 +29,7 @@ pub struct Operation {
 
 impl Description {
     /// The description in `tests/github-openapi.json`, read once.
-    pub fn of_github() -> &'static Self {
+    pub(super) fn of_github() -> &'static Self {
         static DESCRIPTION: LazyLock<Description> = LazyLock::new(|| {
             let text = include_str!("../../github-openapi.json");
             Description::read(&serde_json::from_str(text).expect("the description is JSON"))
@@ -61,7 +61,7 @@ impl Description {
     }
 
     /// The operation of a path as sent, with the path's parameters as sent. What has no parameter goes first.
-    pub fn operation<'d, 'p>(
+    pub(super) fn operation<'d, 'p>(
         &'d self,
         method: &str,
         path: &'p str,
@@ -73,13 +73,13 @@ impl Description {
             .min_by_key(|(_, params)| params.len())
     }
 
-    pub fn operations(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub(super) fn operations(&self) -> impl Iterator<Item = (&str, &str)> {
         self.operations.iter().map(|operation| (operation.method.as_str(), operation.template.as_str()))
     }
 }
 
 /// Names of path parameters, and what was sent for them.
-pub type Params<'d, 'p> = Vec<(&'d str, &'p str)>;
+pub(super) type Params<'d, 'p> = Vec<(&'d str, &'p str)>;
 
 fn fits<'d, 'p>(template: &'d str, path: &'p str) -> Option<Params<'d, 'p>> {
     let (wanted, sent): (Vec<&str>, Vec<&str>) = (template.split('/').collect(), path.split('/').collect());
@@ -153,11 +153,11 @@ impl Operation {
         }
     }
 
-    pub fn is_linked(&self) -> bool {
+    pub(super) fn is_linked(&self) -> bool {
         self.linked
     }
 
-    pub fn documents(&self, status: u16) -> bool {
+    pub(super) fn documents(&self, status: u16) -> bool {
         self.responses.contains_key(&status)
     }
 
@@ -170,7 +170,7 @@ impl Operation {
         })
     }
 
-    pub fn wrong_params(&self, params: &[(&str, &str)]) -> Vec<String> {
+    pub(super) fn wrong_params(&self, params: &[(&str, &str)]) -> Vec<String> {
         let of_path =
             |name: &str| self.params.iter().find(|(place, known, _)| place == "path" && known == name);
         let wrong =
@@ -178,7 +178,7 @@ impl Operation {
         params.iter().filter(wrong).map(|(name, sent)| format!("{sent:?} can't be a {name}")).collect()
     }
 
-    pub fn wrong_query(&self, query: &str) -> Vec<String> {
+    pub(super) fn wrong_query(&self, query: &str) -> Vec<String> {
         let address = reqwest::Url::parse(&format!("http://localhost/?{query}")).expect("a query");
         address.query_pairs().filter_map(|(name, sent)| self.wrong_query_parameter(&name, &sent)).collect()
     }
@@ -197,9 +197,9 @@ impl Operation {
         (!fits).then(|| format!("{sent} is out of bounds for {name}"))
     }
 
-    pub fn wrong_request_body(&self, body: &[u8]) -> Vec<String> {
+    pub(super) fn wrong_request_body(&self, body: &[u8]) -> Vec<String> {
         match (&self.request, body.is_empty()) {
-            (None, true) | (Some((false, _)), true) => Vec::new(),
+            (None | Some((false, _)), true) => Vec::new(),
             (None, false) => vec!["this operation takes no body".to_owned()],
             (Some((true, _)), true) => vec!["this operation needs a body".to_owned()],
             (Some((_, schema)), false) => match serde_json::from_slice::<Value>(body) {
@@ -216,7 +216,7 @@ impl Operation {
     }
 
     /// Checks the body of an answer; `older` for an Enterprise Server, which may lack a newer field.
-    pub fn wrong_response_body(&self, status: u16, body: &Value, older: bool) -> Vec<String> {
+    pub(super) fn wrong_response_body(&self, status: u16, body: &Value, older: bool) -> Vec<String> {
         let counts = |error: &ValidationError<'_>| {
             let missing = match error.kind() {
                 ValidationErrorKind::Required { property } => property.as_str().unwrap_or_default(),

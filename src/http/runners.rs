@@ -1,0 +1,60 @@
+//! Handlers of the runners in a team's group.
+
+use actix_web::Responder;
+use secrecy::ExposeSecret;
+use serde::Serialize;
+
+use super::extract::{Authorized, Reaching};
+use super::operation_parameters::{JitConfig, RunnersRemove, RunnersTransfer};
+use super::{ApiError, success};
+use crate::ops::jit;
+use crate::ops::runners::{self, Filter, RunnerView, Skipped, Touched};
+
+/// A JIT config on its way to the caller: the one place where it is text again.
+#[derive(Serialize)]
+struct JitAnswer {
+    runner: RunnerView,
+    encoded_jit_config: String,
+}
+
+#[derive(Serialize)]
+struct ListAnswer {
+    runners: Vec<RunnerView>,
+}
+
+#[derive(Serialize)]
+struct RemoveAnswer {
+    removed: Vec<Touched>,
+    skipped: Vec<Skipped>,
+}
+
+#[derive(Serialize)]
+struct TransferAnswer {
+    transferred: Vec<Touched>,
+    skipped: Vec<Skipped>,
+}
+
+pub(super) async fn jit_config(asked: Authorized<JitConfig>) -> Result<impl Responder, ApiError> {
+    let JitConfig(wanted) = asked.parameters;
+    let granted = jit::generate(&asked.state, &asked.authority, wanted, &asked.trail).await?;
+    let encoded_jit_config = granted.config.expose_secret().to_owned();
+    Ok(success(JitAnswer { runner: granted.runner, encoded_jit_config }))
+}
+
+pub(super) async fn list(asked: Reaching<Filter>) -> Result<impl Responder, ApiError> {
+    let runners = runners::list(&asked.state, &asked.reach, &asked.parameters, &asked.trail).await?;
+    Ok(success(ListAnswer { runners }))
+}
+
+pub(super) async fn remove(asked: Reaching<RunnersRemove>) -> Result<impl Responder, ApiError> {
+    let RunnersRemove { selection, dry_run } = &asked.parameters;
+    let outcome = runners::remove(&asked.state, &asked.reach, selection, *dry_run, &asked.trail).await?;
+    Ok(success(RemoveAnswer { removed: outcome.done, skipped: outcome.skipped }))
+}
+
+pub(super) async fn transfer(asked: Authorized<RunnersTransfer>) -> Result<impl Responder, ApiError> {
+    let RunnersTransfer { to, selection } = &asked.parameters;
+    let to = asked.other_team("to", to).await?;
+    let outcome = runners::transfer(&asked.state, &asked.authority, &to, selection, &asked.trail).await?;
+    Ok(success(TransferAnswer { transferred: outcome.done, skipped: outcome.skipped }))
+}

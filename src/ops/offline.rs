@@ -1,0 +1,98 @@
+//! Runners that stay offline: where they are looked for, and how they are removed. No caller is behind this.
+
+use std::collections::HashSet;
+
+use futures_util::{StreamExt, stream};
+
+use super::runners::{Outcome, WRITES_AT_ONCE, each, note};
+use super::{Error, write};
+use crate::access::{ManagedGroup, Oversight};
+use crate::audit::Trail;
+use crate::github::Runner;
+use crate::state::Shared;
+
+/// Groups whose runners are read side by side.
+const GROUPS_AT_ONCE: usize = 4;
+/// How audit lines call the service when it acts by itself.
+const SYSTEM: &str = "system";
+
+/// Where to look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Coverage {
+    /// The groups of all teams.
+    Managed,
+    /// The groups of these names, whatever they are.
+    Named(Vec<String>),
+}
+
+/// A group and its runners; none when they couldn't be read.
+pub type Read = (ManagedGroup, Option<Vec<Runner>>);
+
+/// The runners of every group that is covered.
+pub async fn runners(state: &Shared, coverage: &Coverage) -> Result<Vec<Read>, Error> {
+    let oversight = Oversight::of_the_service();
+    let groups = match coverage {
+        Coverage::Managed => {
+            let names = state.teams.group_names(&state.github).await?;
+            state.groups.managed(&state.github, &oversight, &names).await?
+        }
+        Coverage::Named(names) => {
+            let names: HashSet<_> = names.iter().map(|name| name.to_lowercase()).collect();
+            state.groups.named(&state.github, &oversight, &names).await?
+        }
+    };
+    let read = groups.into_iter().map(|group| async move {
+        let runners = state.github.group_runners(group.id()).await;
+        if let Err(error) = &runners {
+            tracing::warn!(%error, group = group.name(), "the group's runners can't be read");
+        }
+        (group, runners.ok())
+    });
+    Ok(stream::iter(read).buffered(GROUPS_AT_ONCE).collect().await)
+}
+
+/// Removes those runners that are still offline, idle and in the group; says which were removed, and which are
+/// no longer offline.
+pub async fn remove(
+    state: &Shared,
+    group: &ManagedGroup,
+    runners: Vec<Runner>,
+) -> Result<(Outcome, Vec<u64>), Error> {
+    let reads =
+        runners.into_iter().map(|runner| async move { (runner.id, state.github.runner(runner.id).await) });
+    let again: Vec<_> = stream::iter(reads).buffered(WRITES_AT_ONCE).collect().await;
+    let (mut still_offline, mut returned) = (Vec::new(), Vec::new());
+    for (id, read) in again {
+        match read {
+            Ok(runner) if is_in(&runner, group) && !runner.is_online() && !runner.busy => {
+                still_offline.push(runner);
+            }
+            Ok(_) => returned.push(id),
+            // Another replica was faster.
+            Err(error) if error.is_not_found() => returned.push(id),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    if still_offline.is_empty() {
+        return Ok((Outcome::default(), returned));
+    }
+    let trail = Trail::new(uuid::Uuid::now_v7().simple().to_string());
+    trail.note(|record| {
+        record.operation = "sweep";
+        record.user = Some(SYSTEM.to_owned());
+        record.group = Some(group.name().to_owned());
+        record.group_id = Some(group.id());
+    });
+    let (shared, notes) = (state.clone(), trail.clone());
+    let work = async move {
+        let outcome = each(&still_offline, |id| shared.github.delete_runner(id)).await?;
+        note(&notes, &outcome);
+        Ok(outcome)
+    };
+    Ok((write(state, &trail, Box::pin(work)).await?, returned))
+}
+
+/// Older servers don't say which group a runner is in; there the list that was just read has to do.
+fn is_in(runner: &Runner, group: &ManagedGroup) -> bool {
+    runner.runner_group_id.is_none_or(|id| id == group.id())
+}

@@ -1,0 +1,340 @@
+//! The runners of a team's group: listed, removed, moved to another team's group. Only runners that the group's
+//! own list holds at the time of the call are ever touched, and none on which a job runs.
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde::Serialize;
+
+use super::error::reason_of;
+use super::groups::missing_group;
+use super::{Error, find_group, on_group, write};
+use crate::access::{Authority, ManagedGroup, Reach};
+use crate::audit::Trail;
+use crate::domain::names::{Label, RunnerName};
+use crate::github::{self, Class, Runner};
+use crate::state::Shared;
+
+/// Writes of one request under way at once.
+pub(super) const WRITES_AT_ONCE: usize = 4;
+/// Groups whose runners are read side by side.
+const GROUPS_AT_ONCE: usize = 4;
+const BUSY: &str = "busy";
+
+/// Which runners of a group are meant. A runner has to fit everything that is given.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// Runners with one of these ids, or one of `names`.
+    pub ids: Vec<u64>,
+    /// Runners with one of these names, or one of `ids`.
+    pub names: Vec<RunnerName>,
+    /// Runners with all of these labels.
+    pub labels: Vec<Label>,
+    /// Runners that are offline.
+    pub offline: bool,
+}
+
+/// Which runners are listed.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// In this state.
+    pub status: Option<StatusFilter>,
+    /// With this label.
+    pub label: Option<Label>,
+    /// With this name.
+    pub name: Option<RunnerName>,
+}
+
+/// The states that a list can be limited to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StatusFilter {
+    /// Connected.
+    Online,
+    /// Not connected.
+    Offline,
+    /// A job runs on it.
+    Busy,
+    /// Connected, and no job runs on it.
+    Idle,
+}
+
+/// A runner as callers see it.
+#[derive(Debug, Clone, Serialize)]
+pub struct RunnerView {
+    id: u64,
+    name: String,
+    os: String,
+    status: String,
+    busy: bool,
+    ephemeral: bool,
+    labels: Vec<String>,
+    /// Only where runners of several groups stand together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group: Option<String>,
+}
+
+/// A runner that something was done to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Touched {
+    id: u64,
+    name: String,
+}
+
+/// A runner that was meant and left alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Skipped {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    reason: &'static str,
+}
+
+/// What became of each runner that was meant.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Done.
+    pub done: Vec<Touched>,
+    /// Left alone, and why.
+    pub skipped: Vec<Skipped>,
+}
+
+impl RunnerView {
+    pub(super) fn of(runner: &Runner, group: Option<&ManagedGroup>) -> Self {
+        Self {
+            id: runner.id,
+            name: runner.name.clone(),
+            os: runner.os.clone(),
+            status: runner.status.clone(),
+            busy: runner.busy,
+            ephemeral: runner.ephemeral,
+            labels: runner.labels.iter().map(|label| label.name.clone()).collect(),
+            group: group.map(|group| group.name().to_owned()),
+        }
+    }
+}
+
+impl Touched {
+    /// The runner's id.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+}
+
+impl Skipped {
+    fn of(runner: &Runner, reason: &'static str) -> Self {
+        Self { id: Some(runner.id), name: Some(runner.name.clone()), reason }
+    }
+}
+
+impl Filter {
+    fn fits(&self, runner: &Runner) -> bool {
+        let status = self.status.is_none_or(|status| match status {
+            StatusFilter::Online => runner.is_online(),
+            StatusFilter::Offline => !runner.is_online(),
+            StatusFilter::Busy => runner.busy,
+            StatusFilter::Idle => runner.is_online() && !runner.busy,
+        });
+        let label = self.label.as_ref().is_none_or(|label| runner.has_label(label));
+        let name = self.name.as_ref().is_none_or(|name| runner.name.eq_ignore_ascii_case(name.as_str()));
+        status && label && name
+    }
+}
+
+impl Selection {
+    fn is_named(&self, runner: &Runner) -> bool {
+        let has_name = |name: &RunnerName| runner.name.eq_ignore_ascii_case(name.as_str());
+        self.ids.contains(&runner.id) || self.names.iter().any(has_name)
+    }
+
+    fn fits(&self, runner: &Runner) -> bool {
+        let named = (self.ids.is_empty() && self.names.is_empty()) || self.is_named(runner);
+        named
+            && self.labels.iter().all(|label| runner.has_label(label))
+            && !(self.offline && runner.is_online())
+    }
+
+    /// What to do with each runner that is meant: those to touch, and those to leave alone. An error when
+    /// runners were named and none of them is in the group.
+    fn choose(&self, runners: Vec<Runner>) -> Result<(Vec<Runner>, Vec<Skipped>), Error> {
+        let unknown_id = |id: &&u64| !runners.iter().any(|runner| runner.id == **id);
+        let unknown_name = |name: &&RunnerName| {
+            !runners.iter().any(|runner| runner.name.eq_ignore_ascii_case(name.as_str()))
+        };
+        let not_found = "runner_not_found";
+        let ids = self.ids.iter().filter(unknown_id);
+        let names = self.names.iter().filter(unknown_name);
+        let mut skipped: Vec<_> = ids
+            .map(|id| Skipped { id: Some(*id), name: None, reason: not_found })
+            .chain(names.map(|name| Skipped { id: None, name: Some(name.to_string()), reason: not_found }))
+            .collect();
+        let asked = self.ids.len() + self.names.len();
+        if asked > 0 && skipped.len() == asked {
+            let names = skipped.into_iter().filter_map(|one| one.name.or(one.id.map(|id| id.to_string())));
+            return Err(Error::RunnerNotFound(names.collect()));
+        }
+        let mut chosen = Vec::new();
+        for runner in runners {
+            if !self.fits(&runner) {
+                if self.is_named(&runner) {
+                    skipped.push(Skipped::of(&runner, "not_matching"));
+                }
+            } else if runner.busy {
+                skipped.push(Skipped::of(&runner, BUSY));
+            } else {
+                chosen.push(runner);
+            }
+        }
+        Ok((chosen, skipped))
+    }
+}
+
+/// The runners of the team's group, or of every managed one.
+pub async fn list(
+    state: &Shared,
+    reach: &Reach,
+    filter: &Filter,
+    trail: &Trail,
+) -> Result<Vec<RunnerView>, Error> {
+    let everywhere = matches!(reach, Reach::Everything(_));
+    let groups = runners_of(state, reach, trail).await?;
+    let views = groups.iter().flat_map(|(group, runners)| {
+        let shown = everywhere.then_some(group);
+        runners.iter().filter(|runner| filter.fits(runner)).map(move |runner| RunnerView::of(runner, shown))
+    });
+    Ok(views.collect())
+}
+
+/// Removes runners from the organisation; with `dry_run` only says which it would be.
+pub async fn remove(
+    state: &Shared,
+    reach: &Reach,
+    selection: &Selection,
+    dry_run: bool,
+    trail: &Trail,
+) -> Result<Outcome, Error> {
+    let runners =
+        runners_of(state, reach, trail).await?.into_iter().flat_map(|(_, runners)| runners).collect();
+    let (chosen, skipped) = selection.choose(runners)?;
+    if dry_run || chosen.is_empty() {
+        return Ok(Outcome { done: chosen.iter().map(touched).collect(), skipped });
+    }
+    let (shared, notes) = (state.clone(), trail.clone());
+    let work = async move {
+        let github = &shared.github;
+        let outcome = each(&chosen, |id| github.delete_runner(id)).await?;
+        note(&notes, &outcome);
+        Ok(Outcome { skipped: outcome.skipped.into_iter().chain(skipped).collect(), ..outcome })
+    };
+    write(state, trail, Box::pin(work)).await
+}
+
+/// Moves runners into the group of another team, which the caller maintains, too.
+pub async fn transfer(
+    state: &Shared,
+    from: &Authority,
+    to: &Authority,
+    selection: &Selection,
+    trail: &Trail,
+) -> Result<Outcome, Error> {
+    let target = state.groups.find(&state.github, to).await?;
+    let reach = Reach::Team(Box::new(from.clone()));
+    let runners =
+        runners_of(state, &reach, trail).await?.into_iter().flat_map(|(_, runners)| runners).collect();
+    let (chosen, skipped) = selection.choose(runners)?;
+    if chosen.is_empty() {
+        return Ok(Outcome { done: Vec::new(), skipped });
+    }
+    let (shared, notes, to) = (state.clone(), trail.clone(), to.clone());
+    let work = async move {
+        let outcome = move_all(&shared, &chosen, target, &to, &notes).await?;
+        note(&notes, &outcome);
+        Ok(Outcome { skipped: outcome.skipped.into_iter().chain(skipped).collect(), ..outcome })
+    };
+    write(state, trail, Box::pin(work)).await
+}
+
+/// Moves runners into a group that was found for `to`.
+pub(super) async fn move_all(
+    state: &Shared,
+    runners: &[Runner],
+    target: ManagedGroup,
+    to: &Authority,
+    trail: &Trail,
+) -> Result<Outcome, Error> {
+    // A trail of its own for the look-up: the line is about the group that the runners leave.
+    let aside = Trail::new(trail.so_far().request_id);
+    on_group(state, to, &aside, target, |group| {
+        let github = &state.github;
+        each(runners, move |id| github.move_runner(id, group.id()))
+    })
+    .await
+}
+
+/// The runners of each group within reach.
+async fn runners_of(
+    state: &Shared,
+    reach: &Reach,
+    trail: &Trail,
+) -> Result<Vec<(ManagedGroup, Vec<Runner>)>, Error> {
+    match reach {
+        Reach::Team(authority) => {
+            let found = find_group(state, authority, trail).await?;
+            let read = |group: ManagedGroup| async move {
+                let runners = state.github.group_runners(group.id()).await.map_err(missing_group)?;
+                Ok((group, runners))
+            };
+            Ok(vec![on_group(state, authority, trail, found, read).await?])
+        }
+        Reach::Everything(oversight) => {
+            let names = state.teams.group_names(&state.github).await?;
+            let groups = state.groups.managed(&state.github, oversight, &names).await?;
+            let read = groups.into_iter().map(|group| async move {
+                match state.github.group_runners(group.id()).await {
+                    // Deleted since the groups were listed.
+                    Err(error) if error.is_not_found() => Ok((group, Vec::new())),
+                    runners => Ok((group, runners?)),
+                }
+            });
+            stream::iter(read).buffered(GROUPS_AT_ONCE).try_collect().await
+        }
+    }
+}
+
+/// Writes once for each runner, a few at a time. An error only when nothing was done at all.
+pub(super) async fn each<Written>(
+    runners: &[Runner],
+    write: impl Fn(u64) -> Written,
+) -> Result<Outcome, Error>
+where
+    Written: Future<Output = Result<(), github::Error>>,
+{
+    let ids: Vec<_> = runners.iter().map(|runner| runner.id).collect();
+    let outcomes: Vec<_> = stream::iter(ids.into_iter().map(write)).buffered(WRITES_AT_ONCE).collect().await;
+    let (mut outcome, mut failure) = (Outcome::default(), None);
+    for (runner, written) in runners.iter().zip(outcomes) {
+        match written {
+            Ok(()) => outcome.done.push(touched(runner)),
+            Err(error) => match error.class() {
+                // It took a job since the list was read.
+                Class::Rejected(_) | Class::Conflict => outcome.skipped.push(Skipped::of(runner, BUSY)),
+                Class::NotFound => outcome.skipped.push(Skipped::of(runner, "runner_not_found")),
+                _ => {
+                    outcome.skipped.push(Skipped::of(runner, reason_of(&error)));
+                    failure.get_or_insert(error);
+                }
+            },
+        }
+    }
+    match failure {
+        Some(error) if outcome.done.is_empty() => Err(error.into()),
+        _ => Ok(outcome),
+    }
+}
+
+fn touched(runner: &Runner) -> Touched {
+    Touched { id: runner.id, name: runner.name.clone() }
+}
+
+/// Puts the runners that were touched on the trail.
+pub(super) fn note(trail: &Trail, outcome: &Outcome) {
+    trail.note(|record| record.runners.extend(outcome.done.iter().map(|runner| runner.name.clone())));
+}

@@ -1,0 +1,148 @@
+//! Periodic work: removes runners that have been offline for long. What was seen is kept in memory alone, so a
+//! restart only delays, and two replicas that sweep at once only find each other's work done.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use crate::access::ManagedGroup;
+use crate::config::{OfflineSweep, SweepGroups};
+use crate::domain::clock::Clock;
+use crate::github::Runner;
+use crate::ops::offline::{self, Coverage};
+use crate::ops::runners::Touched;
+use crate::state::Shared;
+
+/// Runners that one run removes at most, so that a mistake stays small.
+const MOST_REMOVED: usize = 100;
+/// A run begins up to this part of the interval early or late, so that replicas don't sweep in step.
+const JITTER: f64 = 0.1;
+
+/// The sweep of offline runners, with what it saw so far.
+pub struct Sweep {
+    state: Shared,
+    settings: OfflineSweep,
+    clock: Clock,
+    /// Since when each runner has been seen offline, without a break.
+    offline_since: HashMap<u64, Duration>,
+}
+
+/// What one run did.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Runners that were removed, or with `dryRun` would have been.
+    pub removed: usize,
+    /// Runners that are offline, but not for long enough, or that are left for the next run.
+    pub waiting: usize,
+}
+
+impl Sweep {
+    /// Has seen nothing yet.
+    pub fn new(state: Shared, settings: OfflineSweep, clock: Clock) -> Self {
+        Self { state, settings, clock, offline_since: HashMap::new() }
+    }
+
+    /// Sweeps again and again; ends only with the task that it runs in.
+    pub async fn run(mut self) {
+        loop {
+            tokio::time::sleep(with_jitter(self.settings.every)).await;
+            let report = self.once().await;
+            tracing::info!(
+                removed = report.removed,
+                waiting = report.waiting,
+                dry_run = self.settings.dry_run,
+                "swept offline runners"
+            );
+        }
+    }
+
+    /// One run. What can't be read or removed is left for the next.
+    pub async fn once(&mut self) -> Report {
+        let coverage = match &self.settings.groups {
+            SweepGroups::Managed => Coverage::Managed,
+            SweepGroups::Named(names) => Coverage::Named(names.clone()),
+        };
+        let groups = match offline::runners(&self.state, &coverage).await {
+            Ok(groups) => groups,
+            Err(error) => {
+                tracing::warn!(%error, "the groups can't be read; the next sweep tries again");
+                return Report::default();
+            }
+        };
+        let due = self.see(groups);
+        let mut report = Report::default();
+        for (group, runners) in due {
+            let left = MOST_REMOVED.saturating_sub(report.removed);
+            let now: Vec<_> = runners.into_iter().take(left).collect();
+            report.removed += self.remove(&group, now).await;
+        }
+        report.waiting = self.offline_since.len();
+        report
+    }
+
+    /// Takes note of who is offline; gives the runners that have been for long enough.
+    fn see(&mut self, groups: Vec<offline::Read>) -> Vec<(ManagedGroup, Vec<Runner>)> {
+        let now = self.clock.now();
+        let everything_was_read = groups.iter().all(|(_, runners)| runners.is_some());
+        let mut offline = HashSet::new();
+        let mut due = Vec::new();
+        for (group, runners) in groups {
+            let mut due_here = Vec::new();
+            for runner in runners.into_iter().flatten() {
+                if runner.is_online() {
+                    self.offline_since.remove(&runner.id);
+                    continue;
+                }
+                offline.insert(runner.id);
+                let since = *self.offline_since.entry(runner.id).or_insert(now);
+                if now.saturating_sub(since) >= self.settings.offline_for && !runner.busy {
+                    due_here.push(runner);
+                }
+            }
+            due.push((group, due_here));
+        }
+        // Runners that are gone are forgotten, but not those of a group that couldn't be read this time.
+        if everything_was_read {
+            self.offline_since.retain(|id, _| offline.contains(id));
+        }
+        due.retain(|(_, runners)| !runners.is_empty());
+        due
+    }
+
+    async fn remove(&mut self, group: &ManagedGroup, runners: Vec<Runner>) -> usize {
+        let names: Vec<_> = runners.iter().map(|runner| runner.name.as_str()).collect();
+        if self.settings.dry_run {
+            tracing::info!(group = group.name(), runners = names.join(","), "would remove offline runners");
+            return names.len();
+        }
+        match offline::remove(&self.state, group, runners).await {
+            Ok((outcome, returned)) => {
+                for id in returned.into_iter().chain(outcome.done.iter().map(Touched::id)) {
+                    self.offline_since.remove(&id);
+                }
+                outcome.done.len()
+            }
+            Err(error) => {
+                tracing::warn!(%error, group = group.name(), "offline runners can't be removed");
+                0
+            }
+        }
+    }
+}
+
+fn with_jitter(every: Duration) -> Duration {
+    let random = f64::from(uuid::Uuid::new_v4().as_fields().0) / f64::from(u32::MAX);
+    every.mul_f64(1.0 - JITTER + 2.0 * JITTER * random)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_begin_up_to_a_tenth_early_or_late() {
+        for _ in 0..100 {
+            let wait = with_jitter(Duration::from_mins(10)).as_secs_f64();
+            assert!((540.0..=660.0).contains(&wait), "{wait}");
+        }
+    }
+}
