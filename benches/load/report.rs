@@ -45,7 +45,7 @@ impl Table {
                 text.push('|');
                 for (column, width) in widths.iter().enumerate() {
                     let line = "-".repeat(width + 1);
-                    text.push_str(&if column == 0 { format!(":{line}|") } else { format!("{line}:|") });
+                    let _ = if column == 0 { write!(text, ":{line}|") } else { write!(text, "{line}:|") };
                 }
                 text.push('\n');
             }
