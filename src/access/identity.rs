@@ -17,6 +17,8 @@ use crate::timed_cache::TimedCache;
 
 /// Tokens that are known at once.
 const MOST_KNOWN_TOKENS: u64 = 10_000;
+/// Answers that wait to be overwritten: they are of no use after the moment that they are for.
+const MOST_KEPT_QUESTIONS: u64 = 100;
 /// GitHub's longest tokens today have about 520 characters.
 const LONGEST_TOKEN: usize = 4_096;
 
@@ -76,10 +78,16 @@ impl From<TokenError> for AccessError {
 /// HMAC-SHA-256 of a token under a key of this process.
 type TokenHash = [u8; 32];
 
+/// Whose a token is, or why it is nobody's.
+type Identity = Result<Caller, AccessError>;
+
 /// What is known about tokens.
 pub struct Identities {
     key: hmac::Key,
-    known: TimedCache<TokenHash, Result<Caller, AccessError>>,
+    known: TimedCache<TokenHash, Identity>,
+    /// Kept for no time: only joins those who send the same unknown token at once. Apart from what is known,
+    /// since a flood of tokens that nobody has would push that out.
+    asking: TimedCache<TokenHash, Identity>,
     unknown_tokens: ArcSwap<AddressLimiter>,
     keep: Keep,
 }
@@ -94,7 +102,8 @@ impl Identities {
         let key = hmac::Key::generate(hmac::HMAC_SHA256, &rand::SystemRandom::new())?;
         Ok(Self {
             key,
-            known: TimedCache::new(MOST_KNOWN_TOKENS, clock),
+            known: TimedCache::new(MOST_KNOWN_TOKENS, clock.clone()),
+            asking: TimedCache::new(MOST_KEPT_QUESTIONS, clock),
             unknown_tokens: ArcSwap::from_pointee(unknown_tokens),
             keep,
         })
@@ -113,18 +122,27 @@ impl Identities {
         address: IpAddr,
     ) -> Result<Caller, AccessError> {
         let hash = self.hash(token);
+        match self.known.get(&hash).await {
+            Some(known) => known,
+            // Boxed, so that the future of the usual case, a known token, stays small.
+            None => Box::pin(self.look_up(github, token, hash, address)).await,
+        }
+    }
+
+    async fn look_up(
+        &self,
+        github: &Github,
+        token: &CallerToken,
+        hash: TokenHash,
+        address: IpAddr,
+    ) -> Identity {
         loop {
             let mut asked = false;
             let load = async {
                 asked = true;
-                match self.unknown_tokens.load().check(address) {
-                    Ok(()) => self.ask(github, token).await,
-                    Err(retry_after) => {
-                        (Err(AccessError::TooManyUnknownTokens { retry_after }), Duration::ZERO)
-                    }
-                }
+                (self.load(github, token, hash, address).await, Duration::ZERO)
             };
-            match self.known.get_or_load(hash, load).await {
+            match self.asking.get_or_load(hash, load).await {
                 // Another address with the same token ran into its limit; this one has its own.
                 Err(AccessError::TooManyUnknownTokens { .. }) if !asked => {}
                 outcome => return outcome,
@@ -132,7 +150,22 @@ impl Identities {
         }
     }
 
-    async fn ask(&self, github: &Github, token: &CallerToken) -> (Result<Caller, AccessError>, Duration) {
+    async fn load(&self, github: &Github, token: &CallerToken, hash: TokenHash, address: IpAddr) -> Identity {
+        // Somebody else may just have asked.
+        if let Some(known) = self.known.get(&hash).await {
+            return known;
+        }
+        if let Err(retry_after) = self.unknown_tokens.load().check(address) {
+            return Err(AccessError::TooManyUnknownTokens { retry_after });
+        }
+        let (identity, keep) = self.ask(github, token).await;
+        if !keep.is_zero() {
+            self.known.insert(hash, identity.clone(), keep).await;
+        }
+        identity
+    }
+
+    async fn ask(&self, github: &Github, token: &CallerToken) -> (Identity, Duration) {
         let refused = |error| (Err(error), self.keep.refused_identity);
         let user = match github.user_of(token.0.clone()).await {
             Ok(user) => user,

@@ -12,8 +12,10 @@ use super::{Error, Github};
 
 /// The most that GitHub gives at once.
 const PAGE_SIZE: u64 = 100;
-/// Pages of one list that are fetched side by side.
-const PAGES_AT_ONCE: usize = 8;
+/// Pages of one list that are fetched side by side: as many as there are free places for calls, at least the
+/// first of these, so that a busy service shares them out, and at most the second, far below GitHub's bound of
+/// 100 concurrent calls.
+const PAGES_AT_ONCE: (usize, usize) = (8, 50);
 /// A list that claims more pages than this is not followed further: 100,000 entries.
 const MOST_PAGES: u64 = 1_000;
 
@@ -22,7 +24,7 @@ pub(super) trait Listed: DeserializeOwned + Send {
     fn id(&self) -> u64;
 }
 
-/// One page: its entries, and how many pages there seem to be.
+/// One page: its entries, and how many pages there are by what it says itself.
 struct Page<T> {
     items: Vec<T>,
     pages: u64,
@@ -31,7 +33,7 @@ struct Page<T> {
 impl Github {
     /// All entries of a list whose pages state a `total_count`.
     pub(super) async fn counted_list<T: Listed>(&self, path: &str) -> Result<Vec<T>, Error> {
-        self.list(path, |reply| {
+        self.list(path, |reply, _| {
             let page: Counted<T> = reply.parse()?;
             Ok(Page { items: page.items, pages: page.total_count.div_ceil(PAGE_SIZE) })
         })
@@ -40,8 +42,9 @@ impl Github {
 
     /// All entries of a list that is a plain array, its last page stated in the `Link` header.
     pub(super) async fn linked_list<T: Listed>(&self, path: &str) -> Result<Vec<T>, Error> {
-        self.list(path, |reply| {
-            let pages = reply.header("link").and_then(last_page).unwrap_or(1);
+        self.list(path, |reply, number| {
+            // The last page has no link to the last one.
+            let pages = reply.header("link").and_then(last_page).unwrap_or(number);
             Ok(Page { items: reply.parse()?, pages })
         })
         .await
@@ -50,32 +53,38 @@ impl Github {
     async fn list<T: Listed>(
         &self,
         path: &str,
-        read: impl Fn(&Reply) -> Result<Page<T>, Error> + Copy,
+        read: impl Fn(&Reply, u64) -> Result<Page<T>, Error> + Copy,
     ) -> Result<Vec<T>, Error> {
         let fetch = async |number: u64| {
             let page_path = format!("{path}?per_page={PAGE_SIZE}&page={number}");
-            read(&self.send(Call::get(page_path)).await?)
+            read(&self.send(Call::get(page_path)).await?, number)
         };
         let first = fetch(1).await?;
         let stated = first.pages.min(MOST_PAGES);
-        let mut pages = vec![first.items];
-        let rest: Vec<Page<T>> =
-            stream::iter(2..=stated).map(fetch).buffered(PAGES_AT_ONCE).try_collect().await?;
-        pages.extend(rest.into_iter().map(|page| page.items));
-        // The count is a hint: a list that grew meanwhile goes on behind a full last page.
-        while pages.last().is_some_and(|page| page.len() as u64 >= PAGE_SIZE)
-            && (pages.len() as u64) < MOST_PAGES
-        {
-            pages.push(fetch(pages.len() as u64 + 1).await?.items);
+        let mut pages = vec![first];
+        let at_once = self.transport.free_places().clamp(PAGES_AT_ONCE.0, PAGES_AT_ONCE.1);
+        let rest: Vec<Page<T>> = stream::iter(2..=stated).map(fetch).buffered(at_once).try_collect().await?;
+        pages.extend(rest);
+        while pages.last().is_some_and(|last| last.goes_on(pages.len() as u64)) {
+            pages.push(fetch(pages.len() as u64 + 1).await?);
         }
         Ok(without_duplicates(pages))
     }
 }
 
+impl<T> Page<T> {
+    /// Whether there is more behind this page, the last of `fetched`. A count is a hint: the list may have
+    /// grown since the first page, and a count below what was fetched is wrong.
+    fn goes_on(&self, fetched: u64) -> bool {
+        let full = self.items.len() as u64 >= PAGE_SIZE;
+        full && self.pages != fetched && fetched < MOST_PAGES
+    }
+}
+
 /// An entry can move to a later page while the pages are fetched.
-fn without_duplicates<T: Listed>(pages: Vec<Vec<T>>) -> Vec<T> {
+fn without_duplicates<T: Listed>(pages: Vec<Page<T>>) -> Vec<T> {
     let mut seen = HashSet::new();
-    pages.into_iter().flatten().filter(|item| seen.insert(item.id())).collect()
+    pages.into_iter().flat_map(|page| page.items).filter(|item| seen.insert(item.id())).collect()
 }
 
 /// The page number of the link with `rel="last"` (RFC 8288).
@@ -88,6 +97,21 @@ fn last_page(link: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn behind_a_full_page_there_is_more_unless_its_count_is_that_of_the_pages_so_far() {
+        for (items, pages, fetched, expected) in [
+            (100, 3, 3, false),
+            (99, 3, 3, false),
+            (99, 4, 3, false),
+            (100, 4, 3, true),
+            (100, 0, 3, true),
+            (100, 2_000, MOST_PAGES, false),
+        ] {
+            let page = Page { items: vec![(); items], pages };
+            assert_eq!(page.goes_on(fetched), expected, "{items} items, {pages} pages, {fetched} fetched");
+        }
+    }
 
     #[test]
     fn the_last_page_is_read_from_the_link_header() {

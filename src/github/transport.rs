@@ -159,6 +159,11 @@ impl Transport {
         self.circuit.state()
     }
 
+    /// How many more calls could be under way right now.
+    pub(super) fn free_places(&self) -> usize {
+        self.places.available_permits()
+    }
+
     /// Sends a call with a client that carries the credential, and keeps to what GitHub said about waiting.
     pub(super) async fn send(&self, client: &Octocrab, budget: &Budget, call: &Call) -> Result<Reply, Error> {
         self.not_held(budget, call)?;

@@ -51,6 +51,26 @@ async fn calls_cold_and_warm_are_those_of_the_table() {
 }
 
 #[tokio::test]
+async fn a_full_last_page_costs_no_further_call() {
+    let (mut world, cast, group) = acme_with_groups();
+    for number in 0..199 {
+        let repository = world.add_repository(&format!("repo-{number}"), RepoVisibility::Private);
+        world.add_repository_to_group(group, repository);
+    }
+    for number in 0..100 {
+        world.add_runner(group, &format!("build-{number}"), &[], RunnerStatus::Online);
+    }
+    let app = App::start(world).await.settled().await;
+    let ask = async || app.call("GET", "group-list", &cast.ada, &PAYMENTS).await.response();
+    ask().await;
+    app.fake.clear_calls();
+    let response = ask().await;
+    assert_eq!(app.fake.total_calls(), 2 + 1, "200 repositories, 100 runners: {:?}", app.calls());
+    assert_eq!(response["repos"].as_array().unwrap().len(), 200);
+    assert_eq!(response["runners"].as_array().unwrap().len(), 100);
+}
+
+#[tokio::test]
 async fn a_token_for_a_team_without_a_group_takes_four_calls_cold_and_one_warm() {
     let (world, cast) = acme();
     let app = App::start(world).await.settled().await;

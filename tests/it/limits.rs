@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use actions_runner_manager::access::CallerToken;
 use actions_runner_manager::fake_github::TokenKind;
 use serde_json::json;
 
@@ -57,6 +58,22 @@ async fn unknown_tokens_are_limited_by_address_and_known_ones_are_not() {
     assert_eq!(app.fake.count("GET", "/user"), 20, "one call for each token that was looked at");
     app.clock.advance(Duration::from_secs(1));
     app.call("GET", "status", &cast.bob, &[]).await.response();
+}
+
+#[tokio::test]
+async fn a_flood_of_unknown_tokens_does_not_push_out_what_is_known() {
+    let (world, cast) = acme();
+    let app = App::with(world, json!({ "server": { "unknownTokenRate": 1 } })).await.settled().await;
+    app.call("GET", "status", &cast.ada, &[]).await.response();
+    let state = app.server.state();
+    for number in 0..20_000 {
+        let token = CallerToken::from_header(&format!("ghp_{number:036}")).unwrap();
+        let outcome = state.identities.identify(&state.github, &token, [192, 0, 2, 1].into()).await;
+        assert!(outcome.is_err());
+    }
+    let asked = app.fake.count("GET", "/user");
+    app.call("GET", "status", &cast.ada, &[]).await.response();
+    assert_eq!(app.fake.count("GET", "/user"), asked, "she is still known");
 }
 
 #[tokio::test]

@@ -1,0 +1,151 @@
+//! The fake GitHub as a process: a world of a given size, and a few orders on standard input, each answered
+//! with one line. Ends with its input, so that it never outlives the benchmark.
+
+use std::collections::BTreeMap;
+use std::io::BufRead;
+use std::time::Duration;
+
+use actions_runner_manager::fake_github::{
+    self, AppKey, Exchange, FakeGithub, GroupId, Options, Permission, RepoVisibility, RunnerStatus,
+    TokenKind, Visibility,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{Outcome, say};
+
+/// How large the world is.
+#[derive(clap::Args)]
+pub(crate) struct World {
+    /// Runner groups, Default included
+    #[arg(long)]
+    groups: u64,
+    /// Runners in the team's group
+    #[arg(long)]
+    runners: u64,
+    /// Repositories of the team, all of them in its group
+    #[arg(long)]
+    repositories: u64,
+}
+
+/// What the service has to be told about this GitHub, and who may ask.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Settings {
+    pub(crate) url: String,
+    pub(crate) org: String,
+    pub(crate) app: u64,
+    pub(crate) installation: u64,
+    pub(crate) key: String,
+    /// A token of a maintainer of [`TEAM`].
+    pub(crate) token: String,
+}
+
+/// What was asked since the last `clear`.
+#[derive(Serialize, Deserialize, Default, Clone, PartialEq, Eq)]
+pub(crate) struct Calls {
+    pub(crate) total: u64,
+    /// The longest chain of calls one after another.
+    pub(crate) rounds: u64,
+    /// How often by method, path template and status; only the latest few thousand.
+    pub(crate) kinds: BTreeMap<String, u64>,
+}
+
+/// The team that everything is about.
+pub(crate) const TEAM: &str = "payments";
+/// The start of its repositories' names.
+pub(crate) const REPOSITORY: &str = "repo-";
+/// More than GitHub ever allows: what is measured here is not the limit.
+const NO_LIMIT: u64 = 1 << 40;
+/// Calls that the log keeps: more than any single request makes.
+const KEPT_CALLS: usize = 2_000;
+
+/// Serves until standard input ends.
+pub(crate) fn run(size: &World) -> Outcome<()> {
+    let (world, settings) = world(size)?;
+    let options = Options { log_capacity: KEPT_CALLS, record_bodies: false, ..Options::default() };
+    let fake = FakeGithub::start(world, &options)?;
+    let settings = Settings { url: fake.url().to_owned(), ..settings };
+    say(&serde_json::to_string(&settings)?);
+    for order in std::io::stdin().lock().lines() {
+        let order = order?;
+        match order.split_once(' ').unwrap_or((&order, "")) {
+            ("clear", _) => {
+                fake.clear_calls();
+                say("done");
+            }
+            ("latency", millis) => {
+                fake.set_latency(Duration::from_millis(millis.parse()?));
+                say("done");
+            }
+            ("calls", _) => say(&serde_json::to_string(&calls(&fake))?),
+            _ => return Err(format!("unknown order: {order}").into()),
+        }
+    }
+    Ok(())
+}
+
+fn world(size: &World) -> Outcome<(fake_github::World, Settings)> {
+    let mut world = fake_github::World::new("acme");
+    world.set_rate_limit(NO_LIMIT);
+    let key = AppKey::generate().map_err(|_| "the system gives no random numbers")?;
+    world.set_app_key(&key);
+    let maintainer = world.add_member("ada");
+    let token = world.add_token(maintainer, TokenKind::Classic);
+    let team = world.add_team(TEAM);
+    world.add_maintainer(team, maintainer);
+    let group = add_groups(&mut world, size.groups);
+    for index in 0..size.repositories {
+        let repository = world.add_repository(&format!("{REPOSITORY}{index}"), RepoVisibility::Private);
+        world.grant(team, repository, Permission::Push);
+        world.add_repository_to_group(group, repository);
+    }
+    for index in 0..size.runners {
+        let name = format!("{TEAM}-{index}");
+        world.add_runner(group, &name, &["self-hosted", "Linux", "X64"], RunnerStatus::Online);
+    }
+    let settings = Settings {
+        url: String::new(),
+        org: world.org_login().to_owned(),
+        app: world.app_id(),
+        installation: world.installation_id().0,
+        key: key.private_pem(),
+        token,
+    };
+    Ok((world, settings))
+}
+
+/// Adds groups until there are so many, the team's in the middle.
+fn add_groups(world: &mut fake_github::World, count: u64) -> GroupId {
+    let others = count.saturating_sub(2);
+    for index in 0..others / 2 {
+        world.add_group(&format!("first-{index}"), Visibility::Selected);
+    }
+    let group = world.add_group(TEAM, Visibility::Selected);
+    for index in others / 2..others {
+        world.add_group(&format!("last-{index}"), Visibility::Selected);
+    }
+    group
+}
+
+fn calls(fake: &FakeGithub) -> Calls {
+    let log = fake.calls();
+    let mut kinds = BTreeMap::new();
+    for call in &log {
+        let status = call.status.unwrap_or(0);
+        let kind = format!("{} {} {status}", call.method, call.template.unwrap_or(&call.path));
+        *kinds.entry(kind).or_default() += 1;
+    }
+    Calls { total: fake.total_calls() as u64, rounds: longest_chain(&log), kinds }
+}
+
+/// The most calls of which each began when the one before had ended.
+fn longest_chain(log: &[Exchange]) -> u64 {
+    let mut times: Vec<_> = log.iter().map(|call| (call.at + call.took, call.at)).collect();
+    times.sort_unstable();
+    let (mut length, mut ended) = (0, None);
+    for (end, start) in times {
+        if ended.is_none_or(|ended| start >= ended) {
+            (length, ended) = (length + 1, Some(end));
+        }
+    }
+    length
+}

@@ -1,0 +1,187 @@
+//! The service as a process: its own binary, on a throw-away configuration, and what the system says of it.
+
+use std::io::{BufRead, BufReader};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use actions_runner_manager::tls;
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::Outcome;
+use crate::client::{Connection, HERE, Target, request};
+use crate::fake::Settings;
+use crate::github::Github;
+
+/// The service's binary, built as `cargo bench` builds it.
+const BINARY: &str = env!("CARGO_BIN_EXE_actions-runner-manager");
+/// What the service logs once its credential is known to work.
+const ACCEPTED: &str = "GitHub accepts the credential";
+/// A service that isn't ready by then never will be.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The system counts a process's time in these.
+const TICK: Duration = Duration::from_millis(10);
+
+/// A running service; dropping it ends it.
+pub(crate) struct Service {
+    child: Child,
+    pub(crate) target: Target,
+    pub(crate) folder: TempDir,
+}
+
+/// How the service is configured where that matters.
+#[derive(Clone, Copy)]
+pub(crate) enum Limits {
+    /// Nobody is limited.
+    Off,
+    /// Users aren't limited; unknown tokens are, as by default.
+    UnknownTokens,
+}
+
+impl Service {
+    /// Starts the service and waits until it is ready.
+    pub(crate) async fn start(github: &mut Github, limits: Limits) -> Outcome<Self> {
+        github.clear()?;
+        let service = Self::spawn(&github.settings, limits, Stdio::null())?;
+        let minted = |kind: &String| kind.contains("access_tokens");
+        let started = Instant::now();
+        while !github.calls()?.kinds.keys().any(minted) {
+            service.in_time(started)?;
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        service.answers(started).await?;
+        github.clear()?;
+        Ok(service)
+    }
+
+    /// Starts the service and tells how long it took to be ready: it answers, and GitHub accepted its credential.
+    pub(crate) async fn time_to_ready(github: &Github) -> Outcome<Duration> {
+        let prepared = Prepared::new(&github.settings, Limits::UnknownTokens)?;
+        let started = Instant::now();
+        let mut service = prepared.spawn(Stdio::piped())?;
+        service.answers(started).await?;
+        let answering = started.elapsed();
+        let output = service.child.stdout.take().ok_or("the service has no output")?;
+        for line in BufReader::new(output).lines() {
+            if line?.contains(ACCEPTED) {
+                return Ok(started.elapsed().max(answering));
+            }
+        }
+        Err("the service ended before it was ready".into())
+    }
+
+    fn spawn(settings: &Settings, limits: Limits, output: Stdio) -> Outcome<Self> {
+        Prepared::new(settings, limits)?.spawn(output)
+    }
+
+    /// Waits until the listener answers a request.
+    async fn answers(&self, started: Instant) -> Outcome<()> {
+        loop {
+            if let Ok(mut connection) = Connection::open(&self.target, HERE).await {
+                return connection.exchange(&request("GET", "/", "")).await.map(drop);
+            }
+            self.in_time(started)?;
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    fn in_time(&self, started: Instant) -> Outcome<()> {
+        if started.elapsed() > PATIENCE {
+            return Err(format!("the service (process {}) doesn't get ready", self.child.id()).into());
+        }
+        Ok(())
+    }
+
+    pub(crate) fn memory(&self) -> Outcome<Memory> {
+        memory(self.child.id())
+    }
+
+    pub(crate) fn cpu(&self) -> Outcome<Duration> {
+        cpu(self.child.id())
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// All that a service needs before it is started.
+struct Prepared {
+    folder: TempDir,
+    address: SocketAddr,
+    certificate: PathBuf,
+}
+
+impl Prepared {
+    fn new(github: &Settings, limits: Limits) -> Outcome<Self> {
+        let folder = tempfile::tempdir()?;
+        // Free now, and nobody else is told about it.
+        let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+        let (certificate, key) = tls::self_signed(&["localhost"])?;
+        let config = json!({
+            "org": github.org,
+            "appID": github.app,
+            "installationID": github.installation,
+            "privateKeyFile": "key.pem",
+            "github": { "apiURL": github.url },
+            "server": {
+                "address": "127.0.0.1",
+                "port": address.port(),
+                "rateLimit": 1_000_000,
+                "unknownTokenRate": match limits { Limits::Off => 1_000_000, Limits::UnknownTokens => 5 },
+                "tls": { "certFile": "tls.crt", "keyFile": "tls.key" },
+            },
+        });
+        let config = serde_json::to_string_pretty(&config)?;
+        for (name, text) in
+            [("config.yml", &config), ("key.pem", &github.key), ("tls.crt", &certificate), ("tls.key", &key)]
+        {
+            std::fs::write(folder.path().join(name), text)?;
+        }
+        let certificate = folder.path().join("tls.crt");
+        Ok(Self { folder, address, certificate })
+    }
+
+    fn spawn(self, output: Stdio) -> Outcome<Service> {
+        let target = Target::new(self.address, &self.certificate)?;
+        let child = Command::new(BINARY)
+            .current_dir(self.folder.path())
+            .env_clear()
+            .stdin(Stdio::null())
+            .stdout(output)
+            .spawn()?;
+        Ok(Service { child, target, folder: self.folder })
+    }
+}
+
+/// Memory that a process has in use, in KiB.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Memory {
+    pub(crate) now: u64,
+    pub(crate) most: u64,
+}
+
+fn memory(process: u32) -> Outcome<Memory> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
+    let field = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+        line.trim_matches([':', ' ', '\t', 'k', 'B']).parse().ok()
+    };
+    match (field("VmRSS"), field("VmHWM")) {
+        (Some(now), Some(most)) => Ok(Memory { now, most }),
+        _ => Err("the system doesn't tell a process's memory".into()),
+    }
+}
+
+/// The time that a process kept processors busy.
+pub(crate) fn cpu(process: u32) -> Outcome<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
+    let after_name = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
+    let ticks = after_name.split(' ').skip(11).take(2).filter_map(|field| field.parse::<u32>().ok()).sum();
+    Ok(TICK * ticks)
+}
