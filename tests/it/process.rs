@@ -2,6 +2,7 @@
 
 mod certificates;
 mod command_line;
+mod drain;
 mod environment;
 mod hang_up;
 mod healthcheck;
