@@ -9,6 +9,7 @@ mod healthcheck;
 mod log_files;
 mod plain;
 mod reload;
+mod secrets;
 mod signals;
 mod start;
 mod start_failures;
