@@ -13,7 +13,10 @@ pub(crate) async fn run(sources: Sources, config: Config) -> Result<(), String> 
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }
-    let server = server::start(&config, Clock::system()).map_err(|error| error.to_string())?;
+    let server = server::start(&config, Clock::system()).map_err(|error| {
+        tracing::error!(%error, "the service can't start");
+        error.to_string()
+    })?;
     let outcome = until_told(&mut signals, &server, &telemetry, &sources).await;
     server.stop(DRAIN).await;
     telemetry.flush();
