@@ -9,6 +9,7 @@ use crate::config::{OfflineSweep, SweepGroups};
 use crate::domain::clock::Clock;
 use crate::github::Runner;
 use crate::ops::offline::{self, Coverage};
+use crate::ops::runners::Touched;
 use crate::state::Shared;
 
 /// Runners that one run removes at most, so that a mistake stays small.
@@ -115,8 +116,8 @@ impl Sweep {
         }
         match offline::remove(&self.state, group, runners).await {
             Ok((outcome, returned)) => {
-                for id in returned.iter().chain(outcome.done.iter().map(|runner| runner.id())) {
-                    self.offline_since.remove(id);
+                for id in returned.into_iter().chain(outcome.done.iter().map(Touched::id)) {
+                    self.offline_since.remove(&id);
                 }
                 outcome.done.len()
             }
@@ -140,7 +141,7 @@ mod tests {
     #[test]
     fn runs_begin_up_to_a_tenth_early_or_late() {
         for _ in 0..100 {
-            let wait = with_jitter(Duration::from_secs(600)).as_secs_f64();
+            let wait = with_jitter(Duration::from_mins(10)).as_secs_f64();
             assert!((540.0..=660.0).contains(&wait), "{wait}");
         }
     }

@@ -65,7 +65,7 @@ pub async fn remove(
     for (id, read) in again {
         match read {
             Ok(runner) if is_in(&runner, group) && !runner.is_online() && !runner.busy => {
-                still_offline.push(runner)
+                still_offline.push(runner);
             }
             Ok(_) => returned.push(id),
             // Another replica was faster.

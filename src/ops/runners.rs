@@ -114,8 +114,8 @@ impl RunnerView {
 
 impl Touched {
     /// The runner's id.
-    pub fn id(&self) -> &u64 {
-        &self.id
+    pub fn id(&self) -> u64 {
+        self.id
     }
 }
 

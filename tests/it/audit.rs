@@ -9,8 +9,8 @@ use crate::scene::{Cast, acme, acme_with_groups};
 
 /// The one audit line of a request.
 #[track_caller]
-fn line_of(app: &App, answer: &Answer) -> Value {
-    let mut lines = app.audit_of(answer);
+fn line_of(answer: &Answer) -> Value {
+    let mut lines = answer.audit();
     assert_eq!(lines.len(), 1, "{lines:?} for {}", answer.text);
     lines.remove(0)
 }
@@ -57,7 +57,7 @@ async fn every_write_leaves_one_complete_line() {
         parameters.extend(repos.map(|repos| ("repos", repos)));
         let answer = app.call("POST", operation, &cast.ada, &parameters).await;
         answer.response();
-        let mut line = line_of(&app, &answer);
+        let mut line = line_of(&answer);
         let time = line["time"].take();
         assert!(chrono::DateTime::parse_from_rfc3339(time.as_str().unwrap()).is_ok(), "{time}");
         let mut ids = ids_of_writes(&app);
@@ -85,7 +85,7 @@ async fn the_older_name_and_the_older_method_are_the_same_operation() {
     let app = App::start(world).await;
     let answer = app.call("GET", "group-create", &cast.ada, &[("team", "payments")]).await;
     answer.response();
-    assert_eq!(line_of(&app, &answer)["operation"], "group-add");
+    assert_eq!(line_of(&answer)["operation"], "group-add");
 }
 
 #[tokio::test]
@@ -95,7 +95,7 @@ async fn successful_reads_leave_none() {
     for (operation, parameters) in [("group-list", &[("team", "payments")][..]), ("status", &[])] {
         let answer = app.call("GET", operation, &cast.ada, parameters).await;
         answer.response();
-        assert_eq!(app.audit_of(&answer), Vec::<Value>::new(), "{operation}");
+        assert_eq!(answer.audit(), Vec::<Value>::new(), "{operation}");
     }
 }
 
@@ -113,15 +113,15 @@ async fn refusals_before_anybody_is_known_leave_none() {
     ] {
         let answer = app.call(method, operation, token, &[("team", "payments")]).await;
         assert_eq!(answer.status, status, "{}", answer.text);
-        assert_eq!(app.audit_of(&answer), Vec::<Value>::new(), "{operation} {status}");
+        assert_eq!(answer.audit(), Vec::<Value>::new(), "{operation} {status}");
     }
 }
 
 /// Asserts that the answer is this refusal, and that its one audit line says the same.
 #[track_caller]
-fn is_audited(app: &App, answer: &Answer, status: u16, reason: &str) -> Value {
+fn is_audited(answer: &Answer, status: u16, reason: &str) -> Value {
     answer.is_refused(status, reason);
-    let line = line_of(app, answer);
+    let line = line_of(answer);
     assert_eq!((&line["reason"], &line["target"]), (&json!(reason), &json!("audit")), "{line}");
     let outcome = if status < 500 { "refused" } else { "failed" };
     assert_eq!(line["outcome"], outcome, "{line}");
@@ -143,20 +143,20 @@ async fn who_is_refused_at_the_door_of_a_team_is_written_down_for_every_operatio
             parameters
         };
         let answer = app.call(method, operation, &cast.bob, &with("payments")).await;
-        let line = is_audited(&app, &answer, 403, "not_a_maintainer");
+        let line = is_audited(&answer, 403, "not_a_maintainer");
         assert_eq!((&line["user"], &line["team"]), (&json!("bob"), &json!("payments")));
         assert_eq!(line["operation"], operation.replace("group-create", "group-add"));
         let answer = app.call(method, operation, &cast.ada, &with("nonexistent")).await;
-        assert_eq!(is_audited(&app, &answer, 403, "not_a_maintainer")["team"], "nonexistent");
+        assert_eq!(is_audited(&answer, 403, "not_a_maintainer")["team"], "nonexistent");
         let answer = app.call(method, operation, &cast.eve, &with("search")).await;
-        assert_eq!(is_audited(&app, &answer, 403, "denied_by_policy")["team_id"], cast.search.0);
+        assert_eq!(is_audited(&answer, 403, "denied_by_policy")["team_id"], cast.search.0);
         let answer = app.call(method, operation, &cast.ada, &with("../x")).await;
-        is_audited(&app, &answer, 400, "invalid_parameter");
+        is_audited(&answer, 400, "invalid_parameter");
         let answer = app.call(method, operation, &cast.ada, others).await;
-        is_audited(&app, &answer, 400, "missing_parameter");
+        is_audited(&answer, 400, "missing_parameter");
         let unknown: Vec<_> = with("payments").into_iter().chain([("colour", "red")]).collect();
         let answer = app.call(method, operation, &cast.ada, &unknown).await;
-        assert_eq!(is_audited(&app, &answer, 400, "unknown_parameter")["team_id"], cast.payments.0);
+        assert_eq!(is_audited(&answer, 400, "unknown_parameter")["team_id"], cast.payments.0);
     }
 }
 
@@ -178,7 +178,7 @@ async fn what_an_operation_refuses_is_written_down_with_what_it_was_about() {
         let mut parameters = vec![("team", "payments")];
         parameters.extend(repos.map(|repos| ("repos", repos)));
         let answer = app.call(method, operation, &cast.ada, &parameters).await;
-        let line = is_audited(&app, &answer, status, reason);
+        let line = is_audited(&answer, status, reason);
         assert_eq!((&line["operation"], &line["group"]), (&json!(operation), &json!("payments")));
         assert_eq!(line["repositories"], repos.map_or(Value::Null, |repos| json!([repos])), "{operation}");
         if matches!(operation, "group-delete" | "repos-add" | "repos-remove" | "repos-set") {
@@ -193,7 +193,7 @@ async fn a_caller_over_their_limit_is_written_down() {
     let app = App::with(world, json!({ "server": { "rateLimit": 1, "rateBurst": 1 } })).await;
     app.call("GET", "status", &cast.ada, &[]).await.response();
     let answer = app.call("POST", "group-add", &cast.ada, &[("team", "payments")]).await;
-    assert_eq!(is_audited(&app, &answer, 429, "rate_limited")["operation"], "group-add");
+    assert_eq!(is_audited(&answer, 429, "rate_limited")["operation"], "group-add");
 }
 
 #[tokio::test]
@@ -218,7 +218,7 @@ async fn a_write_that_github_fails_is_written_down_with_githubs_id_of_it() {
         }
         let answer = app.call(method, operation, &cast.ada, &parameters).await;
         app.fake.clear_faults();
-        let line = is_audited(&app, &answer, 502, "github_error");
+        let line = is_audited(&answer, 502, "github_error");
         assert_eq!(line["github_request_ids"], json!(ids_of_writes(&app)), "{operation}");
         assert_eq!(ids_of_writes(&app).len(), 1, "{operation}: a write is never repeated");
         assert!(operation.starts_with("token-") || line["group_id"] == group.0, "{line}");
@@ -234,7 +234,7 @@ async fn a_failed_read_of_somebody_known_is_written_down() {
     app.call("GET", "group-list", &cast.ada, &[("team", "payments")]).await.response();
     app.fake.inject(Fault::on("GET", "*").error(500, "Server Error"));
     let answer = app.call("GET", "group-list", &cast.ada, &[("team", "payments")]).await;
-    let line = is_audited(&app, &answer, 502, "github_error");
+    let line = is_audited(&answer, 502, "github_error");
     assert_eq!((&line["operation"], &line["team"]), (&json!("group-list"), &json!("payments")));
 }
 

@@ -88,17 +88,6 @@ async fn a_group_with_runners_is_not_deleted_and_its_runners_are_named() {
 }
 
 #[tokio::test]
-async fn later_parameters_of_group_delete_are_unknown_today() {
-    let (world, cast, _) = acme_with_groups();
-    let app = App::start(world).await;
-    for parameter in [("transfer_to", "search"), ("remove_runners", "true")] {
-        let answer = app.call("DELETE", "group-delete", &cast.ada, &[("team", "payments"), parameter]).await;
-        answer.is_refused(400, "unknown_parameter");
-        assert!(answer.text.contains(parameter.0));
-    }
-}
-
-#[tokio::test]
 async fn a_list_names_repositories_and_runners_over_all_pages() {
     let (mut world, cast, group) = acme_with_groups();
     for number in 0..250 {

@@ -23,7 +23,8 @@ pub struct App {
     pub server: Server,
     pub clock: Clock,
     pub http: reqwest::Client,
-    pub folder: TempDir,
+    /// Kept for as long as the service may read its files again.
+    _folder: TempDir,
     /// A test that makes GitHub refuse the service's own token says so here.
     pub own_token_is_refused: bool,
     secrets: Vec<String>,
@@ -44,6 +45,11 @@ impl Answer {
 
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The audit lines about the request.
+    pub fn audit(&self) -> Vec<Value> {
+        audit_lines(self.header("x-request-id"))
     }
 
     /// The envelope's `Response` of a success.
@@ -135,21 +141,22 @@ impl App {
 
     /// The service with other settings.
     pub async fn with(world: World, extra: Value) -> Self {
-        Self::in_front_of(fake(world), extra).await
+        Self::in_front_of(fake(world), &extra).await
     }
 
     /// The service in front of a GitHub that exists already.
-    pub async fn in_front_of(fake: FakeGithub, extra: Value) -> Self {
+    #[expect(clippy::unused_async, reason = "starting happens inside a runtime, which this makes sure of")]
+    pub async fn in_front_of(fake: FakeGithub, extra: &Value) -> Self {
         capture_logs();
         tls::install_provider();
         let folder = tempfile::tempdir().unwrap();
         let certificate = write_certificate(folder.path());
-        let config = load(folder.path(), &configuration(folder.path(), &fake, &extra));
+        let config = load(folder.path(), &configuration(folder.path(), &fake, extra));
         let clock = Clock::manual();
         let server = server::start(&config, clock.clone()).unwrap();
         let http = client(&certificate);
         let secrets = vec![private_key()];
-        Self { fake, server, clock, http, folder, own_token_is_refused: false, secrets }
+        Self { fake, server, clock, http, _folder: folder, own_token_is_refused: false, secrets }
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -198,11 +205,6 @@ impl App {
             .map(|call| format!("{} {}", call.method, call.template.unwrap_or(&call.path)))
             .collect()
     }
-
-    /// The audit lines of a request.
-    pub fn audit_of(&self, answer: &Answer) -> Vec<Value> {
-        audit_lines(answer.header("x-request-id"))
-    }
 }
 
 /// Checks what holds at the end of every test.
@@ -229,7 +231,7 @@ impl Drop for App {
         secrets.extend(self.fake.world(|world| world.secrets()));
         let logs = String::from_utf8_lossy(&LOGS.0.lock().unwrap()).into_owned();
         for secret in secrets {
-            assert!(!logs.contains(&secret), "a log line holds a secret that begins with {:.8}", secret);
+            assert!(!logs.contains(&secret), "a log line holds a secret that begins with {secret:.8}");
         }
     }
 }
