@@ -9,7 +9,7 @@ use std::path::Path;
 use actions_runner_manager::config::{self, Loaded, Sources};
 use actions_runner_manager::domain::clock::Clock;
 use actions_runner_manager::fake_github::{self, AppKey, Demo, DemoPerson, FakeGithub, Options};
-use actions_runner_manager::server::{self, StartError};
+use actions_runner_manager::server::{self, DRAIN, StartError};
 use actions_runner_manager::{telemetry, tls};
 
 use crate::serve::{Signals, until_told};
@@ -39,7 +39,7 @@ pub(crate) async fn run(port: u16, print: fn(&str)) -> Result<(), String> {
     let server = server::start(&config, Clock::system()).map_err(|error| explained(&error, port))?;
     print(&tour(&people, server.address().port(), &folder.path().join("tls.crt")));
     let outcome = until_told(&mut signals, &server, &telemetry, &sources).await;
-    server.stop().await;
+    server.stop(DRAIN).await;
     telemetry.flush();
     outcome
 }

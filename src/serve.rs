@@ -2,7 +2,7 @@
 
 use actions_runner_manager::config::{self, Config, Sources};
 use actions_runner_manager::domain::clock::Clock;
-use actions_runner_manager::server::{self, Check, Server};
+use actions_runner_manager::server::{self, Check, DRAIN, Server};
 use actions_runner_manager::telemetry::{self, Telemetry};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -13,9 +13,12 @@ pub(crate) async fn run(sources: Sources, config: Config) -> Result<(), String> 
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }
-    let server = server::start(&config, Clock::system()).map_err(|error| error.to_string())?;
+    let server = server::start(&config, Clock::system()).map_err(|error| {
+        tracing::error!(%error, "the service can't start");
+        error.to_string()
+    })?;
     let outcome = until_told(&mut signals, &server, &telemetry, &sources).await;
-    server.stop().await;
+    server.stop(DRAIN).await;
     telemetry.flush();
     outcome
 }

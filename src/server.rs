@@ -250,16 +250,18 @@ impl Server {
         }
     }
 
-    /// Stops accepting, lets requests and writes under way finish within [`DRAIN`], and ends.
-    pub async fn stop(self) {
+    /// Stops accepting, lets requests and writes under way finish within `at_most`, and ends.
+    pub async fn stop(self, at_most: Duration) {
         self.state.draining.store(true, Ordering::SeqCst);
         tracing::info!("stopping: requests under way are finished");
         let ending = async {
             self.handle.stop(true).await;
             self.state.writes.ended().await;
         };
-        if tokio::time::timeout(DRAIN, ending).await.is_err() {
-            tracing::warn!("some requests took too long and were cut off");
+        if tokio::time::timeout(at_most, ending).await.is_err() {
+            tracing::warn!("some requests took too long and are cut off");
+            self.serving.abort();
+            self.state.writes.give_up().await;
         }
         for task in self.background {
             task.abort();

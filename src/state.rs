@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use ipnet::IpNet;
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::access::{Groups, Identities, Teams};
@@ -57,26 +58,36 @@ impl State {
 pub struct Writes {
     runtime: Handle,
     tasks: TaskTracker,
+    given_up: CancellationToken,
 }
 
 impl Writes {
     /// Runs on the current runtime.
     pub fn here() -> Self {
-        Self { runtime: Handle::current(), tasks: TaskTracker::new() }
+        Self { runtime: Handle::current(), tasks: TaskTracker::new(), given_up: CancellationToken::new() }
     }
 
-    /// Runs a write to its end, also when whoever waits for it goes away. Nothing when it panicked.
+    /// Runs a write to its end, also when whoever waits for it goes away. Nothing when it panicked or was
+    /// given up.
     pub async fn see_to_the_end<T: Send + 'static>(
         &self,
         write: impl Future<Output = T> + Send + 'static,
     ) -> Option<T> {
-        self.tasks.spawn_on(write, &self.runtime).await.ok()
+        let given_up = self.given_up.clone();
+        let write = async move { given_up.run_until_cancelled(write).await };
+        self.tasks.spawn_on(write, &self.runtime).await.ok().flatten()
     }
 
     /// Waits until no write is under way any more.
     pub async fn ended(&self) {
         self.tasks.close();
         self.tasks.wait().await;
+    }
+
+    /// Gives up the writes under way; nobody can tell how they end.
+    pub async fn give_up(&self) {
+        self.given_up.cancel();
+        self.ended().await;
     }
 }
 

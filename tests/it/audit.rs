@@ -237,3 +237,66 @@ async fn a_failed_read_of_somebody_known_is_written_down() {
     let line = is_audited(&answer, 502, "github_error");
     assert_eq!((&line["operation"], &line["team"]), (&json!("group-list"), &json!("payments")));
 }
+
+#[tokio::test]
+async fn what_is_done_to_runners_names_them() {
+    let (mut world, cast, group) = acme_with_groups();
+    world.add_maintainer(cast.search, cast.ada_id);
+    for name in ["build-1", "build-2", "build-3", "build-4"] {
+        world.add_runner(group, name, &["self-hosted"], RunnerStatus::Online);
+    }
+    let app = App::start(world).await.settled().await;
+    for (method, operation, others, runners) in [
+        (
+            "POST",
+            "jitconfig-generate",
+            &[("labels", "linux"), ("name", "payments-1")][..],
+            &["payments-1"][..],
+        ),
+        ("DELETE", "runners-remove", &[("names", "build-1,payments-1")], &["build-1", "payments-1"]),
+        ("POST", "runners-transfer", &[("names", "build-2"), ("to", "search")], &["build-2"]),
+        ("DELETE", "group-delete", &[("remove_runners", "true")], &["build-3", "build-4"]),
+    ] {
+        app.fake.clear_calls();
+        let mut parameters = vec![("team", "payments")];
+        parameters.extend(others);
+        let answer = app.call(method, operation, &cast.ada, &parameters).await;
+        answer.response();
+        let mut line = line_of(&app, &answer);
+        let mut told: Vec<String> = serde_json::from_value(line["github_request_ids"].take()).unwrap();
+        let mut ids = ids_of_writes(&app);
+        ids.sort();
+        told.sort();
+        assert!(told == ids && !ids.is_empty(), "{operation}: {told:?}, {ids:?}");
+        let mut named: Vec<String> = serde_json::from_value(line["runners"].take()).unwrap();
+        named.sort();
+        assert_eq!(named, runners, "{operation}");
+        let mut expected = expected(&answer, &cast, operation);
+        expected["group_id"] = json!(group.0);
+        if operation == "runners-transfer" {
+            expected["to_team"] = json!("search");
+        }
+        for taken in ["github_request_ids", "runners", "time"] {
+            line[taken] = Value::Null;
+            expected[taken] = Value::Null;
+        }
+        assert_eq!(line, expected, "{operation}");
+    }
+}
+
+#[tokio::test]
+async fn a_list_of_runners_and_a_trial_run_change_nothing_and_leave_none() {
+    let (mut world, cast, group) = acme_with_groups();
+    world.add_runner(group, "build-1", &["self-hosted"], RunnerStatus::Online);
+    let app = App::start(world).await;
+    for (method, operation, others) in [
+        ("GET", "runners-list", &[][..]),
+        ("DELETE", "runners-remove", &[("names", "build-1"), ("dry_run", "true")]),
+    ] {
+        let mut parameters = vec![("team", "payments")];
+        parameters.extend(others);
+        let answer = app.call(method, operation, &cast.ada, &parameters).await;
+        answer.response();
+        assert_eq!(app.audit_of(&answer), Vec::<Value>::new(), "{operation}");
+    }
+}

@@ -2,12 +2,14 @@
 
 mod certificates;
 mod command_line;
+mod drain;
 mod environment;
 mod hang_up;
 mod healthcheck;
 mod log_files;
 mod plain;
 mod reload;
+mod secrets;
 mod signals;
 mod start;
 mod start_failures;

@@ -10,6 +10,11 @@ use crate::scene::{acme, acme_with_groups};
 const GROUPS: &str = "/orgs/{org}/actions/runner-groups";
 const RUNNERS: &str = "/orgs/{org}/actions/runner-groups/{runner_group_id}/runners";
 
+fn access(service: &Service, operation: &str) -> Vec<Value> {
+    let lines = service.binary.stdout.json().into_iter();
+    lines.filter(|line| line["target"] == "access" && line["operation"] == operation).collect()
+}
+
 fn audit(service: &Service) -> Vec<Value> {
     service.binary.stdout.json().into_iter().filter(|line| line["target"] == "audit").collect()
 }
@@ -26,6 +31,17 @@ async fn a_read_whose_caller_hung_up_is_given_up_at_github_too() {
     until("the end of the call to GitHub", || hold.waiting() == 0).await;
     service.stop().await;
     assert_eq!(audit(&service), Vec::<Value>::new());
+    let lines = access(&service, "group-list");
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    for (field, expected) in [
+        ("status", json!(499)),
+        ("reason", json!("caller_hung_up")),
+        ("user", json!("ada")),
+        ("team", json!("payments")),
+    ] {
+        assert_eq!(lines[0][field], expected, "{lines:?}");
+    }
+    assert!(lines[0]["request_id"].is_string(), "{lines:?}");
 }
 
 #[tokio::test]
@@ -63,6 +79,7 @@ async fn a_write_whose_caller_hung_up_ends_and_leaves_one_complete_audit_line() 
         let group = world.group_by_name("payments").unwrap();
         (group.name.clone(), group.id.0)
     });
+    assert_eq!(access(&service, "group-add").len(), 1);
     let lines = audit(&service);
     assert_eq!(lines.len(), 1, "{lines:?}");
     let calls = service.fake.calls();

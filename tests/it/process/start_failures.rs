@@ -15,7 +15,10 @@ async fn fails(fake: FakeGithub, extra: Value, expected: &[&str]) {
     for words in expected {
         assert!(ended.stderr.contains(words), "\"{words}\" is not in: {}", ended.stderr);
     }
-    service.binary.stdout.json();
+    let lines = service.binary.stdout.json();
+    if !lines.is_empty() {
+        assert!(lines.iter().any(|line| line["level"] == "error"), "the log says it, too: {lines:#?}");
+    }
 }
 
 fn world(change: impl FnOnce(&mut World)) -> FakeGithub {
