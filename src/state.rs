@@ -7,15 +7,27 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use ipnet::IpNet;
 use tokio::runtime::Handle;
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::access::{Groups, Identities, Teams};
 use crate::domain::names::TeamSlug;
 use crate::domain::policy::Policy;
-use crate::github::Github;
+use crate::github::{Github, StartupProblem};
 use crate::limits::UserLimiter;
+use crate::tls::CertificateStore;
+
+/// Whether the credential was found to work.
+#[derive(Debug, Clone)]
+pub enum Check {
+    /// GitHub hasn't answered yet.
+    Pending,
+    /// It works.
+    Passed,
+    /// It can't work until somebody changes something.
+    Failed(StartupProblem),
+}
 
 /// Everything a request needs, built once.
 pub struct State {
@@ -39,6 +51,10 @@ pub struct State {
     pub trusted_proxies: Vec<IpNet>,
     /// How long a request may take as a whole.
     pub request_deadline: Duration,
+    /// The certificate that is served; none without TLS.
+    pub certificates: Option<Arc<CertificateStore>>,
+    /// Whether the credential was found to work.
+    pub check: watch::Receiver<Check>,
     /// Whether the service is on its way out.
     pub draining: AtomicBool,
     /// Who registers into a group with a quota.

@@ -22,6 +22,7 @@ use super::error::{ApiError, seconds_rounded_up};
 use super::operation::Operation;
 use crate::audit::Trail;
 use crate::limits::Allowance;
+use crate::metrics;
 use crate::state::Shared;
 
 /// Since when the GET forms are deprecated: 2026-11-21, in RFC 9745's form.
@@ -182,6 +183,7 @@ impl Asked {
     fn write_access_line(&self, status: u16, reason: Option<&'static str>) {
         self.access_line_written.set(true);
         let known = self.trail.so_far();
+        metrics::request(known.operation, status, reason, self.started.elapsed());
         tracing::info!(
             target: "access",
             method = self.method.as_str(),

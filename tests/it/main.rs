@@ -9,6 +9,7 @@
 #![expect(unreachable_pub, reason = "nobody imports a test; what others in here may use is `pub`")]
 
 mod access;
+mod admin;
 mod architecture;
 mod attacks;
 mod audit;
