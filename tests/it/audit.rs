@@ -262,7 +262,7 @@ async fn what_is_done_to_runners_names_them() {
         parameters.extend(others);
         let answer = app.call(method, operation, &cast.ada, &parameters).await;
         answer.response();
-        let mut line = line_of(&app, &answer);
+        let mut line = line_of(&answer);
         let mut told: Vec<String> = serde_json::from_value(line["github_request_ids"].take()).unwrap();
         let mut ids = ids_of_writes(&app);
         ids.sort();
@@ -297,6 +297,6 @@ async fn a_list_of_runners_and_a_trial_run_change_nothing_and_leave_none() {
         parameters.extend(others);
         let answer = app.call(method, operation, &cast.ada, &parameters).await;
         answer.response();
-        assert_eq!(app.audit_of(&answer), Vec::<Value>::new(), "{operation}");
+        assert_eq!(answer.audit(), Vec::<Value>::new(), "{operation}");
     }
 }
