@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use crate::access::{Groups, Identities, Keep, Teams};
 use crate::config::{CacheConfig, Config, Credentials, SecretError};
 use crate::domain::clock::Clock;
-use crate::github::{Credential, Github, Settings, SetupError, StartupProblem};
+use crate::github::{Credential, Github, KeySource, Settings, SetupError, StartupProblem};
 use crate::http;
 use crate::limits::{AddressLimiter, UserLimiter};
 use crate::state::{Shared, State, Writes};
@@ -111,11 +111,14 @@ pub fn start(config: &Config, clock: Clock) -> Result<Server, StartError> {
 
 fn build(config: &Config, clock: &Clock) -> Result<State, StartError> {
     let credential = match &config.credentials {
-        Credentials::App { app_id, installation_id, private_key } => Credential::App {
-            app_id: *app_id,
-            installation_id: *installation_id,
-            private_key: private_key.read()?,
-        },
+        Credentials::App { app_id, installation_id, private_key } => {
+            let source = private_key.clone();
+            Credential::App {
+                app_id: *app_id,
+                installation_id: *installation_id,
+                private_key: KeySource::new(move || source.read().map_err(|error| error.to_string())),
+            }
+        }
         Credentials::Token(source) => Credential::Token(source.read()?),
     };
     let settings = Settings {

@@ -4,9 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use octocrab::Octocrab;
 use octocrab::auth::AppAuth;
+use octocrab::jsonwebtoken::EncodingKey;
+use octocrab::models::AppId;
 use secrecy::SecretString;
 use tokio::sync::OnceCell;
 
@@ -14,7 +16,7 @@ use super::budget::Budget;
 use super::error::{Class, Error};
 use super::transport::{Call, Reply, Transport};
 use super::types::{Installation, InstallationToken};
-use super::with_token;
+use super::{KeySource, SetupError, with_token};
 use crate::domain::clock::Clock;
 use crate::domain::names::OrgName;
 use crate::timed_cache::TimedCache;
@@ -129,10 +131,38 @@ impl StartupProblem {
     }
 }
 
+/// Signs the App's JWTs.
+pub(super) struct Signer {
+    app_id: AppId,
+    source: KeySource,
+    last_good: ArcSwap<EncodingKey>,
+}
+
+impl Signer {
+    pub(super) fn new(app_id: AppId, source: KeySource) -> Result<Self, SetupError> {
+        let last_good = ArcSwap::from_pointee(source.read()?);
+        Ok(Self { app_id, source, last_good })
+    }
+
+    /// A JWT by the key as it is now; by the last good one while it can't be read.
+    fn sign(&self) -> Result<SecretString, Error> {
+        match self.source.read() {
+            Ok(key) => self.last_good.store(Arc::new(key)),
+            Err(problem) => tracing::warn!(%problem, "the App's private key of before stays in use"),
+        }
+        let key = EncodingKey::clone(&self.last_good.load());
+        let auth = AppAuth { app_id: self.app_id, key };
+        let jwt = auth
+            .generate_bearer_token()
+            .map_err(|cause| Error::new(Class::Unauthorized, format!("no JWT can be signed: {cause}")))?;
+        Ok(jwt.into())
+    }
+}
+
 /// The App, its installation, and the token of the moment.
 pub(super) struct AppCredential {
     anonymous: Octocrab,
-    auth: AppAuth,
+    signer: Signer,
     configured_installation: Option<u64>,
     found_installation: OnceCell<u64>,
     transport: Arc<Transport>,
@@ -159,14 +189,14 @@ impl Minted {
 impl AppCredential {
     pub(super) fn new(
         anonymous: Octocrab,
-        auth: AppAuth,
+        signer: Signer,
         configured_installation: Option<u64>,
         transport: Arc<Transport>,
         clock: Clock,
     ) -> Self {
         Self {
             anonymous,
-            auth,
+            signer,
             configured_installation,
             found_installation: OnceCell::new(),
             transport,
@@ -252,11 +282,7 @@ impl AppCredential {
     }
 
     async fn send_as_app(&self, call: &Call) -> Result<Reply, Error> {
-        let jwt = self
-            .auth
-            .generate_bearer_token()
-            .map_err(|cause| Error::new(Class::Unauthorized, format!("no JWT can be signed: {cause}")))?;
-        let client = with_token(&self.anonymous, SecretString::from(jwt))?;
+        let client = with_token(&self.anonymous, self.signer.sign()?)?;
         self.transport.send(&client, &self.app_budget, call).await
     }
 

@@ -11,18 +11,20 @@ mod teams;
 mod transport;
 mod types;
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use octocrab::Octocrab;
+use octocrab::jsonwebtoken::EncodingKey;
 use octocrab::models::AppId;
 use secrecy::{ExposeSecret, SecretString};
 
 use self::budget::Budget;
 pub use self::circuit::CircuitState;
-use self::credential::AppCredential;
 pub use self::credential::StartupProblem;
+use self::credential::{AppCredential, Signer};
 pub use self::error::{Class, Error};
 pub use self::transport::noting_writes;
 use self::transport::{Call, Reply, Transport};
@@ -61,18 +63,42 @@ pub enum Credential {
         app_id: u64,
         /// Its installation in the organisation; looked up when left out.
         installation_id: Option<u64>,
-        /// The App's RSA private key as PEM.
-        private_key: SecretString,
+        /// The App's RSA private key.
+        private_key: KeySource,
     },
     /// A personal access token.
     Token(SecretString),
 }
 
+/// Gives the App's private key as PEM, or says why it can't. Asked for each JWT, since the key may be replaced
+/// while the service runs.
+pub struct KeySource(Box<dyn Fn() -> Result<SecretString, String> + Send + Sync>);
+
+impl KeySource {
+    /// Reads the key by `read`.
+    pub fn new(read: impl Fn() -> Result<SecretString, String> + Send + Sync + 'static) -> Self {
+        Self(Box::new(read))
+    }
+
+    fn read(&self) -> Result<EncodingKey, SetupError> {
+        let pem = (self.0)().map_err(SetupError::PrivateKey)?;
+        EncodingKey::from_rsa_pem(pem.expose_secret().as_bytes()).map_err(|cause| {
+            SetupError::PrivateKey(format!("the App's private key is no RSA private key in PEM: {cause}"))
+        })
+    }
+}
+
+impl fmt::Debug for KeySource {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("KeySource")
+    }
+}
+
 /// Why no client could be made of the settings.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
-    /// The key is no RSA key in PEM.
-    #[error("the App's private key is no RSA private key in PEM: {0}")]
+    /// The key can't be read, or is no RSA key in PEM.
+    #[error("{0}")]
     PrivateKey(String),
     /// The extra certificates can't be used.
     #[error("{}: expected PEM certificates: {reason}", path.display())]
@@ -115,11 +141,11 @@ impl Github {
                 Acting::Token { client, budget: Budget::default() }
             }
             Credential::App { app_id, installation_id, private_key } => {
-                let key = octocrab::auth::AppAuth { app_id: AppId(app_id), key: encoding_key(&private_key)? };
+                let signer = Signer::new(AppId(app_id), private_key)?;
                 let client = anonymous.clone();
                 Acting::App(Box::new(AppCredential::new(
                     client,
-                    key,
+                    signer,
                     installation_id,
                     transport.clone(),
                     clock,
@@ -195,11 +221,6 @@ fn octocrab(api_url: &str, http: reqwest::Client) -> Result<Octocrab, SetupError
         .base_uri(api_url)
         .and_then(|builder| builder.build_with_reqwest(http))
         .map_err(|cause| SetupError::Client(cause.to_string()))
-}
-
-fn encoding_key(pem: &SecretString) -> Result<octocrab::jsonwebtoken::EncodingKey, SetupError> {
-    octocrab::jsonwebtoken::EncodingKey::from_rsa_pem(pem.expose_secret().as_bytes())
-        .map_err(|cause| SetupError::PrivateKey(cause.to_string()))
 }
 
 /// A client that carries a token. Unlike octocrab's `personal_token` this refuses odd tokens without a panic.
