@@ -177,6 +177,9 @@ fn listen(
         .client_request_timeout(HEAD_TIMEOUT)
         .keep_alive(KEEP_ALIVE)
         .max_connections(MOST_CONNECTIONS)
+        // Answers are written whole; holding one back until the client acknowledges what came before, such as
+        // TLS session tickets, can cost it 40 ms.
+        .tcp_nodelay(true)
         .shutdown_timeout(DRAIN.as_secs())
         .disable_signals();
     let bound = match certificates {
