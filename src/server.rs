@@ -190,6 +190,9 @@ fn listen(config: &Config, state: &Shared) -> Result<Listening, StartError> {
         .max_connections(MOST_CONNECTIONS)
         // Else a caller who hung up would be worked for until there is an answer that nobody reads.
         .h1_allow_half_closed(false)
+        // Answers are written whole; holding one back until the client acknowledges what came before, such as
+        // TLS session tickets, can cost it 40 ms.
+        .tcp_nodelay(true)
         .shutdown_timeout(DRAIN.as_secs())
         .disable_signals();
     let bound = match &state.certificates {

@@ -30,6 +30,7 @@ pub(crate) fn run(files: &Files) -> Outcome<()> {
     actix_web::rt::System::new().block_on(async {
         let handler = || async { HttpResponse::Ok().content_type("application/json").body(BODY) };
         let server = HttpServer::new(move || App::new().route(PATH, web::get().to(handler)))
+            .tcp_nodelay(true)
             .disable_signals()
             .bind_rustls_0_23("127.0.0.1:0", tls)?;
         let address = server.addrs().first().copied().ok_or("no address")?;
