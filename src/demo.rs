@@ -9,7 +9,7 @@ use std::path::Path;
 use actions_runner_manager::config::{self, Loaded, Sources};
 use actions_runner_manager::domain::clock::Clock;
 use actions_runner_manager::fake_github::{self, AppKey, Demo, DemoPerson, FakeGithub, Options};
-use actions_runner_manager::server::{self, StartError};
+use actions_runner_manager::server::{self, DRAIN, StartError};
 use actions_runner_manager::{telemetry, tls};
 
 use crate::serve::{Signals, until_told};
@@ -39,7 +39,7 @@ pub(crate) async fn run(port: u16, print: fn(&str)) -> Result<(), String> {
     let server = server::start(&config, Clock::system()).map_err(|error| explained(&error, port))?;
     print(&tour(&people, server.address().port(), &folder.path().join("tls.crt")));
     let outcome = until_told(&mut signals, &server, &telemetry, &sources).await;
-    server.stop().await;
+    server.stop(DRAIN).await;
     telemetry.flush();
     outcome
 }
@@ -100,6 +100,11 @@ fn explained(error: &StartError, port: u16) -> String {
     }
 }
 
+/// A word of a shell's, whatever is in it.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
 /// What to try: who asks, by which method, for what, and what will come of it.
 fn tour(people: &People, port: u16, certificate: &Path) -> String {
     let People { maintainer, other_maintainer, member, stranger } = people;
@@ -142,7 +147,7 @@ fn tour(people: &People, port: u16, certificate: &Path) -> String {
              'https://localhost:{port}/api/v1/{what}'\n",
             who.login,
             who.about,
-            certificate.display(),
+            quoted(&certificate.display().to_string()),
             who.token,
         );
     }

@@ -9,6 +9,7 @@ pub mod fake_github;
 pub mod github;
 pub mod http;
 pub mod limits;
+pub mod metrics;
 pub mod ops;
 pub mod server;
 pub mod state;

@@ -1,5 +1,7 @@
 //! The only place where parts are wired: state, listener, start-up check, reload, graceful stop.
 
+mod background;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,12 +13,15 @@ use arc_swap::ArcSwap;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use self::background::{SecretFile, check_credential, reload_certificate};
 use crate::access::{Groups, Identities, Keep, Teams};
-use crate::config::{CacheConfig, Config, Credentials, SecretError};
+use crate::config::{AdminListener, CacheConfig, Config, Credentials, SecretError};
 use crate::domain::clock::Clock;
-use crate::github::{Credential, Github, Settings, SetupError, StartupProblem};
+use crate::github::{Credential, Github, Settings, SetupError};
 use crate::http;
 use crate::limits::{AddressLimiter, UserLimiter};
+use crate::metrics;
+pub use crate::state::Check;
 use crate::state::{Shared, State, Writes};
 use crate::sweep::Sweep;
 use crate::tls::{self, CertificateStore, TlsError};
@@ -27,16 +32,16 @@ pub const DRAIN: Duration = Duration::from_secs(25);
 const CALLS_IN_A_ROW: u32 = 5;
 /// Groups for which somebody may wait to register a runner at once.
 const QUOTA_TURNS: u64 = 100_000;
-/// How often the certificate's files are looked at.
-const CERTIFICATE_LOOKED_AT_EVERY: Duration = Duration::from_secs(30);
+/// How often the files of certificate and credential are looked at.
+const FILES_LOOKED_AT_EVERY: Duration = Duration::from_secs(30);
 /// A client has this long to send its request's head; slow ones must not hold a worker's connections.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// An idle connection is kept this long; longer than most proxies keep theirs.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// Connections of each worker.
 const MOST_CONNECTIONS: usize = 10_000;
-/// Waits between attempts to check the credential while GitHub doesn't answer: the first and the longest.
-const CHECK_AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
+/// Connections of the admin listener: probes and scrapes are few.
+const MOST_ADMIN_CONNECTIONS: usize = 100;
 
 /// Why the service can't start.
 #[derive(Debug, thiserror::Error)]
@@ -51,8 +56,16 @@ pub enum StartError {
     #[error("{0}")]
     Tls(#[from] TlsError),
     /// The address can't be listened on.
-    #[error("cannot listen on {address}: {cause}")]
+    #[error("cannot listen on {address}: {cause}; see server.address and server.port")]
     Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// The address of the admin listener can't be listened on.
+    #[error("cannot listen on {address}: {cause}; see server.admin")]
+    ListenForAdmins {
         /// The address.
         address: SocketAddr,
         /// What the system said.
@@ -63,26 +76,15 @@ pub enum StartError {
     Random,
 }
 
-/// Whether the credential was found to work.
-#[derive(Debug, Clone)]
-pub enum Check {
-    /// GitHub hasn't answered yet.
-    Pending,
-    /// It works.
-    Passed,
-    /// It can't work until somebody changes something.
-    Failed(StartupProblem),
-}
-
 /// The service while it runs.
 pub struct Server {
     state: Shared,
     address: SocketAddr,
     handle: ServerHandle,
     serving: JoinHandle<std::io::Result<()>>,
+    admin: Option<Listening>,
     background: Vec<JoinHandle<()>>,
-    certificates: Option<Arc<CertificateStore>>,
-    check: watch::Receiver<Check>,
+    secret: Option<Arc<SecretFile>>,
     clock: Clock,
 }
 
@@ -90,33 +92,44 @@ pub struct Server {
 /// tasks and the connections to GitHub stay there.
 pub fn start(config: &Config, clock: Clock) -> Result<Server, StartError> {
     tls::install_provider();
-    let state = Arc::new(build(config, &clock)?);
+    // Before anything is counted: what comes earlier would be lost.
+    let _ = metrics::handle();
     let files = config.server.tls.files.as_ref();
     let certificates =
         files.map(|files| CertificateStore::load(&files.certificate, &files.key)).transpose()?;
-    let (handle, serving, address) = listen(config, &state, certificates.as_ref())?;
-    let mut background = Vec::new();
-    if let Some(certificates) = &certificates {
-        background.push(tls::spawn_watch(certificates.clone(), CERTIFICATE_LOOKED_AT_EVERY));
+    let secret = SecretFile::of(&config.credentials)?;
+    let (report, check) = watch::channel(Check::Pending);
+    let state = Arc::new(build(config, &clock, certificates, check)?);
+    let (handle, serving, address) = listen(config, &state)?;
+    let admin = config.server.admin.map(|admin| listen_for_admins(admin, &state)).transpose()?;
+    let mut background = vec![tokio::spawn(check_credential(state.clone(), report))];
+    if let Some(certificates) = &state.certificates {
+        background.push(tls::spawn_watch(certificates.clone(), FILES_LOOKED_AT_EVERY));
+    }
+    if let Some(secret) = &secret {
+        background.push(tokio::spawn(secret.clone().watch(state.clone(), FILES_LOOKED_AT_EVERY)));
     }
     if config.sweep.offline_runners.enabled {
         let sweep = Sweep::new(state.clone(), config.sweep.offline_runners.clone(), clock.clone());
         background.push(tokio::spawn(sweep.run()));
     }
-    let (report, check) = watch::channel(Check::Pending);
-    background.push(tokio::spawn(check_credential(state.clone(), report)));
-    tracing::info!(%address, tls = certificates.is_some(), org = %config.org, "serving");
-    Ok(Server { state, address, handle, serving, background, certificates, check, clock })
+    let admin_address = admin.as_ref().map(|(_, _, address)| tracing::field::display(address));
+    tracing::info!(%address, admin_address, tls = files.is_some(), org = %config.org, "serving");
+    Ok(Server { state, address, handle, serving, admin, background, secret, clock })
 }
 
-fn build(config: &Config, clock: &Clock) -> Result<State, StartError> {
+fn build(
+    config: &Config,
+    clock: &Clock,
+    certificates: Option<Arc<CertificateStore>>,
+    check: watch::Receiver<Check>,
+) -> Result<State, StartError> {
+    let secret = background::read(&config.credentials)?;
     let credential = match &config.credentials {
-        Credentials::App { app_id, installation_id, private_key } => Credential::App {
-            app_id: *app_id,
-            installation_id: *installation_id,
-            private_key: private_key.read()?,
-        },
-        Credentials::Token(source) => Credential::Token(source.read()?),
+        Credentials::App { app_id, installation_id, .. } => {
+            Credential::App { app_id: *app_id, installation_id: *installation_id, private_key: secret }
+        }
+        Credentials::Token(_) => Credential::Token(secret),
     };
     let settings = Settings {
         org: config.org.clone(),
@@ -139,6 +152,8 @@ fn build(config: &Config, clock: &Clock) -> Result<State, StartError> {
         legacy_get: config.server.legacy_get,
         trusted_proxies: config.server.trusted_proxies.clone(),
         request_deadline: (config.github.timeout * CALLS_IN_A_ROW).min(DRAIN.max(config.github.timeout)),
+        certificates,
+        check,
         draining: AtomicBool::new(false),
         quota_turns: moka::sync::Cache::builder().max_capacity(QUOTA_TURNS).build(),
         writes: Writes::here(),
@@ -166,11 +181,7 @@ fn keep(cache: &CacheConfig) -> Keep {
 
 type Listening = (ServerHandle, JoinHandle<std::io::Result<()>>, SocketAddr);
 
-fn listen(
-    config: &Config,
-    state: &Shared,
-    certificates: Option<&Arc<CertificateStore>>,
-) -> Result<Listening, StartError> {
+fn listen(config: &Config, state: &Shared) -> Result<Listening, StartError> {
     let address = config.server.bind_address();
     let shared = state.clone();
     let server = HttpServer::new(move || http::app(shared.clone()))
@@ -180,9 +191,11 @@ fn listen(
         // Answers are written whole; holding one back until the client acknowledges what came before, such as
         // TLS session tickets, can cost it 40 ms.
         .tcp_nodelay(true)
+        // Else a caller who hung up would be worked for until there is an answer that nobody reads.
+        .h1_allow_half_closed(false)
         .shutdown_timeout(DRAIN.as_secs())
         .disable_signals();
-    let bound = match certificates {
+    let bound = match &state.certificates {
         Some(certificates) => server.bind_rustls_0_23(address, certificates.server_config()?),
         None => server.bind(address),
     };
@@ -193,31 +206,29 @@ fn listen(
     Ok((handle, tokio::spawn(server), address))
 }
 
-/// Checks the credential, again and again while GitHub doesn't answer, and reports the outcome.
-async fn check_credential(state: Shared, report: watch::Sender<Check>) {
-    let (mut wait, longest) = CHECK_AGAIN;
-    loop {
-        match state.github.check_credential().await {
-            Ok(()) => {
-                tracing::info!("GitHub accepts the credential");
-                report.send_replace(Check::Passed);
-                return;
-            }
-            Err(problem) if problem.is_passing() => {
-                tracing::warn!(%problem, "not ready yet");
-                tokio::time::sleep(wait).await;
-                wait = (wait * 2).min(longest);
-            }
-            Err(problem) => {
-                tracing::error!(%problem, "the service can't work");
-                report.send_replace(Check::Failed(problem));
-                return;
-            }
-        }
-    }
+fn listen_for_admins(admin: AdminListener, state: &Shared) -> Result<Listening, StartError> {
+    let address = SocketAddr::new(admin.address, admin.port);
+    let shared = state.clone();
+    let bound = HttpServer::new(move || http::admin::app(shared.clone()))
+        .workers(1)
+        .client_request_timeout(HEAD_TIMEOUT)
+        .max_connections(MOST_ADMIN_CONNECTIONS)
+        .shutdown_timeout(1)
+        .disable_signals()
+        .bind(address)
+        .map_err(|cause| StartError::ListenForAdmins { address, cause })?;
+    let address = bound.addrs().first().copied().unwrap_or(address);
+    let server = bound.run();
+    let handle = server.handle();
+    Ok((handle, tokio::spawn(server), address))
 }
 
 impl Server {
+    /// Where the admin listener is, if it is on.
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().map(|(_, _, address)| *address)
+    }
+
     /// Where the service listens.
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -228,40 +239,49 @@ impl Server {
         &self.state
     }
 
-    /// Whether the credential was found to work; changes at most once.
+    /// Whether the credential was found to work.
     pub fn check(&self) -> watch::Receiver<Check> {
-        self.check.clone()
+        self.state.check.clone()
     }
 
-    /// Puts what may change while the service runs in force: policy, limits, and the certificate's files.
+    /// Puts what may change while the service runs in force: policy, limits, and the files of certificate and
+    /// credential.
     pub fn reload(&self, config: &Config) {
         let (users, unknown_tokens) = limiters(config, &self.clock);
         self.state.policy.store(Arc::new(config.policy.clone()));
         self.state.users.store(Arc::new(users));
         self.state.identities.limit_unknown_tokens(unknown_tokens);
-        if let Some(certificates) = &self.certificates
-            && let Err(error) = certificates.reload_if_changed()
-        {
-            tracing::error!(%error, "the old certificate stays in force");
+        if let Some(certificates) = &self.state.certificates {
+            reload_certificate(certificates);
+        }
+        if let Some(secret) = &self.secret {
+            secret.reload_if_changed(&self.state);
         }
     }
 
-    /// Stops accepting, lets requests and writes under way finish within [`DRAIN`], and ends.
-    pub async fn stop(self) {
+    /// Stops accepting, lets requests and writes under way finish within `at_most`, and ends.
+    pub async fn stop(self, at_most: Duration) {
         self.state.draining.store(true, Ordering::SeqCst);
         tracing::info!("stopping: requests under way are finished");
         let ending = async {
             self.handle.stop(true).await;
             self.state.writes.ended().await;
         };
-        if tokio::time::timeout(DRAIN, ending).await.is_err() {
-            tracing::warn!("some requests took too long and were cut off");
+        if tokio::time::timeout(at_most, ending).await.is_err() {
+            tracing::warn!("some requests took too long and are cut off");
+            self.serving.abort();
+            self.state.writes.give_up().await;
         }
         for task in self.background {
             task.abort();
         }
         if let Ok(Err(error)) = self.serving.await {
             tracing::error!(%error, "the listener ended with an error");
+        }
+        // Last, so that readiness could be asked for until now.
+        if let Some((handle, serving, _)) = self.admin {
+            handle.stop(false).await;
+            serving.abort();
         }
         tracing::info!("stopped");
     }

@@ -7,14 +7,27 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use ipnet::IpNet;
 use tokio::runtime::Handle;
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::sync::{Mutex, OwnedMutexGuard, watch};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::access::{Groups, Identities, Teams};
 use crate::domain::names::TeamSlug;
 use crate::domain::policy::Policy;
-use crate::github::Github;
+use crate::github::{Github, StartupProblem};
 use crate::limits::UserLimiter;
+use crate::tls::CertificateStore;
+
+/// Whether the credential was found to work.
+#[derive(Debug, Clone)]
+pub enum Check {
+    /// GitHub hasn't answered yet.
+    Pending,
+    /// It works.
+    Passed,
+    /// It can't work until somebody changes something.
+    Failed(StartupProblem),
+}
 
 /// Everything a request needs, built once.
 pub struct State {
@@ -38,6 +51,10 @@ pub struct State {
     pub trusted_proxies: Vec<IpNet>,
     /// How long a request may take as a whole.
     pub request_deadline: Duration,
+    /// The certificate that is served; none without TLS.
+    pub certificates: Option<Arc<CertificateStore>>,
+    /// Whether the credential was found to work.
+    pub check: watch::Receiver<Check>,
     /// Whether the service is on its way out.
     pub draining: AtomicBool,
     /// Who registers into a group with a quota.
@@ -57,26 +74,36 @@ impl State {
 pub struct Writes {
     runtime: Handle,
     tasks: TaskTracker,
+    given_up: CancellationToken,
 }
 
 impl Writes {
     /// Runs on the current runtime.
     pub fn here() -> Self {
-        Self { runtime: Handle::current(), tasks: TaskTracker::new() }
+        Self { runtime: Handle::current(), tasks: TaskTracker::new(), given_up: CancellationToken::new() }
     }
 
-    /// Runs a write to its end, also when whoever waits for it goes away. Nothing when it panicked.
+    /// Runs a write to its end, also when whoever waits for it goes away. Nothing when it panicked or was
+    /// given up.
     pub async fn see_to_the_end<T: Send + 'static>(
         &self,
         write: impl Future<Output = T> + Send + 'static,
     ) -> Option<T> {
-        self.tasks.spawn_on(write, &self.runtime).await.ok()
+        let given_up = self.given_up.clone();
+        let write = async move { given_up.run_until_cancelled(write).await };
+        self.tasks.spawn_on(write, &self.runtime).await.ok().flatten()
     }
 
     /// Waits until no write is under way any more.
     pub async fn ended(&self) {
         self.tasks.close();
         self.tasks.wait().await;
+    }
+
+    /// Gives up the writes under way; nobody can tell how they end.
+    pub async fn give_up(&self) {
+        self.given_up.cancel();
+        self.ended().await;
     }
 }
 

@@ -8,6 +8,7 @@ use crate::access::ManagedGroup;
 use crate::config::{OfflineSweep, SweepGroups};
 use crate::domain::clock::Clock;
 use crate::github::Runner;
+use crate::metrics;
 use crate::ops::offline::{self, Coverage};
 use crate::ops::runners::Touched;
 use crate::state::Shared;
@@ -46,6 +47,7 @@ impl Sweep {
         loop {
             tokio::time::sleep(with_jitter(self.settings.every)).await;
             let report = self.once().await;
+            metrics::sweep(if self.settings.dry_run { 0 } else { report.removed });
             tracing::info!(
                 removed = report.removed,
                 waiting = report.waiting,

@@ -9,12 +9,15 @@ use moka::ops::compute::Op;
 use moka::policy::EvictionPolicy;
 
 use crate::domain::clock::Clock;
+use crate::metrics;
 
 /// Keeps what a load gave for as long as that load said. Failures are values too, usually kept for no time
 /// at all: those who waited for the same load get them, those who come later load again.
 pub struct TimedCache<K, V> {
     entries: Cache<K, Entry<V>>,
     clock: Clock,
+    /// Under which name metrics count look-ups; none for those that only join callers.
+    counted_as: Option<&'static str>,
 }
 
 #[derive(Clone)]
@@ -33,13 +36,22 @@ where
         // LRU: the default policy refuses newcomers when full, and a refused entry would be asked for again
         // at every request.
         let entries = Cache::builder().max_capacity(capacity).eviction_policy(EvictionPolicy::lru()).build();
-        Self { entries, clock }
+        Self { entries, clock, counted_as: None }
+    }
+
+    /// The same, with its look-ups counted in metrics under a name.
+    pub fn counted(name: &'static str, capacity: u64, clock: Clock) -> Self {
+        Self { counted_as: Some(name), ..Self::new(capacity, clock) }
     }
 
     /// What is kept for the key and still holds.
     pub async fn get(&self, key: &K) -> Option<V> {
-        let entry = self.entries.get(key).await?;
-        (entry.expires > self.clock.now()).then_some(entry.value)
+        let entry = self.entries.get(key).await;
+        let value = entry.filter(|entry| entry.expires > self.clock.now()).map(|entry| entry.value);
+        if let Some(name) = self.counted_as {
+            metrics::cache(name, value.is_some());
+        }
+        value
     }
 
     /// What is kept for the key, or what `load` gives, along with how long to keep it. Callers with the same

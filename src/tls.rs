@@ -15,6 +15,8 @@ use rustls::sign::CertifiedKey;
 use rustls::{InconsistentKeys, ServerConfig};
 use tokio::task::JoinHandle;
 
+use crate::metrics;
+
 /// Why a certificate can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
@@ -196,6 +198,7 @@ pub fn spawn_watch(store: Arc<CertificateStore>, every: Duration) -> JoinHandle<
             let failure = match outcome {
                 Ok(Ok(replaced)) => {
                     if replaced {
+                        metrics::reload("certificate", true);
                         tracing::info!(not_after = %store.not_after().to_rfc3339(), "the TLS certificate was replaced");
                     }
                     None
@@ -204,6 +207,7 @@ pub fn spawn_watch(store: Arc<CertificateStore>, every: Duration) -> JoinHandle<
                 Err(cause) => Some(cause.to_string()),
             };
             if let Some(reason) = failure.as_ref().filter(|_| failure != last_failure) {
+                metrics::reload("certificate", false);
                 tracing::error!(
                     reason,
                     "the changed TLS certificate was refused; the old one stays in force"

@@ -83,7 +83,7 @@ impl Groups {
     /// Knows no group yet.
     pub fn new(keep: Keep, clock: Clock) -> Self {
         Self {
-            known: TimedCache::new(MOST_GROUPS, clock.clone()),
+            known: TimedCache::counted("group", MOST_GROUPS, clock.clone()),
             listing: TimedCache::new(1, clock.clone()),
             checking: TimedCache::new(MOST_GROUPS, clock.clone()),
             keep,

@@ -13,6 +13,7 @@ use crate::domain::clock::Clock;
 use crate::domain::names::Login;
 use crate::github::{Class, Error, Github};
 use crate::limits::AddressLimiter;
+use crate::metrics;
 use crate::timed_cache::TimedCache;
 
 /// Tokens that are known at once.
@@ -102,7 +103,7 @@ impl Identities {
         let key = hmac::Key::generate(hmac::HMAC_SHA256, &rand::SystemRandom::new())?;
         Ok(Self {
             key,
-            known: TimedCache::new(MOST_KNOWN_TOKENS, clock.clone()),
+            known: TimedCache::counted("identity", MOST_KNOWN_TOKENS, clock.clone()),
             asking: TimedCache::new(MOST_KEPT_QUESTIONS, clock),
             unknown_tokens: ArcSwap::from_pointee(unknown_tokens),
             keep,
@@ -156,6 +157,7 @@ impl Identities {
             return known;
         }
         if let Err(retry_after) = self.unknown_tokens.load().check(address) {
+            metrics::limited("unknown_token");
             return Err(AccessError::TooManyUnknownTokens { retry_after });
         }
         let (identity, keep) = self.ask(github, token).await;

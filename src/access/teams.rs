@@ -54,8 +54,8 @@ impl Teams {
     pub fn new(template: GroupNameTemplate, keep: Keep, clock: &Clock) -> Self {
         Self {
             template,
-            by_slug: TimedCache::new(MOST_TEAMS, clock.clone()),
-            maintainers: TimedCache::new(MOST_MEMBERSHIPS, clock.clone()),
+            by_slug: TimedCache::counted("team", MOST_TEAMS, clock.clone()),
+            maintainers: TimedCache::counted("membership", MOST_MEMBERSHIPS, clock.clone()),
             asking: TimedCache::new(MOST_MEMBERSHIPS, clock.clone()),
             keep,
         }

@@ -93,11 +93,21 @@ pub fn load(sources: &Sources) -> Result<Loaded, Problems> {
 const DEFAULT_FILE: &str = "config.yml";
 const PATH_VARIABLE: &str = "CONFIG_PATH";
 
-fn read_file(sources: &Sources) -> Result<Option<File>, Problems> {
+/// Where the configuration's file is, or would be if there were one.
+pub fn file_of(sources: &Sources) -> PathBuf {
+    let given = named(sources).unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
+    sources.working_directory.join(given)
+}
+
+fn named(sources: &Sources) -> Option<PathBuf> {
     let from_variable = sources.environment.get(PATH_VARIABLE).filter(|path| !path.is_empty());
-    let named = sources.path.clone().or_else(|| from_variable.map(PathBuf::from));
+    sources.path.clone().or_else(|| from_variable.map(PathBuf::from))
+}
+
+fn read_file(sources: &Sources) -> Result<Option<File>, Problems> {
+    let named = named(sources);
     let given = named.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
-    let path = sources.working_directory.join(&given);
+    let path = file_of(sources);
     let name = given.display().to_string();
     let problem = |reason: &str| Problems::one(format!("{name}: {reason}"));
 

@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use credentials::{Credentials, PrivateKeySource, SecretError, TokenSource};
-pub use load::{Loaded, Setting, Source, Sources, load};
+pub use load::{Loaded, Setting, Source, Sources, file_of, load};
 pub use logging::{LogFormat, LogLevel, LoggingConfig};
 pub use problem::Problems;
 

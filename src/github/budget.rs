@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::{HeaderMap, StatusCode, header};
 
 use crate::domain::clock::Clock;
+use crate::metrics;
 
 /// The wait that GitHub asks for when it names no time.
 const UNSTATED_WAIT: Duration = Duration::from_mins(1);
@@ -52,9 +53,26 @@ impl Hold {
 pub(super) struct Budget {
     /// Milliseconds on the service's clock; 0 is no hold.
     held_until: AtomicU64,
+    is_reported: bool,
 }
 
 impl Budget {
+    /// The budget that metrics show: the one that all callers share.
+    pub(super) fn reported() -> Self {
+        Self { is_reported: true, ..Self::default() }
+    }
+
+    /// Passes on what GitHub says is left.
+    pub(super) fn report(&self, headers: &HeaderMap) {
+        if !self.is_reported {
+            return;
+        }
+        let number = |name: &str| headers.get(name)?.to_str().ok()?.parse().ok();
+        if let (Some(left), Some(reset)) = (number("x-ratelimit-remaining"), number("x-ratelimit-reset")) {
+            metrics::github_budget(left, reset);
+        }
+    }
+
     pub(super) fn note(&self, hold: Option<Hold>, clock: &Clock) {
         if let Some(Hold(wait)) = hold {
             self.held_until.fetch_max(millis(clock.now() + wait), Ordering::SeqCst);

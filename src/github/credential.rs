@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use octocrab::Octocrab;
 use octocrab::auth::AppAuth;
 use secrecy::SecretString;
@@ -132,7 +132,7 @@ impl StartupProblem {
 /// The App, its installation, and the token of the moment.
 pub(super) struct AppCredential {
     anonymous: Octocrab,
-    auth: AppAuth,
+    auth: ArcSwap<AppAuth>,
     configured_installation: Option<u64>,
     found_installation: OnceCell<u64>,
     transport: Arc<Transport>,
@@ -166,16 +166,30 @@ impl AppCredential {
     ) -> Self {
         Self {
             anonymous,
-            auth,
+            auth: ArcSwap::from_pointee(auth),
             configured_installation,
             found_installation: OnceCell::new(),
             transport,
-            tokens: TimedCache::new(1, clock.clone()),
+            tokens: TimedCache::counted("installation_token", 1, clock.clone()),
             clock,
             last_minted: ArcSwapOption::empty(),
             app_budget: Budget::default(),
-            installation_budget: Budget::default(),
+            installation_budget: Budget::reported(),
         }
+    }
+
+    pub(super) fn app_id(&self) -> octocrab::models::AppId {
+        self.auth.load().app_id
+    }
+
+    /// Signs with another key from now on; the token of the moment stays good.
+    pub(super) fn replace_key(&self, auth: AppAuth) {
+        self.auth.store(Arc::new(auth));
+    }
+
+    /// Whether an installation token is to be had.
+    pub(super) async fn is_usable(&self, org: &OrgName) -> Result<(), Error> {
+        self.token(org).await.map(drop)
     }
 
     /// Sends a call as the installation. After a 401 the token is renewed and the call sent once more:
@@ -236,8 +250,9 @@ impl AppCredential {
             .iter()
             .map(|(name, access, _)| ((*name).to_owned(), access.as_str().into()))
             .collect();
-        let call = Call::post(format!("/app/installations/{installation}/access_tokens"))
-            .with_body(serde_json::json!({ "permissions": permissions }));
+        let call =
+            Call::post("installation_token", format!("/app/installations/{installation}/access_tokens"))
+                .with_body(serde_json::json!({ "permissions": permissions }));
         let token: InstallationToken = self.send_as_app(&call).await?.parse()?;
         let client = with_token(&self.anonymous, token.token)?;
         Ok(Minted { client, expires: u64::try_from(token.expires_at.timestamp()).unwrap_or(0) })
@@ -248,12 +263,13 @@ impl AppCredential {
             Some(id) => format!("/app/installations/{id}"),
             None => format!("/orgs/{org}/installation"),
         };
-        self.send_as_app(&Call::get(path)).await?.parse()
+        self.send_as_app(&Call::get("installation", path)).await?.parse()
     }
 
     async fn send_as_app(&self, call: &Call) -> Result<Reply, Error> {
         let jwt = self
             .auth
+            .load()
             .generate_bearer_token()
             .map_err(|cause| Error::new(Class::Unauthorized, format!("no JWT can be signed: {cause}")))?;
         let client = with_token(&self.anonymous, SecretString::from(jwt))?;

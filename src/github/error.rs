@@ -44,6 +44,25 @@ pub enum Class {
     Unexpected,
 }
 
+impl Class {
+    /// A word for metrics.
+    pub(super) fn label(&self) -> &'static str {
+        match self {
+            Self::NotFound => "not_found",
+            Self::Unauthorized => "unauthorized",
+            Self::Forbidden(_) => "forbidden",
+            Self::Conflict => "conflict",
+            Self::Rejected(_) => "rejected",
+            Self::RateLimited { .. } => "rate_limited",
+            Self::Overloaded => "overloaded",
+            Self::Timeout => "timeout",
+            Self::Unreachable { .. } => "unreachable",
+            Self::Faulty => "faulty",
+            Self::Unexpected => "unexpected",
+        }
+    }
+}
+
 impl Error {
     /// An error of a class, with what the log should say.
     pub(super) fn new(class: Class, detail: impl Into<String>) -> Self {

@@ -15,7 +15,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use octocrab::Octocrab;
+use octocrab::auth::AppAuth;
 use octocrab::models::AppId;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -99,7 +101,7 @@ pub struct Github {
 /// The credential that operations are carried out with.
 enum Acting {
     App(Box<AppCredential>),
-    Token { client: Octocrab, budget: Budget },
+    Token { client: ArcSwap<Octocrab>, budget: Budget },
 }
 
 impl Github {
@@ -112,10 +114,10 @@ impl Github {
             Credential::Token(token) => {
                 let client =
                     with_token(&anonymous, token).map_err(|error| SetupError::Client(error.to_string()))?;
-                Acting::Token { client, budget: Budget::default() }
+                Acting::Token { client: ArcSwap::from_pointee(client), budget: Budget::reported() }
             }
             Credential::App { app_id, installation_id, private_key } => {
-                let key = octocrab::auth::AppAuth { app_id: AppId(app_id), key: encoding_key(&private_key)? };
+                let key = AppAuth { app_id: AppId(app_id), key: encoding_key(&private_key)? };
                 let client = anonymous.clone();
                 Acting::App(Box::new(AppCredential::new(
                     client,
@@ -138,10 +140,40 @@ impl Github {
     pub async fn check_credential(&self) -> Result<(), StartupProblem> {
         match &self.acting {
             Acting::App(app) => app.check(&self.org).await,
-            Acting::Token { .. } => {
-                self.send(Call::get("/user".to_owned())).await.map(drop).map_err(StartupProblem::of_token)
+            Acting::Token { .. } => self
+                .send(Call::get("user", "/user".to_owned()))
+                .await
+                .map(drop)
+                .map_err(StartupProblem::of_token),
+        }
+    }
+
+    /// Uses another private key or token from now on. Fails when it can't be one; the old one then stays.
+    pub fn replace_secret(&self, secret: SecretString) -> Result<(), SetupError> {
+        match &self.acting {
+            Acting::App(app) => {
+                app.replace_key(AppAuth { app_id: app.app_id(), key: encoding_key(&secret)? });
+            }
+            Acting::Token { client, .. } => {
+                let renewed = with_token(&self.anonymous, secret)
+                    .map_err(|error| SetupError::Client(error.to_string()))?;
+                client.store(Arc::new(renewed));
             }
         }
+        Ok(())
+    }
+
+    /// Whether calls can be sent: an installation token is at hand or to be had.
+    pub async fn is_usable(&self) -> Result<(), Error> {
+        match &self.acting {
+            Acting::App(app) => app.is_usable(&self.org).await,
+            Acting::Token { .. } => Ok(()),
+        }
+    }
+
+    /// Calls under way, and callers that wait for a place.
+    pub fn load(&self) -> (usize, usize) {
+        self.transport.load()
     }
 
     /// Whether GitHub seems to be up.
@@ -154,13 +186,13 @@ impl Github {
         let client = with_token(&self.anonymous, token)?;
         // Every token has a budget of its own at GitHub; a spent one must not hold back others.
         let budget = Budget::default();
-        self.transport.send(&client, &budget, &Call::get("/user".to_owned())).await?.parse()
+        self.transport.send(&client, &budget, &Call::get("user", "/user".to_owned())).await?.parse()
     }
 
     /// Sends a call as the App's installation (or the configured token).
     async fn send(&self, call: Call) -> Result<Reply, Error> {
         match &self.acting {
-            Acting::Token { client, budget } => self.transport.send(client, budget, &call).await,
+            Acting::Token { client, budget } => self.transport.send(&client.load_full(), budget, &call).await,
             Acting::App(app) => app.send(&self.org, &call).await,
         }
     }

@@ -32,8 +32,12 @@ struct Page<T> {
 
 impl Github {
     /// All entries of a list whose pages state a `total_count`.
-    pub(super) async fn counted_list<T: Listed>(&self, path: &str) -> Result<Vec<T>, Error> {
-        self.list(path, |reply, _| {
+    pub(super) async fn counted_list<T: Listed>(
+        &self,
+        kind: &'static str,
+        path: &str,
+    ) -> Result<Vec<T>, Error> {
+        self.list(kind, path, |reply, _| {
             let page: Counted<T> = reply.parse()?;
             Ok(Page { items: page.items, pages: page.total_count.div_ceil(PAGE_SIZE) })
         })
@@ -41,8 +45,12 @@ impl Github {
     }
 
     /// All entries of a list that is a plain array, its last page stated in the `Link` header.
-    pub(super) async fn linked_list<T: Listed>(&self, path: &str) -> Result<Vec<T>, Error> {
-        self.list(path, |reply, number| {
+    pub(super) async fn linked_list<T: Listed>(
+        &self,
+        kind: &'static str,
+        path: &str,
+    ) -> Result<Vec<T>, Error> {
+        self.list(kind, path, |reply, number| {
             // The last page has no link to the last one.
             let pages = reply.header("link").and_then(last_page).unwrap_or(number);
             Ok(Page { items: reply.parse()?, pages })
@@ -52,12 +60,13 @@ impl Github {
 
     async fn list<T: Listed>(
         &self,
+        kind: &'static str,
         path: &str,
         read: impl Fn(&Reply, u64) -> Result<Page<T>, Error> + Copy,
     ) -> Result<Vec<T>, Error> {
         let fetch = async |number: u64| {
             let page_path = format!("{path}?per_page={PAGE_SIZE}&page={number}");
-            read(&self.send(Call::get(page_path)).await?, number)
+            read(&self.send(Call::get(kind, page_path)).await?, number)
         };
         let first = fetch(1).await?;
         let stated = first.pages.min(MOST_PAGES);

@@ -17,12 +17,19 @@ impl Listed for Runner {
 impl Github {
     /// A token with which runners are registered, into any group of the organisation.
     pub async fn registration_token(&self) -> Result<RunnerToken, Error> {
-        self.send(Call::post(format!("/orgs/{}/actions/runners/registration-token", self.org))).await?.parse()
+        self.send(Call::post(
+            "registration_token",
+            format!("/orgs/{}/actions/runners/registration-token", self.org),
+        ))
+        .await?
+        .parse()
     }
 
     /// A token with which runners are removed, from any group of the organisation.
     pub async fn removal_token(&self) -> Result<RunnerToken, Error> {
-        self.send(Call::post(format!("/orgs/{}/actions/runners/remove-token", self.org))).await?.parse()
+        self.send(Call::post("removal_token", format!("/orgs/{}/actions/runners/remove-token", self.org)))
+            .await?
+            .parse()
     }
 
     /// Registers a runner for one job in a group, before it exists. GitHub adds no labels of its own.
@@ -39,32 +46,34 @@ impl Github {
             "labels": labels.iter().map(Label::as_str).collect::<Vec<_>>(),
             "work_folder": work_folder,
         });
-        let call =
-            Call::post(format!("/orgs/{}/actions/runners/generate-jitconfig", self.org)).with_body(body);
+        let call = Call::post("jit_config", format!("/orgs/{}/actions/runners/generate-jitconfig", self.org))
+            .with_body(body);
         self.send(call).await?.parse()
     }
 
     /// The runner of this name, anywhere in the organisation.
     pub async fn runner_named(&self, name: &RunnerName) -> Result<Option<Runner>, Error> {
         let path = format!("/orgs/{}/actions/runners?name={name}&per_page=100", self.org);
-        let page: Counted<Runner> = self.send(Call::get(path)).await?.parse()?;
+        let page: Counted<Runner> = self.send(Call::get("runner_named", path)).await?.parse()?;
         // Compared here, since GitHub doesn't say how it compares.
         Ok(page.items.into_iter().find(|runner| runner.name.eq_ignore_ascii_case(name.as_str())))
     }
 
     /// One runner, as it is now.
     pub async fn runner(&self, id: u64) -> Result<Runner, Error> {
-        self.send(Call::get(format!("/orgs/{}/actions/runners/{id}", self.org))).await?.parse()
+        self.send(Call::get("runner", format!("/orgs/{}/actions/runners/{id}", self.org))).await?.parse()
     }
 
     /// Removes a runner from the organisation. GitHub refuses it while a job runs on it.
     pub async fn delete_runner(&self, id: u64) -> Result<(), Error> {
-        self.send(Call::delete(format!("/orgs/{}/actions/runners/{id}", self.org))).await.map(drop)
+        self.send(Call::delete("delete_runner", format!("/orgs/{}/actions/runners/{id}", self.org)))
+            .await
+            .map(drop)
     }
 
     /// Moves a runner into a group, out of whichever it is in.
     pub async fn move_runner(&self, id: u64, group: u64) -> Result<(), Error> {
         let path = format!("/orgs/{}/actions/runner-groups/{group}/runners/{id}", self.org);
-        self.send(Call::put(path)).await.map(drop)
+        self.send(Call::put("move_runner", path)).await.map(drop)
     }
 }

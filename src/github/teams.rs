@@ -28,18 +28,18 @@ impl Listed for Team {
 impl Github {
     /// All teams of the organisation.
     pub async fn teams(&self) -> Result<Vec<Team>, Error> {
-        self.linked_list(&format!("/orgs/{}/teams", self.org)).await
+        self.linked_list("teams", &format!("/orgs/{}/teams", self.org)).await
     }
 
     /// The team with this slug.
     pub async fn team(&self, slug: &TeamSlug) -> Result<Team, Error> {
-        self.send(Call::get(format!("/orgs/{}/teams/{slug}", self.org))).await?.parse()
+        self.send(Call::get("team", format!("/orgs/{}/teams/{slug}", self.org))).await?.parse()
     }
 
     /// A user's membership in a team; not found when there is none.
     pub async fn membership(&self, slug: &TeamSlug, user: &Login) -> Result<Membership, Error> {
         let path = format!("/orgs/{}/teams/{slug}/memberships/{user}", self.org);
-        self.send(Call::get(path)).await?.parse()
+        self.send(Call::get("membership", path)).await?.parse()
     }
 
     /// Which of `names` the team has access to, in whichever way takes fewer calls: each by itself, or
@@ -56,14 +56,15 @@ impl Github {
             return look_ups.buffered(LOOK_UPS_AT_ONCE).try_collect().await;
         }
         let list: Vec<Repository> =
-            self.linked_list(&format!("/orgs/{}/teams/{slug}/repos", self.org)).await?;
+            self.linked_list("team_repositories", &format!("/orgs/{}/teams/{slug}/repos", self.org)).await?;
         let found = |name: &RepoName| list.iter().find(|repository| self.is_ours(repository, name)).cloned();
         Ok(names.iter().map(found).collect())
     }
 
     async fn team_repository(&self, slug: &TeamSlug, name: &RepoName) -> Result<Option<Repository>, Error> {
         let org = &self.org;
-        let call = Call::get(format!("/orgs/{org}/teams/{slug}/repos/{org}/{name}")).accepting(REPOSITORY);
+        let call = Call::get("team_repository", format!("/orgs/{org}/teams/{slug}/repos/{org}/{name}"))
+            .accepting(REPOSITORY);
         match self.send(call).await {
             Ok(reply) => Ok(Some(reply.parse()?).filter(|repository| self.is_ours(repository, name))),
             // Officially how "no access" is answered.

@@ -18,6 +18,7 @@ use super::circuit::{Circuit, CircuitState};
 use super::error::{Class, Error};
 use super::types::ErrorBody;
 use crate::domain::clock::Clock;
+use crate::metrics;
 
 /// A page of 100 repositories is about 600 KiB; nothing that this service asks for is larger than this.
 const MOST_ANSWER_BYTES: usize = 8 << 20;
@@ -62,6 +63,8 @@ fn note_write(call: &Call, request_id: Option<&String>) {
 /// What is sent to GitHub. Paths are built from typed names and numbers only.
 #[derive(Debug, Clone)]
 pub(super) struct Call {
+    /// What it is for, in metrics.
+    kind: &'static str,
     method: Method,
     path: String,
     accept: &'static str,
@@ -69,20 +72,20 @@ pub(super) struct Call {
 }
 
 impl Call {
-    pub(super) fn get(path: String) -> Self {
-        Self { method: Method::GET, path, accept: "application/vnd.github+json", body: None }
+    pub(super) fn get(kind: &'static str, path: String) -> Self {
+        Self { kind, method: Method::GET, path, accept: "application/vnd.github+json", body: None }
     }
 
-    pub(super) fn post(path: String) -> Self {
-        Self { method: Method::POST, ..Self::get(path) }
+    pub(super) fn post(kind: &'static str, path: String) -> Self {
+        Self { method: Method::POST, ..Self::get(kind, path) }
     }
 
-    pub(super) fn put(path: String) -> Self {
-        Self { method: Method::PUT, ..Self::get(path) }
+    pub(super) fn put(kind: &'static str, path: String) -> Self {
+        Self { method: Method::PUT, ..Self::get(kind, path) }
     }
 
-    pub(super) fn delete(path: String) -> Self {
-        Self { method: Method::DELETE, ..Self::get(path) }
+    pub(super) fn delete(kind: &'static str, path: String) -> Self {
+        Self { method: Method::DELETE, ..Self::get(kind, path) }
     }
 
     pub(super) fn accepting(self, accept: &'static str) -> Self {
@@ -136,6 +139,7 @@ impl Reply {
 /// Sends calls; shared by all credentials.
 pub(super) struct Transport {
     timeout: Duration,
+    concurrency: usize,
     places: Semaphore,
     queued: AtomicUsize,
     most_queued: usize,
@@ -147,12 +151,21 @@ impl Transport {
     pub(super) fn new(timeout: Duration, concurrency: usize, clock: Clock) -> Arc<Self> {
         Arc::new(Self {
             timeout,
+            concurrency,
             places: Semaphore::new(concurrency),
             queued: AtomicUsize::new(0),
             most_queued: concurrency.saturating_mul(QUEUE_PER_CALL),
             circuit: Circuit::new(clock.clone()),
             clock,
         })
+    }
+
+    /// Calls under way, and callers that wait for a place.
+    pub(super) fn load(&self) -> (usize, usize) {
+        (
+            self.concurrency - self.places.available_permits().min(self.concurrency),
+            self.queued.load(Ordering::SeqCst),
+        )
     }
 
     pub(super) fn circuit(&self) -> CircuitState {
@@ -200,7 +213,11 @@ impl Transport {
         let mut attempt = 1;
         loop {
             let _place = self.place(call, deadline).await?;
-            match self.attempt(client, budget, call).await {
+            let started = Instant::now();
+            let outcome = self.attempt(client, budget, call).await;
+            let label = outcome.as_ref().map_or_else(|error| error.class().label(), |_| "success");
+            metrics::github_call(call.kind, label, attempt, started.elapsed());
+            match outcome {
                 Err(error) if attempt < MOST_ATTEMPTS && call.method == Method::GET && passing(&error) => {
                     tracing::debug!(%error, attempt, "reading from GitHub again");
                     tokio::time::sleep(back_off(attempt)).await;
@@ -217,6 +234,7 @@ impl Transport {
         let response =
             client.execute(call.request(client)?).await.map_err(|cause| unreachable(call, &cause))?;
         let (head, body) = response.into_parts();
+        budget.report(&head.headers);
         let hold = Hold::read(head.status, &head.headers, self.clock.unix_seconds());
         let request_id =
             head.headers.get("x-github-request-id").and_then(|value| value.to_str().ok()).map(str::to_owned);

@@ -15,18 +15,21 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpResponse, ResponseError};
 use futures_util::FutureExt;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use super::client_address::client_address;
 use super::error::{ApiError, seconds_rounded_up};
 use super::operation::Operation;
 use crate::audit::Trail;
 use crate::limits::Allowance;
+use crate::metrics;
 use crate::state::Shared;
 
 /// Since when the GET forms are deprecated: 2026-11-21, in RFC 9745's form.
 const DEPRECATED_SINCE: &str = "@1795219200";
 const DEPRECATION_LINK: &str = "</docs>; rel=\"deprecation\"; type=\"text/html\"";
+/// How the access line calls the end of a request whose caller hung up: as nginx does.
+const HUNG_UP: (u16, &str) = (499, "caller_hung_up");
 /// A caller's own request id, and a path, are logged up to this length.
 const MOST_LOGGED: usize = 200;
 
@@ -57,10 +60,12 @@ struct Asked {
     trail: Trail,
     notes: Notes,
     request_id: String,
+    span: Span,
     started: Instant,
     method: Method,
     path: String,
     client_request_id: Option<String>,
+    access_line_written: Cell<bool>,
 }
 
 /// See the module. To be registered last, so that it runs first.
@@ -69,7 +74,7 @@ pub(super) async fn edge(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let asked = Asked::of(&request);
-    let span = tracing::info_span!("request", request_id = asked.request_id);
+    let span = asked.span.clone();
     let Some(state) = request.app_data::<Shared>() else {
         return Err(asked.abandon(ApiError::Internal));
     };
@@ -103,11 +108,13 @@ impl Asked {
         Self {
             trail: Trail::new(request_id.clone()),
             notes: Notes::default(),
+            span: tracing::info_span!("request", request_id),
             request_id,
             started: Instant::now(),
             method: request.method().clone(),
             path: shortened(request.path()),
             client_request_id: own_id.map(shortened),
+            access_line_written: Cell::new(false),
         }
     }
 
@@ -157,9 +164,8 @@ impl Asked {
     /// The access line, and the audit line of a refusal once the caller is known.
     fn write_lines(&self, error: Option<&ApiError>, status: StatusCode) {
         let reason = error.map(|error| error.answer().reason);
-        let known = self.trail.so_far();
         if let Some(reason) = reason
-            && known.user_id.is_some()
+            && self.trail.so_far().user_id.is_some()
         {
             self.trail.write_refusal(if status.is_server_error() { "failed" } else { "refused" }, reason);
         }
@@ -171,12 +177,19 @@ impl Asked {
                 tracing::debug!(detail, "the request was refused");
             }
         }
+        self.write_access_line(status.as_u16(), reason);
+    }
+
+    fn write_access_line(&self, status: u16, reason: Option<&'static str>) {
+        self.access_line_written.set(true);
+        let known = self.trail.so_far();
+        metrics::request(known.operation, status, reason, self.started.elapsed());
         tracing::info!(
             target: "access",
             method = self.method.as_str(),
             path = self.path,
             operation = known.operation,
-            status = status.as_u16(),
+            status,
             reason,
             duration_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
             client = known.client.map(tracing::field::display),
@@ -185,6 +198,17 @@ impl Asked {
             team = known.team,
             "request",
         );
+    }
+}
+
+/// When the caller hangs up, the request is dropped wherever it stands.
+impl Drop for Asked {
+    fn drop(&mut self) {
+        if !self.access_line_written.get() {
+            let _entered = self.span.enter();
+            let (status, reason) = HUNG_UP;
+            self.write_access_line(status, Some(reason));
+        }
     }
 }
 

@@ -20,6 +20,7 @@ use super::parameters::{Parameters, invalid};
 use crate::access::{AccessError, Authority, Caller, CallerToken, ManagedTeam, Reach, TokenError};
 use crate::audit::Trail;
 use crate::domain::names::TeamSlug;
+use crate::metrics;
 use crate::state::Shared;
 
 /// The largest body that is read.
@@ -215,7 +216,10 @@ impl Entrance {
         let outcome = self.state.users.load().check(caller.id());
         let allowance = outcome.as_ref().map_or_else(|limited| limited.allowance, |allowance| *allowance);
         self.notes.counted(allowance);
-        outcome.map_err(ApiError::Limited)?;
+        outcome.map_err(|limited| {
+            metrics::limited("user");
+            ApiError::Limited(limited)
+        })?;
         Ok(caller)
     }
 }

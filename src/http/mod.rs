@@ -1,5 +1,6 @@
 //! The HTTP edge: routes, extractors, the envelope. No rule about runner groups lives here.
 
+pub mod admin;
 mod client_address;
 mod edge;
 mod error;

@@ -30,6 +30,8 @@ async fn write<T: Send + 'static>(
     let audited = {
         let trail = trail.clone();
         async move {
+            // Does nothing once the line is written.
+            let _unfinished = Unfinished(trail.clone());
             let (outcome, request_ids) = github::noting_writes(work).await;
             trail.note(|record| record.github_request_ids = request_ids);
             match &outcome {
@@ -40,10 +42,17 @@ async fn write<T: Send + 'static>(
         }
     };
     let outcome = state.writes.see_to_the_end(tracing::Instrument::in_current_span(audited)).await;
-    outcome.unwrap_or_else(|| {
-        trail.write("failed", Some(Error::Internal.reason()));
-        Err(Error::Internal)
-    })
+    outcome.unwrap_or(Err(Error::Internal))
+}
+
+/// Leaves the line of a write that panicked or was given up: whether it took effect, nobody here knows.
+struct Unfinished(Trail);
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        let reason = if std::thread::panicking() { Error::Internal.reason() } else { "shutting_down" };
+        self.0.write("failed", Some(reason));
+    }
 }
 
 /// Finds the team's group and puts it on the trail.

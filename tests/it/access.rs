@@ -9,8 +9,11 @@ use serde_json::json;
 use crate::harness::{App, send};
 use crate::scene::{acme, acme_with_groups};
 
+/// A method, an operation, and the parameters it needs beside `team`.
+type Operation = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
+
 /// Every operation that acts for a team, with a method and the parameters it needs beside `team`.
-pub const TEAM_OPERATIONS: &[(&str, &str, &[(&str, &str)])] = &[
+pub const TEAM_OPERATIONS: &[Operation] = &[
     ("POST", "group-add", &[]),
     ("POST", "group-create", &[]),
     ("DELETE", "group-delete", &[]),
@@ -166,7 +169,7 @@ async fn a_demoted_maintainer_is_refused_once_the_cache_time_is_over() {
     let app = App::start(world).await;
     app.call("GET", "group-list", &cast.ada, &[("team", "payments")]).await.response();
     app.fake.world(|world| world.set_role(cast.payments, cast.ada_id, Role::Member));
-    app.clock.advance(Duration::from_secs(60));
+    app.clock.advance(Duration::from_mins(1));
     let answer = app.call("GET", "group-list", &cast.ada, &[("team", "payments")]).await;
     answer.is_refused(403, "not_a_maintainer");
     app.fake.world(|world| world.set_role(cast.payments, cast.ada_id, Role::Maintainer));

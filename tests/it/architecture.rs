@@ -6,20 +6,27 @@ use std::path::{Path, PathBuf};
 /// What each module may import of this crate, beside itself.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("domain", &[]),
-    ("timed_cache", &["domain"]),
+    ("timed_cache", &["domain", "metrics"]),
+    ("metrics", &[]),
     ("limits", &["config", "domain"]),
     ("audit", &["config", "domain"]),
-    ("tls", &["config", "domain"]),
+    ("tls", &["config", "domain", "metrics"]),
     ("telemetry", &["config", "domain"]),
     ("config", &["domain"]),
-    ("github", &["domain", "timed_cache"]),
-    ("access", &["github", "domain", "limits", "timed_cache"]),
-    ("state", &["access", "domain", "github", "limits"]),
+    ("github", &["domain", "metrics", "timed_cache"]),
+    ("access", &["github", "domain", "limits", "metrics", "timed_cache"]),
+    ("state", &["access", "domain", "github", "limits", "tls"]),
     ("ops", &["state", "access", "github", "domain", "audit"]),
-    ("http", &["state", "ops", "access", "limits", "domain", "audit", "github"]),
+    ("http", &["state", "ops", "access", "limits", "domain", "audit", "github", "metrics"]),
     ("fake_github", &[]),
-    ("server", &["access", "config", "domain", "github", "http", "limits", "ops", "state", "sweep", "tls"]),
-    ("sweep", &["state", "ops", "access", "limits", "config", "domain", "github"]),
+    (
+        "server",
+        &[
+            "access", "config", "domain", "github", "http", "limits", "metrics", "ops", "state", "sweep",
+            "tls",
+        ],
+    ),
+    ("sweep", &["state", "ops", "access", "limits", "config", "domain", "github", "metrics"]),
 ];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {

@@ -10,90 +10,25 @@ use crate::harness::App;
 use crate::scene::acme_with_groups;
 
 /// What somebody might send to reach another path, another team or a log.
+#[rustfmt::skip]
+const HOSTILE: &[&str] = &[
+    "", " ", ".", "..", "...", "/", "//", "\\", "../", "..\\", "../../", "../../../user",
+    "..%2f..%2fuser", "%2e%2e%2fuser", "%252e%252e%252f", "..;/", "./payments", "payments/", "/payments",
+    "payments/..", "payments/../search", "payments/memberships/eve?x=", "payments?x=", "payments#",
+    "payments%00", "payments\0", "payments\r\nX-Evil: 1", "payments\n", "\tpayments", "payments ",
+    " payments", "payments%20", "payments,search", "payments;search", "payments&team=search",
+    "payments|search", "`id`", "$(id)", "${jndi:ldap://x}", "{{7*7}}", "<script>alert(1)</script>",
+    "'; DROP TABLE teams;--", "\" or \"\"=\"", "ent:payments", "ENT:payments", "p\u{430}yments",
+    "paym\u{435}nts", "\u{ff50}ayments", "payment\u{17f}", "\u{212a}ernel", "pay\u{200b}ments",
+    "pay\u{202e}ments", "payments\u{0301}", "\u{feff}payments", "𝓹ayments", "payments\u{85}",
+    "payments\u{2028}", "null", "undefined/", "[object Object]", "team[]", "payments.", "~", "*", "%",
+    "%zz", "+", "@", ":", "payments:1", "https://evil.example/", "file:///etc/passwd", "\u{1b}[31mred",
+    "payments\u{7f}",
+];
+
 fn hostile() -> Vec<String> {
-    let mut all: Vec<String> = [
-        "",
-        " ",
-        ".",
-        "..",
-        "...",
-        "/",
-        "//",
-        "\\",
-        "../",
-        "..\\",
-        "../../",
-        "../../../user",
-        "..%2f..%2fuser",
-        "%2e%2e%2fuser",
-        "%252e%252e%252f",
-        "..;/",
-        "./payments",
-        "payments/",
-        "/payments",
-        "payments/..",
-        "payments/../search",
-        "payments/memberships/eve?x=",
-        "payments?x=",
-        "payments#",
-        "payments%00",
-        "payments\0",
-        "payments\r\nX-Evil: 1",
-        "payments\n",
-        "\tpayments",
-        "payments ",
-        " payments",
-        "payments%20",
-        "payments,search",
-        "payments;search",
-        "payments&team=search",
-        "payments|search",
-        "`id`",
-        "$(id)",
-        "${jndi:ldap://x}",
-        "{{7*7}}",
-        "<script>alert(1)</script>",
-        "'; DROP TABLE teams;--",
-        "\" or \"\"=\"",
-        "ent:payments",
-        "ENT:payments",
-        "p\u{430}yments",
-        "paym\u{435}nts",
-        "\u{ff50}ayments",
-        "payment\u{17f}",
-        "\u{212a}ernel",
-        "pay\u{200b}ments",
-        "pay\u{202e}ments",
-        "payments\u{0301}",
-        "\u{feff}payments",
-        "𝓹ayments",
-        "payments\u{85}",
-        "payments\u{2028}",
-        "null",
-        "undefined/",
-        "[object Object]",
-        "team[]",
-        "payments.",
-        "~",
-        "*",
-        "%",
-        "%zz",
-        "+",
-        "@",
-        ":",
-        "payments:1",
-        "https://evil.example/",
-        "file:///etc/passwd",
-        "\u{1b}[31mred",
-        "payments\u{7f}",
-    ]
-    .map(str::to_owned)
-    .into();
-    all.push("a".repeat(256));
-    all.push("a".repeat(10_000));
-    all.push("../".repeat(2_000));
-    all.push("é".repeat(300));
-    all
+    let long = ["a".repeat(256), "a".repeat(10_000), "../".repeat(2_000), "é".repeat(300)];
+    HOSTILE.iter().map(|text| (*text).to_owned()).chain(long).collect()
 }
 
 /// What a service in its right mind may ask GitHub during these tests.

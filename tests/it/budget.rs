@@ -136,7 +136,7 @@ async fn a_group_that_was_renamed_away_is_no_longer_the_teams_after_its_time() {
     let app = App::start(world).await;
     app.call("GET", "group-list", &cast.ada, &PAYMENTS).await.response();
     app.fake.world(|world| world.rename_group(group, "somebody-elses"));
-    app.clock.advance(Duration::from_secs(60));
+    app.clock.advance(Duration::from_mins(1));
     app.call("GET", "group-list", &cast.ada, &PAYMENTS).await.is_refused(404, "group_not_found");
 }
 
@@ -161,10 +161,10 @@ async fn the_installation_token_is_narrowed_and_renewed_before_it_expires() {
     let minted = app.fake.world(|world| world.minted_tokens()[0].clone());
     let names: Vec<_> = minted.permissions.keys().map(String::as_str).collect();
     assert_eq!(names, ["members", "metadata", "organization_self_hosted_runners"]);
-    app.clock.advance(Duration::from_secs(54 * 60));
+    app.clock.advance(Duration::from_mins(54));
     app.call("POST", "token-register", &cast.ada, &PAYMENTS).await.response();
     assert_eq!(app.fake.count("POST", MINT), 0);
-    app.clock.advance(Duration::from_secs(2 * 60));
+    app.clock.advance(Duration::from_mins(2));
     app.call("POST", "token-register", &cast.ada, &PAYMENTS).await.response();
     assert!(app.fake.count("POST", MINT) >= 1, "the fake's own clock stands where it stood");
 }
@@ -173,7 +173,7 @@ async fn the_installation_token_is_narrowed_and_renewed_before_it_expires() {
 async fn a_token_about_to_expire_serves_while_no_new_one_is_to_be_had() {
     let (world, cast) = acme();
     let app = App::start(world).await.settled().await;
-    app.clock.advance(Duration::from_secs(56 * 60));
+    app.clock.advance(Duration::from_mins(56));
     app.fake.inject(Fault::on("POST", MINT).error(500, "no"));
     app.call("POST", "token-register", &cast.ada, &PAYMENTS).await.response();
 }

@@ -174,11 +174,14 @@ async fn a_missing_team_is_named_on_every_operation() {
     }
 }
 
+/// What is wrong with GitHub, and what a caller is told.
+type Failure = (fn(Fault) -> Fault, u16, &'static str);
+
 #[tokio::test]
 async fn githubs_own_failures_are_classified_on_every_operation() {
     let (world, cast, _) = acme_with_groups();
     let app = App::start(world).await.settled().await;
-    let faults: &[(fn(Fault) -> Fault, u16, &str)] = &[
+    let faults: &[Failure] = &[
         (|fault| fault.error(500, "Something about the html of secondary things"), 502, "github_error"),
         (|fault| fault.error(503, "Something about the html of secondary things"), 502, "github_error"),
         (|fault| fault.error(403, "Something about the html of secondary things"), 502, "github_error"),
@@ -200,7 +203,7 @@ async fn githubs_own_failures_are_classified_on_every_operation() {
         for (number, (make, status, reason)) in faults.iter().enumerate() {
             let mut parameters = vec![("team", "payments")];
             parameters.extend(others.iter().copied());
-            app.clock.advance(Duration::from_secs(3_600));
+            app.clock.advance(Duration::from_hours(1));
             app.fake.inject(make(Fault::on("GET", "/orgs/{org}/teams/{team_slug}")));
             let answer = app.call(method, operation, &cast.ada, &parameters).await;
             app.fake.clear_faults();

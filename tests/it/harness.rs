@@ -47,6 +47,11 @@ impl Answer {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
+    /// The audit lines about the request.
+    pub fn audit(&self) -> Vec<Value> {
+        audit_lines(self.header("x-request-id"))
+    }
+
     /// The envelope's `Response` of a success.
     #[track_caller]
     pub fn response(&self) -> Value {
@@ -107,7 +112,8 @@ pub fn configuration(folder: &Path, fake: &FakeGithub, extra: &Value) -> Value {
     config
 }
 
-fn merge(into: &mut Value, from: &Value) {
+/// Puts `from` over `into`, section by section.
+pub fn merge(into: &mut Value, from: &Value) {
     match (into, from) {
         (Value::Object(into), Value::Object(from)) => {
             for (key, value) in from {
@@ -135,16 +141,17 @@ impl App {
 
     /// The service with other settings.
     pub async fn with(world: World, extra: Value) -> Self {
-        Self::in_front_of(fake(world), extra).await
+        Self::in_front_of(fake(world), &extra).await
     }
 
     /// The service in front of a GitHub that exists already.
-    pub async fn in_front_of(fake: FakeGithub, extra: Value) -> Self {
+    #[expect(clippy::unused_async, reason = "starting happens inside a runtime, which this makes sure of")]
+    pub async fn in_front_of(fake: FakeGithub, extra: &Value) -> Self {
         capture_logs();
         tls::install_provider();
         let folder = tempfile::tempdir().unwrap();
         let certificate = write_certificate(folder.path());
-        let config = load(folder.path(), &configuration(folder.path(), &fake, &extra));
+        let config = load(folder.path(), &configuration(folder.path(), &fake, extra));
         let clock = Clock::manual();
         let server = server::start(&config, clock.clone()).unwrap();
         let http = client(&certificate);
@@ -185,6 +192,11 @@ impl App {
         send(self.request(method, &format!("/api/v1/{operation}"), token).json(&body)).await
     }
 
+    /// Adds something that no log may hold.
+    pub fn keep_secret(&mut self, secret: &str) {
+        self.secrets.push(secret.to_owned());
+    }
+
     /// Calls to GitHub since they were last cleared, as `METHOD template`.
     pub fn calls(&self) -> Vec<String> {
         self.fake
@@ -192,11 +204,6 @@ impl App {
             .iter()
             .map(|call| format!("{} {}", call.method, call.template.unwrap_or(&call.path)))
             .collect()
-    }
-
-    /// The audit lines of a request.
-    pub fn audit_of(&self, answer: &Answer) -> Vec<Value> {
-        audit_lines(answer.header("x-request-id"))
     }
 }
 
@@ -224,7 +231,7 @@ impl Drop for App {
         secrets.extend(self.fake.world(|world| world.secrets()));
         let logs = String::from_utf8_lossy(&LOGS.0.lock().unwrap()).into_owned();
         for secret in secrets {
-            assert!(!logs.contains(&secret), "a log line holds a secret that begins with {:.8}", secret);
+            assert!(!logs.contains(&secret), "a log line holds a secret that begins with {secret:.8}");
         }
     }
 }

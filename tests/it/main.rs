@@ -6,17 +6,24 @@
     clippy::panic,
     reason = "a test that can't go on should say where"
 )]
+#![expect(unreachable_pub, reason = "nobody imports a test; what others in here may use is `pub`")]
 
 mod access;
+mod admin;
 mod architecture;
 mod attacks;
+mod audit;
+mod binary;
 mod budget;
 mod config;
 mod contract;
+mod demo;
 mod edge;
 mod groups;
 mod harness;
 mod limits;
+mod panics;
+mod process;
 mod repos;
 mod scene;
 mod tokens;

@@ -91,7 +91,8 @@ async fn the_set_is_replaced_by_every_method() {
         assert_eq!(app.call(method, "repos-set", &cast.ada, &parameters).await.response(), ADDED);
         let mut held = app.fake.world(|world| world.repositories_of(group));
         let mut expected: Vec<_> = repos.split(',').collect();
-        (held.sort(), expected.sort_unstable());
+        held.sort();
+        expected.sort_unstable();
         assert_eq!(held, expected);
     }
 }
@@ -142,7 +143,7 @@ async fn a_failure_half_way_says_what_was_done_and_repeating_finishes_the_job() 
     let body = answer.json();
     assert_eq!(body["Done"].as_array().unwrap().len(), 1, "{body}");
     assert_eq!(body["Failed"].as_array().unwrap().len(), 1, "{body}");
-    assert_eq!(app.audit_of(&answer)[0]["outcome"], "partial");
+    assert_eq!(answer.audit()[0]["outcome"], "partial");
     assert_eq!(app.call("POST", "repos-add", &cast.ada, &parameters).await.response(), ADDED);
     assert_eq!(app.fake.world(|world| world.repositories_of(group)).len(), 2);
 }

@@ -21,6 +21,7 @@ pub struct Cast {
     /// Has nothing to do with the organisation.
     pub sam: String,
     pub payments: TeamId,
+    pub search: TeamId,
     /// Repositories of payments.
     pub web: RepoId,
     pub api: RepoId,
@@ -56,7 +57,7 @@ pub fn acme() -> (World, Cast) {
     world.grant(payments, web, Permission::Push);
     world.grant(payments, api, Permission::Pull);
     world.grant(search, index, Permission::Admin);
-    (world, Cast { ada, ada_id, bob, pat, eve, olivia, sam, payments, web, api, index })
+    (world, Cast { ada, ada_id, bob, pat, eve, olivia, sam, payments, search, web, api, index })
 }
 
 /// The same, with a group for payments that holds `web` and, for search, one with a runner.

@@ -70,7 +70,7 @@ async fn errors_limits_and_pages_for_people_come_as_scripted() {
     let scene = scene();
     scene.fake.inject(Fault::everywhere().once().error(503, "Unavailable").header("Retry-After", "7"));
     scene.fake.inject(Fault::everywhere().once().html());
-    scene.fake.inject(Fault::everywhere().once().secondary_limit(Duration::from_secs(60)));
+    scene.fake.inject(Fault::everywhere().once().secondary_limit(Duration::from_mins(1)));
     scene.fake.inject(Fault::everywhere().once().primary_limit(1_900_000_000));
     scene.fake.inject(Fault::everywhere().times(2).wrong_shape());
     let busy = scene.get(GROUPS).await;

@@ -239,7 +239,7 @@ async fn a_used_up_budget_is_refused_until_its_window_ends() {
     assert_eq!(scene.call("GET", "/user", &scene.member, None).await.status, 200);
     scene.fake.world(|world| world.set_exhausted_status(429));
     assert_eq!(scene.get(GROUPS).await.status, 429);
-    scene.fake.advance(Duration::from_secs(3600));
+    scene.fake.advance(Duration::from_hours(1));
     let token = scene.fake.world(World::installation_token);
     assert_eq!(scene.call("GET", GROUPS, &token, None).await.status, 200);
     scene.assert_in_order();

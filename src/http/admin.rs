@@ -1,0 +1,128 @@
+//! The admin listener: health and metrics, in plain HTTP, never on the public port.
+
+use std::sync::atomic::Ordering;
+
+use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::http::header::ContentType;
+use actix_web::{App, HttpResponse, web};
+use serde::Serialize;
+
+use crate::github::{CircuitState, StartupProblem};
+use crate::metrics;
+use crate::state::{Check, Shared};
+
+/// What `/readyz` answers: each part, and what is wrong with it.
+#[derive(Debug, Serialize)]
+struct Readiness {
+    ready: bool,
+    draining: bool,
+    certificate: Part,
+    credential: Part,
+    permissions: Part,
+    github: Part,
+}
+
+/// One part of readiness.
+#[derive(Debug, Default, Serialize)]
+struct Part {
+    ok: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_in_seconds: Option<i64>,
+}
+
+impl Part {
+    fn fine() -> Self {
+        Self { ok: true, ..Self::default() }
+    }
+
+    fn bad(problem: &(impl ToString + ?Sized)) -> Self {
+        Self { problem: Some(problem.to_string()), ..Self::default() }
+    }
+}
+
+/// The application of the admin listener.
+pub fn app(
+    state: Shared,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse,
+        Error = actix_web::Error,
+        InitError = (),
+    >,
+> {
+    App::new()
+        .app_data(web::Data::new(state))
+        .route(
+            "/livez",
+            web::get().to(async || HttpResponse::Ok().content_type(ContentType::plaintext()).body("ok\n")),
+        )
+        .route("/readyz", web::get().to(ready))
+        .route("/metrics", web::get().to(scrape))
+}
+
+async fn ready(state: web::Data<Shared>) -> HttpResponse {
+    let readiness = readiness(&state).await;
+    if readiness.ready {
+        HttpResponse::Ok().json(readiness)
+    } else {
+        HttpResponse::ServiceUnavailable().json(readiness)
+    }
+}
+
+async fn scrape(state: web::Data<Shared>) -> HttpResponse {
+    metrics::ready(readiness(&state).await.ready);
+    let (in_flight, queued) = state.github.load();
+    metrics::github_load(in_flight, queued);
+    metrics::github_circuit(state.github.circuit() != CircuitState::Closed);
+    if let Some(certificates) = &state.certificates {
+        metrics::certificate_expiry(certificates.not_after().timestamp());
+    }
+    match metrics::handle() {
+        Some(handle) => {
+            HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(handle.render())
+        }
+        None => HttpResponse::InternalServerError().finish(),
+    }
+}
+
+async fn readiness(state: &Shared) -> Readiness {
+    let draining = state.draining.load(Ordering::SeqCst);
+    let check = state.check.borrow().clone();
+    let permissions = match &check {
+        Check::Failed(problem @ StartupProblem::PermissionsMissing(_)) => Part::bad(problem),
+        Check::Pending => Part::bad("not checked yet"),
+        Check::Passed | Check::Failed(_) => Part::fine(),
+    };
+    let credential = match &check {
+        Check::Failed(problem) => Part::bad(problem),
+        Check::Pending | Check::Passed => match state.github.is_usable().await {
+            Ok(()) => Part::fine(),
+            // GitHub's words stay in the log.
+            Err(error) => {
+                tracing::debug!(%error, "not ready");
+                Part::bad("no installation token can be had")
+            }
+        },
+    };
+    let github = match state.github.circuit() {
+        CircuitState::Closed => Part::fine(),
+        CircuitState::Open | CircuitState::HalfOpen => Part::bad("GitHub seems to be down"),
+    };
+    let certificate = certificate(state);
+    let ready = !draining && certificate.ok && credential.ok && permissions.ok && github.ok;
+    Readiness { ready, draining, certificate, credential, permissions, github }
+}
+
+fn certificate(state: &Shared) -> Part {
+    let Some(certificates) = &state.certificates else { return Part::fine() };
+    let expires = certificates.not_after();
+    let left = (expires - chrono::Utc::now()).num_seconds();
+    let part = if left > 0 { Part::fine() } else { Part::bad("the certificate has expired") };
+    Part { expires_at: Some(expires.to_rfc3339()), expires_in_seconds: Some(left), ..part }
+}

@@ -1,0 +1,133 @@
+//! What Prometheus is told. Every label takes its values from a closed list: never a team, a user, a repository
+//! or anything else that a caller sent.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+
+/// Bounds of the duration histograms, in seconds: from a cache hit to GitHub's own time-out.
+const SECONDS: &[f64] = &[0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0];
+/// The `reason` of a request that was not refused.
+const NO_REASON: &str = "none";
+
+/// The process's metrics. Installed with the first call; several servers in one process share them.
+pub fn handle() -> Option<&'static PrometheusHandle> {
+    static HANDLE: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+    HANDLE.get_or_init(install).as_ref()
+}
+
+fn install() -> Option<PrometheusHandle> {
+    let builder = PrometheusBuilder::new().set_buckets(SECONDS).ok()?;
+    let handle = builder.install_recorder().ok()?;
+    describe_counter!("arm_requests_total", "Requests by operation, status and reason.");
+    describe_histogram!("arm_request_duration_seconds", Unit::Seconds, "Time to answer, by operation.");
+    describe_counter!("arm_github_requests_total", "Calls to GitHub by kind, outcome and attempt.");
+    describe_histogram!("arm_github_request_duration_seconds", Unit::Seconds, "Time of a call, by kind.");
+    describe_gauge!("arm_github_rate_limit_remaining", "Calls left in GitHub's budget for the App.");
+    describe_gauge!(
+        "arm_github_rate_limit_reset_timestamp_seconds",
+        Unit::Seconds,
+        "When that budget is new."
+    );
+    describe_gauge!("arm_github_calls_in_flight", "Calls to GitHub under way.");
+    describe_gauge!("arm_github_calls_queued", "Calls that wait for a place.");
+    describe_gauge!("arm_github_circuit_open", "1 while nothing is sent because GitHub seems to be down.");
+    describe_counter!("arm_cache_lookups_total", "Look-ups by cache and outcome.");
+    describe_counter!("arm_rate_limited_total", "Requests refused by a limiter of this service.");
+    describe_gauge!(
+        "arm_certificate_expiry_timestamp_seconds",
+        Unit::Seconds,
+        "When the certificate expires."
+    );
+    describe_gauge!("arm_ready", "1 while the service is ready.");
+    describe_counter!("arm_reloads_total", "Reloads by what was read again, and outcome.");
+    describe_gauge!("arm_log_lines_lost_total", "Log lines that could not be written.");
+    describe_counter!("arm_sweep_runs_total", "Sweeps of offline runners.");
+    describe_counter!("arm_sweep_removed_total", "Runners that sweeps removed.");
+    describe_gauge!("arm_build_info", "1, with the version as label.");
+    gauge!("arm_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+    Some(handle)
+}
+
+/// A request was answered. `operation` is empty when no route fits.
+pub fn request(operation: &'static str, status: u16, reason: Option<&'static str>, took: Duration) {
+    let operation = if operation.is_empty() { NO_REASON } else { operation };
+    let reason = reason.unwrap_or(NO_REASON);
+    counter!("arm_requests_total", "operation" => operation, "status" => status.to_string(), "reason" => reason)
+        .increment(1);
+    histogram!("arm_request_duration_seconds", "operation" => operation).record(took);
+}
+
+/// A call to GitHub ended; `outcome` is `success` or a class of failure.
+pub fn github_call(call: &'static str, outcome: &'static str, attempt: u32, took: Duration) {
+    let attempt = match attempt {
+        1 => "1",
+        2 => "2",
+        _ => "3",
+    };
+    counter!("arm_github_requests_total", "call" => call, "outcome" => outcome, "attempt" => attempt)
+        .increment(1);
+    histogram!("arm_github_request_duration_seconds", "call" => call).record(took);
+}
+
+/// What GitHub said is left of the App's budget; `reset` is in seconds since 1970.
+pub fn github_budget(remaining: u64, reset: u64) {
+    gauge!("arm_github_rate_limit_remaining").set(as_number(remaining));
+    gauge!("arm_github_rate_limit_reset_timestamp_seconds").set(as_number(reset));
+}
+
+/// How many calls are under way, and how many wait.
+pub fn github_load(in_flight: usize, queued: usize) {
+    gauge!("arm_github_calls_in_flight").set(as_number(in_flight as u64));
+    gauge!("arm_github_calls_queued").set(as_number(queued as u64));
+}
+
+/// Whether calls are held back because GitHub seems to be down.
+pub fn github_circuit(open: bool) {
+    gauge!("arm_github_circuit_open").set(f64::from(u8::from(open)));
+}
+
+/// Something was looked up in a cache.
+pub fn cache(name: &'static str, hit: bool) {
+    let outcome = if hit { "hit" } else { "miss" };
+    counter!("arm_cache_lookups_total", "cache" => name, "outcome" => outcome).increment(1);
+}
+
+/// A limiter refused a request: `user` or `unknown_token`.
+pub fn limited(limiter: &'static str) {
+    counter!("arm_rate_limited_total", "limiter" => limiter).increment(1);
+}
+
+/// When the certificate expires, in seconds since 1970.
+pub fn certificate_expiry(at: i64) {
+    gauge!("arm_certificate_expiry_timestamp_seconds").set(as_number(u64::try_from(at).unwrap_or(0)));
+}
+
+/// Whether the service is ready.
+pub fn ready(ready: bool) {
+    gauge!("arm_ready").set(f64::from(u8::from(ready)));
+}
+
+/// The configuration, the certificate or the credential was read again.
+pub fn reload(what: &'static str, worked: bool) {
+    let outcome = if worked { "success" } else { "failure" };
+    counter!("arm_reloads_total", "what" => what, "outcome" => outcome).increment(1);
+}
+
+/// Log lines that were lost so far.
+pub fn lost_lines(count: u64) {
+    gauge!("arm_log_lines_lost_total").set(as_number(count));
+}
+
+/// A sweep ended.
+pub fn sweep(removed: usize) {
+    counter!("arm_sweep_runs_total").increment(1);
+    counter!("arm_sweep_removed_total").increment(removed as u64);
+}
+
+#[expect(clippy::cast_precision_loss, reason = "Prometheus knows floating point only; 2^53 is far away")]
+fn as_number(value: u64) -> f64 {
+    value as f64
+}

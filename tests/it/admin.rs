@@ -1,0 +1,132 @@
+//! The admin listener: health and metrics, apart from the public port.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::Ordering;
+
+use actions_runner_manager::fake_github::{Fault, World};
+use serde_json::{Value, json};
+
+use crate::harness::{Answer, App, send};
+use crate::scene::acme;
+
+const PAYMENTS: [(&str, &str); 1] = [("team", "payments")];
+
+async fn with_admin(world: World) -> App {
+    let admin = json!({ "address": "127.0.0.1", "port": 0 });
+    App::with(world, json!({ "server": { "admin": admin } })).await
+}
+
+async fn ask(app: &App, path: &str) -> Answer {
+    let address = app.server.admin_address().unwrap();
+    send(app.http.get(format!("http://{address}{path}"))).await
+}
+
+async fn readiness(app: &App) -> (u16, Value) {
+    let answer = ask(app, "/readyz").await;
+    (answer.status, answer.json())
+}
+
+#[tokio::test]
+async fn it_is_off_unless_configured_and_never_on_the_public_port() {
+    let (world, _) = acme();
+    let app = App::start(world).await;
+    assert_eq!(app.server.admin_address(), None);
+    for path in ["/livez", "/readyz", "/metrics"] {
+        send(app.request("GET", path, "")).await.is_refused(404, "not_found");
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_works_is_live_and_ready() {
+    let (world, _) = acme();
+    let app = with_admin(world).await.settled().await;
+    assert_eq!(ask(&app, "/livez").await.status, 200);
+    let (status, body) = readiness(&app).await;
+    assert_eq!(status, 200, "{body}");
+    for part in ["certificate", "credential", "permissions", "github"] {
+        assert_eq!(body[part]["ok"], true, "{body}");
+    }
+    assert!(body["certificate"]["expires_in_seconds"].as_i64().unwrap() > 0);
+    assert_eq!(ask(&app, "/api/v1/status").await.status, 404);
+}
+
+#[tokio::test]
+async fn each_cause_turns_readiness_and_liveness_stays() {
+    let (mut suspended, _) = acme();
+    suspended.suspend_app();
+    let (mut lacking, _) = acme();
+    lacking.set_app_permissions(&[("metadata", actions_runner_manager::fake_github::Level::Read)]);
+    for (world, part) in [(suspended, "credential"), (lacking, "permissions")] {
+        let app = with_admin(world).await.settled().await;
+        let (status, body) = readiness(&app).await;
+        assert_eq!((status, &body[part]["ok"]), (503, &json!(false)), "{body}");
+        assert_eq!(ask(&app, "/livez").await.status, 200);
+    }
+    let (world, cast) = acme();
+    let app = with_admin(world).await.settled().await;
+    app.fake.inject(Fault::everywhere().error(500, "down"));
+    for _ in 0..5 {
+        app.call("POST", "token-register", &cast.ada, &PAYMENTS).await.refusal();
+    }
+    let (status, body) = readiness(&app).await;
+    assert_eq!((status, &body["github"]["ok"]), (503, &json!(false)), "{body}");
+    app.server.state().draining.store(true, Ordering::SeqCst);
+    assert_eq!(readiness(&app).await.1["draining"], true);
+}
+
+/// Metric lines by name and labels.
+fn parsed(text: &str) -> BTreeMap<String, f64> {
+    text.lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .map(|line| {
+            let (series, value) = line.rsplit_once(' ').unwrap();
+            (series.to_owned(), value.parse().unwrap())
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn metrics_tell_about_requests_calls_and_limits() {
+    let (world, cast) = acme();
+    let app = with_admin(world).await.settled().await;
+    app.call("POST", "token-register", &cast.ada, &PAYMENTS).await.response();
+    app.call("GET", "status", "", &[]).await.refusal();
+    let answer = ask(&app, "/metrics").await;
+    assert!(answer.header("content-type").starts_with("text/plain; version=0.0.4"));
+    let metrics = parsed(&answer.text);
+    for series in [
+        "arm_requests_total{operation=\"token-register\",status=\"200\",reason=\"none\"}",
+        "arm_requests_total{operation=\"status\",status=\"401\",reason=\"missing_token\"}",
+        "arm_github_requests_total{call=\"registration_token\",outcome=\"success\",attempt=\"1\"}",
+        "arm_cache_lookups_total{cache=\"identity\",outcome=\"miss\"}",
+        "arm_github_rate_limit_remaining",
+        "arm_certificate_expiry_timestamp_seconds",
+        "arm_ready",
+    ] {
+        assert!(metrics.contains_key(series), "{series} is missing in\n{}", answer.text);
+    }
+    assert!(answer.text.contains("# TYPE arm_requests_total counter"));
+}
+
+#[tokio::test]
+async fn hostile_traffic_makes_no_labels() {
+    let (world, cast) = acme();
+    let app = with_admin(world).await;
+    for number in 0..50 {
+        let team = format!("evil-team-{number}");
+        app.call("GET", "group-list", &cast.ada, &[("team", &team)]).await.refusal();
+        send(app.request("GET", &format!("/evil-path-{number}"), &cast.ada)).await.refusal();
+        app.call("GET", "status", &format!("evil-token-{number}"), &[]).await.refusal();
+    }
+    let text = ask(&app, "/metrics").await.text;
+    assert!(!text.contains("evil") && !text.contains("ada") && !text.contains("payments"), "{text}");
+    let label = regex::Regex::new(r#"([a-z_]+)="([^"]*)""#).unwrap();
+    let mut values: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for found in label.captures_iter(&text) {
+        let (_, [name, value]) = found.extract();
+        values.entry(name).or_default().insert(value);
+    }
+    for (name, values) in values {
+        assert!(values.len() <= 40, "the label {name} has {} values", values.len());
+    }
+}
