@@ -165,7 +165,7 @@ impl Asked {
     fn write_lines(&self, error: Option<&ApiError>, status: StatusCode) {
         let reason = error.map(|error| error.answer().reason);
         if let Some(reason) = reason
-            && self.trail.so_far().user_id.is_some()
+            && self.trail.look(|record| record.user_id.is_some())
         {
             self.trail.write_refusal(if status.is_server_error() { "failed" } else { "refused" }, reason);
         }
@@ -182,22 +182,24 @@ impl Asked {
 
     fn write_access_line(&self, status: u16, reason: Option<&'static str>) {
         self.access_line_written.set(true);
-        let known = self.trail.so_far();
-        metrics::request(known.operation, status, reason, self.started.elapsed());
-        tracing::info!(
-            target: "access",
-            method = self.method.as_str(),
-            path = self.path,
-            operation = known.operation,
-            status,
-            reason,
-            duration_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
-            client = known.client.map(tracing::field::display),
-            client_request_id = self.client_request_id,
-            user = known.user,
-            team = known.team,
-            "request",
-        );
+        let took = self.started.elapsed();
+        self.trail.look(|known| {
+            metrics::request(known.operation, status, reason, took);
+            tracing::info!(
+                target: "access",
+                method = self.method.as_str(),
+                path = self.path,
+                operation = known.operation,
+                status,
+                reason,
+                duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+                client = known.client.map(tracing::field::display),
+                client_request_id = self.client_request_id,
+                user = known.user,
+                team = known.team,
+                "request",
+            );
+        });
     }
 }
 
