@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpResponse, ResponseError};
@@ -28,6 +28,11 @@ use crate::state::Shared;
 /// Since when the GET forms are deprecated: 2026-11-21, in RFC 9745's form.
 const DEPRECATED_SINCE: &str = "@1795219200";
 const DEPRECATION_LINK: &str = "</docs>; rel=\"deprecation\"; type=\"text/html\"";
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
+const RATE_LIMIT_REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
+const RATE_LIMIT_RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
+const DEPRECATION: HeaderName = HeaderName::from_static("deprecation");
 /// How the access line calls the end of a request whose caller hung up: as nginx does.
 const HUNG_UP: (u16, &str) = (499, "caller_hung_up");
 /// A caller's own request id, and a path, are logged up to this length.
@@ -141,23 +146,20 @@ impl Asked {
 
     fn add_headers(&self, response: &mut HttpResponse) {
         let headers = response.headers_mut();
-        let mut insert = |name: &'static str, value: HeaderValue| {
-            headers.insert(HeaderName::from_static(name), value);
-        };
         if let Ok(request_id) = HeaderValue::from_str(&self.request_id) {
-            insert("x-request-id", request_id);
+            headers.insert(REQUEST_ID, request_id);
         }
-        insert("cache-control", HeaderValue::from_static("no-store"));
-        insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         if let Some(allowance) = self.notes.0.allowance.get() {
-            insert("ratelimit-limit", allowance.limit.into());
-            insert("ratelimit-remaining", allowance.remaining.into());
-            insert("ratelimit-reset", seconds_rounded_up(allowance.reset).into());
+            headers.insert(RATE_LIMIT, allowance.limit.into());
+            headers.insert(RATE_LIMIT_REMAINING, allowance.remaining.into());
+            headers.insert(RATE_LIMIT_RESET, seconds_rounded_up(allowance.reset).into());
         }
         let operation = self.notes.0.operation.get();
         if self.method == Method::GET && operation.is_some_and(Operation::has_legacy_get) {
-            insert("deprecation", HeaderValue::from_static(DEPRECATED_SINCE));
-            insert("link", HeaderValue::from_static(DEPRECATION_LINK));
+            headers.insert(DEPRECATION, HeaderValue::from_static(DEPRECATED_SINCE));
+            headers.insert(header::LINK, HeaderValue::from_static(DEPRECATION_LINK));
         }
     }
 
@@ -170,11 +172,11 @@ impl Asked {
             self.trail.write_refusal(if status.is_server_error() { "failed" } else { "refused" }, reason);
         }
         if let Some(error) = error {
-            let detail = error.detail();
+            // Within the macros, so that it is made only for a line that is written.
             if status.is_server_error() {
-                tracing::error!(detail, "the request failed");
+                tracing::error!(detail = error.detail(), "the request failed");
             } else {
-                tracing::debug!(detail, "the request was refused");
+                tracing::debug!(detail = error.detail(), "the request was refused");
             }
         }
         self.write_access_line(status.as_u16(), reason);
