@@ -20,6 +20,7 @@ use tracing::{Instrument, Span};
 use super::client_address::client_address;
 use super::error::{ApiError, seconds_rounded_up};
 use super::operation::Operation;
+use super::request_id;
 use crate::audit::Trail;
 use crate::limits::Allowance;
 use crate::metrics;
@@ -108,7 +109,7 @@ pub(super) async fn edge(
 
 impl Asked {
     fn of(request: &ServiceRequest) -> Self {
-        let request_id = uuid::Uuid::now_v7().simple().to_string();
+        let request_id = request_id::new();
         let own_id = request.headers().get("x-request-id").and_then(|id| id.to_str().ok());
         Self {
             trail: Trail::new(request_id.clone()),
