@@ -27,6 +27,8 @@ use roller::{Roller, Rotation};
 /// event has a field `record`, its text is the whole line.
 pub const AUDIT_TARGET: &str = "audit";
 
+/// Bytes of standard output that are written at once, at most.
+const BUFFERED: usize = 64 << 10;
 /// How long a flush may take: longer than any disk needs that still works.
 const FLUSH_AT_MOST: Duration = Duration::from_secs(2);
 
@@ -81,7 +83,8 @@ fn queued(
 ) -> Result<(impl Subscriber + Send + Sync + use<>, Telemetry), TelemetryError> {
     let output = match config.file() {
         Some(file) => Output::new(rolling(&file, config)?),
-        None => Output::new(io::stdout()),
+        // Lines that wait together are written together; the queue's thread flushes when none waits.
+        None => Output::new(io::BufWriter::with_capacity(BUFFERED, io::stdout())),
     };
     let audit_output = match &config.audit {
         Some(file) => Output::new(rolling(file, config)?),
