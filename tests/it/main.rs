@@ -9,6 +9,7 @@
 #![expect(unreachable_pub, reason = "nobody imports a test; what others in here may use is `pub`")]
 
 mod access;
+mod administrators;
 mod architecture;
 mod attacks;
 mod audit;
@@ -18,11 +19,15 @@ mod config;
 mod contract;
 mod demo;
 mod edge;
+mod group_delete;
 mod groups;
 mod harness;
+mod jit;
 mod limits;
 mod panics;
 mod process;
 mod repos;
+mod runners;
 mod scene;
+mod sweep;
 mod tokens;
