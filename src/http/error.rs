@@ -212,6 +212,16 @@ fn access(error: &AccessError) -> Answer {
         AccessError::NotAMaintainer => {
             (StatusCode::FORBIDDEN, "not_a_maintainer", "You are not an active maintainer of this team")
         }
+        AccessError::NotAnAdministrator => (
+            StatusCode::FORBIDDEN,
+            "not_a_maintainer",
+            "You neither own the organisation nor administer this repository, by yourself or through the team",
+        ),
+        AccessError::ScopeDenied => (
+            StatusCode::FORBIDDEN,
+            "denied_by_policy",
+            "The administrator doesn't serve tokens for this scope",
+        ),
         AccessError::TeamDenied => (
             StatusCode::FORBIDDEN,
             "denied_by_policy",
@@ -269,6 +279,11 @@ fn operation(error: &ops::Error) -> Answer {
                 part.message
             );
             return Answer { message: message.into(), ..part };
+        }
+        ops::Error::AdministrationMissing(_) => {
+            let message = "The App may not administer this repository: an organisation owner has to grant it the \
+                           repository permission Administration (read and write) and install it on the repository";
+            (StatusCode::BAD_GATEWAY, message.into())
         }
         ops::Error::Github(error) => return from_github(error),
         ops::Error::Internal => return internal(),

@@ -41,6 +41,8 @@ pub enum Error {
         /// Why the first of them was not.
         cause: Box<Error>,
     },
+    /// The App may not administer the repository, which a token for it takes.
+    AdministrationMissing(github::Error),
     /// A call to GitHub failed.
     Github(github::Error),
     /// A defect of this service.
@@ -70,6 +72,7 @@ impl Error {
             Self::RepoNotFound(_) => "repo_not_found",
             Self::Rejected(_) => "invalid_parameter",
             Self::Partial { cause, .. } => cause.reason(),
+            Self::AdministrationMissing(_) => "github_error",
             Self::Github(error) => reason_of(error),
             Self::Internal => "internal",
         }
@@ -80,7 +83,7 @@ impl Error {
         match self {
             Self::Partial { done, .. } if !done.is_empty() => "partial",
             Self::Partial { cause, .. } => cause.outcome(),
-            Self::Github(_) | Self::Internal => "failed",
+            Self::AdministrationMissing(_) | Self::Github(_) | Self::Internal => "failed",
             _ => "refused",
         }
     }
@@ -122,7 +125,7 @@ impl From<GroupError> for Error {
 impl fmt::Display for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Github(error) => error.fmt(formatter),
+            Self::AdministrationMissing(error) | Self::Github(error) => error.fmt(formatter),
             Self::Partial { cause, .. } => cause.fmt(formatter),
             _ => formatter.write_str(self.reason()),
         }
