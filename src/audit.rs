@@ -92,9 +92,9 @@ impl Trail {
         change(&mut self.lock().record);
     }
 
-    /// A copy of what is known so far.
-    pub fn so_far(&self) -> Record {
-        self.lock().record.clone()
+    /// Looks at what is known so far. What looks must not use the trail.
+    pub fn look<T>(&self, look: impl FnOnce(&Record) -> T) -> T {
+        look(&self.lock().record)
     }
 
     /// Leaves the line to a write that begins now.

@@ -12,6 +12,19 @@ const SECONDS: &[f64] = &[0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 
 /// The `reason` of a request that was not refused.
 const NO_REASON: &str = "none";
 
+/// How often what was observed is added to the histograms.
+const ADDED_UP_EVERY: Duration = Duration::from_secs(5);
+
+/// Adds up what was observed, again and again. Until then each observation takes memory of its own, which a
+/// service that nobody scrapes would never get back.
+pub async fn add_up() {
+    let Some(handle) = handle() else { return };
+    loop {
+        tokio::time::sleep(ADDED_UP_EVERY).await;
+        handle.run_upkeep();
+    }
+}
+
 /// The process's metrics. Installed with the first call; several servers in one process share them.
 pub fn handle() -> Option<&'static PrometheusHandle> {
     static HANDLE: OnceLock<Option<PrometheusHandle>> = OnceLock::new();

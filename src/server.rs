@@ -92,8 +92,10 @@ pub struct Server {
 /// tasks and the connections to GitHub stay there.
 pub fn start(config: &Config, clock: Clock) -> Result<Server, StartError> {
     tls::install_provider();
-    // Before anything is counted: what comes earlier would be lost.
-    let _ = metrics::handle();
+    if config.server.admin.is_some() {
+        // Before anything is counted: what comes earlier would be lost.
+        let _ = metrics::handle();
+    }
     let files = config.server.tls.files.as_ref();
     let certificates =
         files.map(|files| CertificateStore::load(&files.certificate, &files.key)).transpose()?;
@@ -105,6 +107,9 @@ pub fn start(config: &Config, clock: Clock) -> Result<Server, StartError> {
     let mut background = vec![tokio::spawn(check_credential(state.clone(), report))];
     if let Some(certificates) = &state.certificates {
         background.push(tls::spawn_watch(certificates.clone(), FILES_LOOKED_AT_EVERY));
+    }
+    if admin.is_some() {
+        background.push(tokio::spawn(metrics::add_up()));
     }
     if let Some(secret) = &secret {
         background.push(tokio::spawn(secret.clone().watch(state.clone(), FILES_LOOKED_AT_EVERY)));

@@ -15,8 +15,10 @@ use crate::client::{Connection, HERE, Target, request};
 use crate::fake::Settings;
 use crate::github::Github;
 
-/// The service's binary, built as `cargo bench` builds it.
+/// The service's binary, built as `cargo bench` builds it, unless [`OTHER_BINARY`] names another.
 const BINARY: &str = env!("CARGO_BIN_EXE_actions-runner-manager");
+/// The variable that names an earlier build to compare with.
+const OTHER_BINARY: &str = "LOAD_BINARY";
 /// What the service logs once its credential is known to work.
 const ACCEPTED: &str = "GitHub accepts the credential";
 /// A service that isn't ready by then never will be.
@@ -120,8 +122,7 @@ struct Prepared {
 impl Prepared {
     fn new(github: &Settings, limits: Limits) -> Outcome<Self> {
         let folder = tempfile::tempdir()?;
-        // Free now, and nobody else is told about it.
-        let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+        let (address, admin) = free_addresses()?;
         let (certificate, key) = tls::self_signed(&["localhost"])?;
         let config = json!({
             "org": github.org,
@@ -134,6 +135,8 @@ impl Prepared {
                 "port": address.port(),
                 "rateLimit": 1_000_000,
                 "unknownTokenRate": match limits { Limits::Off => 1_000_000, Limits::UnknownTokens => 5 },
+                // As in production, where metrics are counted.
+                "admin": { "address": "127.0.0.1", "port": admin.port() },
                 "tls": { "certFile": "tls.crt", "keyFile": "tls.key" },
             },
         });
@@ -149,7 +152,8 @@ impl Prepared {
 
     fn spawn(self, output: Stdio) -> Outcome<Service> {
         let target = Target::new(self.address, &self.certificate)?;
-        let child = Command::new(BINARY)
+        let binary = std::env::var_os(OTHER_BINARY).unwrap_or_else(|| BINARY.into());
+        let child = Command::new(binary)
             .current_dir(self.folder.path())
             .env_clear()
             .stdin(Stdio::null())
@@ -157,6 +161,13 @@ impl Prepared {
             .spawn()?;
         Ok(Service { child, target, folder: self.folder })
     }
+}
+
+/// Free now, and nobody else is told about them.
+fn free_addresses() -> std::io::Result<(SocketAddr, SocketAddr)> {
+    let bind = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
+    let (first, second) = (bind()?, bind()?);
+    Ok((first.local_addr()?, second.local_addr()?))
 }
 
 /// Memory that a process has in use, in KiB.

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpResponse, ResponseError};
@@ -20,6 +20,7 @@ use tracing::{Instrument, Span};
 use super::client_address::client_address;
 use super::error::{ApiError, seconds_rounded_up};
 use super::operation::Operation;
+use super::request_id;
 use crate::audit::Trail;
 use crate::limits::Allowance;
 use crate::metrics;
@@ -28,6 +29,11 @@ use crate::state::Shared;
 /// Since when the GET forms are deprecated: 2026-11-21, in RFC 9745's form.
 const DEPRECATED_SINCE: &str = "@1795219200";
 const DEPRECATION_LINK: &str = "</docs>; rel=\"deprecation\"; type=\"text/html\"";
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
+const RATE_LIMIT_REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
+const RATE_LIMIT_RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
+const DEPRECATION: HeaderName = HeaderName::from_static("deprecation");
 /// How the access line calls the end of a request whose caller hung up: as nginx does.
 const HUNG_UP: (u16, &str) = (499, "caller_hung_up");
 /// A caller's own request id, and a path, are logged up to this length.
@@ -103,7 +109,7 @@ pub(super) async fn edge(
 
 impl Asked {
     fn of(request: &ServiceRequest) -> Self {
-        let request_id = uuid::Uuid::now_v7().simple().to_string();
+        let request_id = request_id::new();
         let own_id = request.headers().get("x-request-id").and_then(|id| id.to_str().ok());
         Self {
             trail: Trail::new(request_id.clone()),
@@ -141,23 +147,20 @@ impl Asked {
 
     fn add_headers(&self, response: &mut HttpResponse) {
         let headers = response.headers_mut();
-        let mut insert = |name: &'static str, value: HeaderValue| {
-            headers.insert(HeaderName::from_static(name), value);
-        };
         if let Ok(request_id) = HeaderValue::from_str(&self.request_id) {
-            insert("x-request-id", request_id);
+            headers.insert(REQUEST_ID, request_id);
         }
-        insert("cache-control", HeaderValue::from_static("no-store"));
-        insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         if let Some(allowance) = self.notes.0.allowance.get() {
-            insert("ratelimit-limit", allowance.limit.into());
-            insert("ratelimit-remaining", allowance.remaining.into());
-            insert("ratelimit-reset", seconds_rounded_up(allowance.reset).into());
+            headers.insert(RATE_LIMIT, allowance.limit.into());
+            headers.insert(RATE_LIMIT_REMAINING, allowance.remaining.into());
+            headers.insert(RATE_LIMIT_RESET, seconds_rounded_up(allowance.reset).into());
         }
         let operation = self.notes.0.operation.get();
         if self.method == Method::GET && operation.is_some_and(Operation::has_legacy_get) {
-            insert("deprecation", HeaderValue::from_static(DEPRECATED_SINCE));
-            insert("link", HeaderValue::from_static(DEPRECATION_LINK));
+            headers.insert(DEPRECATION, HeaderValue::from_static(DEPRECATED_SINCE));
+            headers.insert(header::LINK, HeaderValue::from_static(DEPRECATION_LINK));
         }
     }
 
@@ -165,16 +168,16 @@ impl Asked {
     fn write_lines(&self, error: Option<&ApiError>, status: StatusCode) {
         let reason = error.map(|error| error.answer().reason);
         if let Some(reason) = reason
-            && self.trail.so_far().user_id.is_some()
+            && self.trail.look(|record| record.user_id.is_some())
         {
             self.trail.write_refusal(if status.is_server_error() { "failed" } else { "refused" }, reason);
         }
         if let Some(error) = error {
-            let detail = error.detail();
+            // Within the macros, so that it is made only for a line that is written.
             if status.is_server_error() {
-                tracing::error!(detail, "the request failed");
+                tracing::error!(detail = error.detail(), "the request failed");
             } else {
-                tracing::debug!(detail, "the request was refused");
+                tracing::debug!(detail = error.detail(), "the request was refused");
             }
         }
         self.write_access_line(status.as_u16(), reason);
@@ -182,22 +185,24 @@ impl Asked {
 
     fn write_access_line(&self, status: u16, reason: Option<&'static str>) {
         self.access_line_written.set(true);
-        let known = self.trail.so_far();
-        metrics::request(known.operation, status, reason, self.started.elapsed());
-        tracing::info!(
-            target: "access",
-            method = self.method.as_str(),
-            path = self.path,
-            operation = known.operation,
-            status,
-            reason,
-            duration_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
-            client = known.client.map(tracing::field::display),
-            client_request_id = self.client_request_id,
-            user = known.user,
-            team = known.team,
-            "request",
-        );
+        let took = self.started.elapsed();
+        self.trail.look(|known| {
+            metrics::request(known.operation, status, reason, took);
+            tracing::info!(
+                target: "access",
+                method = self.method.as_str(),
+                path = self.path,
+                operation = known.operation,
+                status,
+                reason,
+                duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+                client = known.client.map(tracing::field::display),
+                client_request_id = self.client_request_id,
+                user = known.user,
+                team = known.team,
+                "request",
+            );
+        });
     }
 }
 

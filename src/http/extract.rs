@@ -207,7 +207,7 @@ impl Entrance {
     /// Token present, unknown tokens limited, token valid, user limited.
     pub(super) async fn authenticate(&self, request: &HttpRequest) -> Result<Caller, ApiError> {
         let token = token(request)?;
-        let address = self.trail.so_far().client.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        let address = self.trail.look(|record| record.client).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         let caller = self.state.identities.identify(&self.state.github, &token, address).await?;
         self.trail.note(|record| {
             record.user = Some(caller.login().to_string());

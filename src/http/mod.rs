@@ -10,6 +10,7 @@ mod operation;
 mod operation_parameters;
 mod parameters;
 mod repos;
+mod request_id;
 mod runners;
 mod scope_request;
 mod tokens;

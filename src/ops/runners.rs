@@ -261,7 +261,7 @@ pub(super) async fn move_all(
     trail: &Trail,
 ) -> Result<Outcome, Error> {
     // A trail of its own for the look-up: the line is about the group that the runners leave.
-    let aside = Trail::new(trail.so_far().request_id);
+    let aside = Trail::new(trail.look(|record| record.request_id.clone()));
     on_group(state, to, &aside, target, |group| {
         let github = &state.github;
         each(runners, move |id| github.move_runner(id, group.id()))

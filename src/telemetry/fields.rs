@@ -11,20 +11,20 @@ use tracing_subscriber::registry::LookupSpan;
 
 /// Fields by name, in the order in which they came.
 #[derive(Default, Clone)]
-pub(super) struct Fields(pub(super) Vec<(String, Value)>);
+pub(super) struct Fields(pub(super) Vec<(&'static str, Value)>);
 
 impl Fields {
     /// Adds a field; the later one of the same name wins.
-    pub(super) fn set(&mut self, name: &str, value: Value) {
-        match self.0.iter_mut().find(|(other, _)| other == name) {
+    pub(super) fn set(&mut self, name: &'static str, value: Value) {
+        match self.0.iter_mut().find(|(other, _)| *other == name) {
             Some((_, old)) => *old = value,
-            None => self.0.push((name.to_owned(), value)),
+            None => self.0.push((name, value)),
         }
     }
 
     /// Takes a field out, as text.
     pub(super) fn take(&mut self, name: &str) -> Option<String> {
-        let at = self.0.iter().position(|(other, _)| other == name)?;
+        let at = self.0.iter().position(|(other, _)| *other == name)?;
         Some(match self.0.remove(at).1 {
             Value::String(text) => text,
             other => other.to_string(),

@@ -3,13 +3,14 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::ser::{SerializeMap, Serializer};
 use serde_json::Value;
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::Interest;
 use tracing::{Event, Level, Metadata, Subscriber};
-use tracing_subscriber::layer::{Context, Filter, Layer};
+use tracing_subscriber::layer::{Context, Layer};
 use tracing_subscriber::registry::{LookupSpan, Scope};
 
 use super::AUDIT_TARGET;
@@ -21,17 +22,22 @@ use crate::config::{LogFormat, LogLevel};
 /// might log headers and so tokens.
 const OWN_TARGETS: [&str; 2] = [env!("CARGO_CRATE_NAME"), "access"];
 
-/// Which lines a layer is for.
-#[derive(Clone, Copy)]
-pub(super) enum Choice {
-    /// Audit lines, whatever the level.
-    Audit,
-    /// All others: our own up to this level, those of libraries up to `warn`.
-    Ordinary(LogLevel),
-}
+/// Which events and spans are written.
+pub(super) struct Choice(ArcSwap<LogLevel>);
 
 impl Choice {
-    fn takes(self, metadata: &Metadata<'_>) -> bool {
+    pub(super) fn new(level: LogLevel) -> Self {
+        Self(ArcSwap::from_pointee(level))
+    }
+
+    /// Changes the level. What was decided about each place in the code is decided anew.
+    pub(super) fn set_level(&self, level: LogLevel) {
+        self.0.store(Arc::new(level));
+        tracing::callsite::rebuild_interest_cache();
+    }
+
+    /// Audit lines are written whatever the level, our own up to the level, those of libraries up to `warn`.
+    fn takes(&self, metadata: &Metadata<'_>) -> bool {
         let target = metadata.target();
         let root = target.split_once("::").map_or(target, |(root, _)| root);
         let own = OWN_TARGETS.contains(&root);
@@ -39,12 +45,8 @@ impl Choice {
         if metadata.is_span() {
             return own && *metadata.level() <= Level::INFO;
         }
-        match self {
-            Self::Audit => target == AUDIT_TARGET,
-            Self::Ordinary(_) if target == AUDIT_TARGET => false,
-            Self::Ordinary(level) if own => *metadata.level() <= most_verbose(level),
-            Self::Ordinary(level) => *metadata.level() <= most_verbose(level).min(Level::WARN),
-        }
+        let most = most_verbose(**self.0.load());
+        target == AUDIT_TARGET || *metadata.level() <= if own { most } else { most.min(Level::WARN) }
     }
 }
 
@@ -57,24 +59,7 @@ fn most_verbose(level: LogLevel) -> Level {
     }
 }
 
-impl<S> Filter<S> for Choice {
-    fn enabled(&self, metadata: &Metadata<'_>, _: &Context<'_, S>) -> bool {
-        self.takes(metadata)
-    }
-
-    fn callsite_enabled(&self, metadata: &'static Metadata<'static>) -> Interest {
-        if self.takes(metadata) { Interest::always() } else { Interest::never() }
-    }
-
-    fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(match self {
-            Self::Ordinary(LogLevel::Debug) => LevelFilter::DEBUG,
-            _ => LevelFilter::INFO,
-        })
-    }
-}
-
-/// Where a layer's lines go.
+/// Where lines go.
 pub(super) enum Sink {
     /// Written by a thread of its own.
     Queue(Arc<Queue>),
@@ -82,13 +67,38 @@ pub(super) enum Sink {
     Direct(Output),
 }
 
-/// Turns events into lines.
+impl Sink {
+    fn write(&self, line: &[u8]) {
+        match self {
+            Self::Queue(queue) => queue.push(line),
+            Self::Direct(output) => drop(output.write_line(line)),
+        }
+    }
+}
+
+/// Turns events into lines. One layer for all of them: with filters of their own, two layers would each be
+/// asked about every event, while one is asked once for each place in the code.
 pub(super) struct Lines {
-    pub(super) sink: Sink,
+    pub(super) choice: Arc<Choice>,
     pub(super) format: LogFormat,
+    pub(super) ordinary: Sink,
+    /// For audit lines, which are always JSON.
+    pub(super) audit: Sink,
 }
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
+    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
+        if self.choice.takes(metadata) { Interest::always() } else { Interest::never() }
+    }
+
+    fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
+        self.choice.takes(metadata)
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(LevelFilter::from_level(most_verbose(**self.choice.0.load()).max(Level::INFO)))
+    }
+
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let mut fields = Fields::default();
         for span in context.event_scope(event).into_iter().flat_map(Scope::from_root) {
@@ -97,17 +107,16 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
             }
         }
         event.record(&mut fields);
-        let is_audit = event.metadata().target() == AUDIT_TARGET;
-        let record = if is_audit { fields.take(RECORD_FIELD) } else { None };
-        let line = Line::new(Utc::now(), event.metadata(), fields);
-        let text = match (record, self.format) {
-            (Some(record), _) => one_line(record),
-            (None, LogFormat::Json) => line.json(),
-            (None, LogFormat::Text) => line.text(),
-        };
-        match &self.sink {
-            Sink::Queue(queue) => queue.push(text.as_bytes()),
-            Sink::Direct(output) => drop(output.write_line(text.as_bytes())),
+        if event.metadata().target() == AUDIT_TARGET {
+            let line = match fields.take(RECORD_FIELD) {
+                Some(record) => one_line(record),
+                None => Line::new(Utc::now(), event.metadata(), fields).json(),
+            };
+            self.audit.write(line.as_bytes());
+        } else {
+            let line = Line::new(Utc::now(), event.metadata(), fields);
+            let text = if self.format == LogFormat::Json { line.json() } else { line.text() };
+            self.ordinary.write(text.as_bytes());
         }
     }
 }
@@ -139,7 +148,7 @@ impl Line {
     fn new(now: DateTime<Utc>, metadata: &Metadata<'_>, mut fields: Fields) -> Self {
         let message = fields.take("message").unwrap_or_default();
         let target = fields.take(LOG_TARGET).unwrap_or_else(|| metadata.target().to_owned());
-        fields.0.retain(|(name, _)| !LOG_CLUTTER.contains(&name.as_str()));
+        fields.0.retain(|(name, _)| !LOG_CLUTTER.contains(name));
         let level = match *metadata.level() {
             Level::ERROR => "error",
             Level::WARN => "warn",
@@ -165,7 +174,7 @@ impl Line {
         object.serialize_entry("target", &self.target)?;
         object.serialize_entry("message", &self.message)?;
         for (name, value) in &self.fields.0 {
-            if RESERVED.contains(&name.as_str()) {
+            if RESERVED.contains(name) {
                 object.serialize_entry(&format!("field.{name}"), value)?;
             } else {
                 object.serialize_entry(name, value)?;

@@ -13,9 +13,9 @@ use std::time::Duration;
 use chrono::{TimeDelta, Utc};
 use tracing::Subscriber;
 use tracing_appender::non_blocking::WorkerGuard;
-use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::Registry;
+use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{Registry, reload};
 
 use crate::config::{LogFormat, LogLevel, LoggingConfig};
 use fields::SpanFields;
@@ -27,6 +27,8 @@ use roller::{Roller, Rotation};
 /// event has a field `record`, its text is the whole line.
 pub const AUDIT_TARGET: &str = "audit";
 
+/// Bytes of standard output that are written at once, at most.
+const BUFFERED: usize = 64 << 10;
 /// How long a flush may take: longer than any disk needs that still works.
 const FLUSH_AT_MOST: Duration = Duration::from_secs(2);
 
@@ -48,7 +50,7 @@ pub enum TelemetryError {
 
 /// Keeps logging alive; dropping it writes out what is queued.
 pub struct Telemetry {
-    level: Box<dyn Fn(LogLevel) + Send + Sync>,
+    choice: Arc<Choice>,
     queues: [Arc<Queue>; 2],
     /// Dropped last, which ends the threads.
     _threads: [WorkerGuard; 2],
@@ -70,12 +72,9 @@ where
     W: io::Write + Send + 'static,
 {
     let output = Output::new(writer);
-    let ordinary = Lines { sink: Sink::Direct(output.clone()), format };
-    let audit = Lines { sink: Sink::Direct(output), format: LogFormat::Json };
-    Registry::default()
-        .with(SpanFields)
-        .with(ordinary.with_filter(Choice::Ordinary(level)))
-        .with(audit.with_filter(Choice::Audit))
+    let (ordinary, audit) = (Sink::Direct(output.clone()), Sink::Direct(output));
+    let lines = Lines { choice: Arc::new(Choice::new(level)), format, ordinary, audit };
+    Registry::default().with(SpanFields).with(lines)
 }
 
 /// The subscriber of the real service, and what keeps it alive.
@@ -84,7 +83,8 @@ fn queued(
 ) -> Result<(impl Subscriber + Send + Sync + use<>, Telemetry), TelemetryError> {
     let output = match config.file() {
         Some(file) => Output::new(rolling(&file, config)?),
-        None => Output::new(io::stdout()),
+        // Lines that wait together are written together; the queue's thread flushes when none waits.
+        None => Output::new(io::BufWriter::with_capacity(BUFFERED, io::stdout())),
     };
     let audit_output = match &config.audit {
         Some(file) => Output::new(rolling(file, config)?),
@@ -92,17 +92,16 @@ fn queued(
     };
     let (ordinary_queue, ordinary_thread) = Queue::lossy(output);
     let (audit_queue, audit_thread) = Queue::lossless(audit_output);
-    let ordinary = Lines { sink: Sink::Queue(ordinary_queue.clone()), format: config.format };
-    let audit = Lines { sink: Sink::Queue(audit_queue.clone()), format: LogFormat::Json };
-
-    let (choice, handle) = reload::Layer::new(Choice::Ordinary(config.level));
-    let subscriber = Registry::default()
-        .with(SpanFields)
-        .with(ordinary.with_filter(choice))
-        .with(audit.with_filter(Choice::Audit));
+    let choice = Arc::new(Choice::new(config.level));
+    let lines = Lines {
+        choice: choice.clone(),
+        format: config.format,
+        ordinary: Sink::Queue(ordinary_queue.clone()),
+        audit: Sink::Queue(audit_queue.clone()),
+    };
+    let subscriber = Registry::default().with(SpanFields).with(lines);
     let telemetry = Telemetry {
-        // Fails only when the subscriber is gone, and with it all logging.
-        level: Box::new(move |level| drop(handle.reload(Choice::Ordinary(level)))),
+        choice,
         queues: [ordinary_queue, audit_queue],
         _threads: [ordinary_thread, audit_thread],
     };
@@ -123,7 +122,7 @@ fn rolling(file: &Path, config: &LoggingConfig) -> Result<Roller, TelemetryError
 impl Telemetry {
     /// Changes the level from now on.
     pub fn set_level(&self, level: LogLevel) {
-        (self.level)(level);
+        self.choice.set_level(level);
     }
 
     /// Waits, at most two seconds a queue, until the lines so far are written.

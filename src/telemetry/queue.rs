@@ -36,6 +36,8 @@ struct Progress {
 struct Worker {
     output: Output,
     progress: Arc<Progress>,
+    /// Lines since the last flush, and how many of them the output took.
+    pending: (u64, u64),
 }
 
 impl Output {
@@ -65,7 +67,7 @@ impl Queue {
 
     fn start(output: Output, builder: NonBlockingBuilder) -> (Arc<Self>, WorkerGuard) {
         let progress = Arc::new(Progress::default());
-        let (writer, guard) = builder.finish(Worker { output, progress: progress.clone() });
+        let (writer, guard) = builder.finish(Worker { output, progress: progress.clone(), pending: (0, 0) });
         let dropped = writer.error_counter();
         (Arc::new(Self { writer, dropped, sent: AtomicU64::new(0), progress }), guard)
     }
@@ -97,15 +99,22 @@ impl Queue {
 impl Write for Worker {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         // There is nobody to tell: the count shows it, and the next line is tried again.
-        if self.output.write_line(line).is_err() {
-            self.progress.failed.fetch_add(1, Ordering::Relaxed);
+        match self.output.write_line(line) {
+            Ok(()) => self.pending.1 += 1,
+            Err(_) => drop(self.progress.failed.fetch_add(1, Ordering::Relaxed)),
         }
-        *locked(&self.progress.done) += 1;
+        self.pending.0 += 1;
         Ok(line.len())
     }
 
+    /// Called when the queue is empty.
     fn flush(&mut self) -> io::Result<()> {
         let flushed = locked(&self.output.0).flush();
+        let (lines, taken) = std::mem::take(&mut self.pending);
+        if flushed.is_err() {
+            self.progress.failed.fetch_add(taken, Ordering::Relaxed);
+        }
+        *locked(&self.progress.done) += lines;
         self.progress.moved.notify_all();
         // An error here would make the thread skip the end of a flush, for nobody's good.
         flushed.or(Ok(()))
