@@ -24,6 +24,7 @@ mod harness;
 mod limits;
 mod panics;
 mod process;
+mod proxy;
 mod repos;
 mod scene;
 mod tokens;
