@@ -76,8 +76,24 @@ pub enum StartupProblem {
     )]
     KeyRefused(Error),
     /// The configured token was refused.
-    #[error("GitHub refused the configured token: check that it has not expired or been revoked ({0})")]
+    #[error(
+        "GitHub refused the configured token: check that it is a user's personal access token, and that it has \
+         not expired or been revoked ({0})"
+    )]
     TokenRefused(Error),
+    /// The configured token may not reach runner groups.
+    #[error(
+        "the configured token may not manage the organisation's runner groups: it has to be an organisation \
+         owner's, with the scope admin:org or, if fine-grained, the organisation permission Self-hosted runners \
+         (read and write) ({0})"
+    )]
+    TokenWithoutRunners(Error),
+    /// The configured token may not see teams.
+    #[error(
+        "the configured token may not see the organisation's teams: it needs the scope admin:org or, if \
+         fine-grained, the organisation permission Members (read) ({0})"
+    )]
+    TokenWithoutMembers(Error),
     /// No such installation.
     #[error(
         "the App has no such installation: install it in the organisation \"{org}\", or correct \

@@ -6,6 +6,7 @@ mod credential;
 mod error;
 mod groups;
 mod paging;
+mod personal_token;
 mod runners;
 mod teams;
 mod transport;
@@ -140,11 +141,7 @@ impl Github {
     pub async fn check_credential(&self) -> Result<(), StartupProblem> {
         match &self.acting {
             Acting::App(app) => app.check(&self.org).await,
-            Acting::Token { .. } => self
-                .send(Call::get("user", "/user".to_owned()))
-                .await
-                .map(drop)
-                .map_err(StartupProblem::of_token),
+            Acting::Token { .. } => self.check_token().await,
         }
     }
 

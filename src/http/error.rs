@@ -256,6 +256,12 @@ fn operation(error: &ops::Error) -> Answer {
         ops::Error::JitDenied(refusal) => {
             (StatusCode::FORBIDDEN, format!("The administrator doesn't allow this: {refusal}").into())
         }
+        ops::Error::NoJitHere((major, minor)) => {
+            let message = format!(
+                "GitHub Enterprise Server {major}.{minor} has no JIT configs, which came with 3.10; use token-register"
+            );
+            (StatusCode::FORBIDDEN, message.into())
+        }
         ops::Error::TooManyRunners(most) => {
             let message =
                 format!("The runner group holds as many runners as the administrator allows: {most}");
@@ -281,8 +287,8 @@ fn operation(error: &ops::Error) -> Answer {
             return Answer { message: message.into(), ..part };
         }
         ops::Error::AdministrationMissing(_) => {
-            let message = "The App may not administer this repository: an organisation owner has to grant it the \
-                           repository permission Administration (read and write) and install it on the repository";
+            let message = "This service may not administer the repository: its App has to be installed on it, with the \
+                           repository permission Administration (read and write); a token needs the scope repo";
             (StatusCode::BAD_GATEWAY, message.into())
         }
         ops::Error::Github(error) => return from_github(error),

@@ -24,6 +24,8 @@ pub enum Error {
     RepoNotFound(Vec<String>),
     /// The policy doesn't allow this JIT config.
     JitDenied(JitRefusal),
+    /// An Enterprise Server of this version knows no runners for one job.
+    NoJitHere((u32, u32)),
     /// The group holds as many runners as `policy.maxRunners` allows.
     TooManyRunners(u64),
     /// A runner of this name exists somewhere in the organisation.
@@ -41,7 +43,7 @@ pub enum Error {
         /// Why the first of them was not.
         cause: Box<Error>,
     },
-    /// The App may not administer the repository, which a token for it takes.
+    /// The credential may not administer the repository, which a token for it takes.
     AdministrationMissing(github::Error),
     /// A call to GitHub failed.
     Github(github::Error),
@@ -62,7 +64,9 @@ impl Error {
     /// The envelope's `Reason`: a stable word.
     pub fn reason(&self) -> &'static str {
         match self {
-            Self::DeniedByPolicy(_) | Self::JitDenied(_) | Self::TooManyRunners(_) => "denied_by_policy",
+            Self::DeniedByPolicy(_) | Self::JitDenied(_) | Self::NoJitHere(_) | Self::TooManyRunners(_) => {
+                "denied_by_policy"
+            }
             Self::RunnerExists(_) => "runner_exists",
             Self::RunnerNotFound(_) => "runner_not_found",
             Self::GroupNotFound => "group_not_found",

@@ -1,6 +1,6 @@
 //! The installation token behind a repository's tokens: how little it may do, and who never asks for one.
 
-use actions_runner_manager::fake_github::{FakeGithub, Fault, Level, World};
+use actions_runner_manager::fake_github::{Exchange, FakeGithub, Fault, Level, World};
 use serde_json::{Value, json};
 
 use super::{everything, granted, register, register_for, started};
@@ -10,7 +10,7 @@ use crate::scene::acme;
 /// What installation tokens were asked for.
 fn asked_for(fake: &FakeGithub) -> Vec<Value> {
     let is_mint = |template: Option<&str>| template.is_some_and(|path| path.ends_with("/access_tokens"));
-    fake.calls().iter().filter(|call| is_mint(call.template)).map(|call| call.request_json()).collect()
+    fake.calls().iter().filter(|call| is_mint(call.template)).map(Exchange::request_json).collect()
 }
 
 #[tokio::test]
