@@ -156,6 +156,7 @@ fn build(
         groups: Groups::new(keep, clock.clone()),
         users: ArcSwap::from_pointee(users),
         policy: ArcSwap::from_pointee(config.policy.clone()),
+        scopes: ArcSwap::from_pointee(config.scopes.clone()),
         administrators: config.admin_team.clone(),
         legacy_get: config.server.legacy_get,
         trusted_proxies: config.server.trusted_proxies.clone(),
@@ -256,11 +257,12 @@ impl Server {
         self.state.check.clone()
     }
 
-    /// Puts what may change while the service runs in force: policy, limits, and the files of certificate and
+    /// Puts what may change while the service runs in force: policy, scopes, limits, and the files of certificate and
     /// credential.
     pub fn reload(&self, config: &Config) {
         let (users, unknown_tokens) = limiters(config, &self.clock);
         self.state.policy.store(Arc::new(config.policy.clone()));
+        self.state.scopes.store(Arc::new(config.scopes.clone()));
         self.state.users.store(Arc::new(users));
         self.state.identities.limit_unknown_tokens(unknown_tokens);
         if let Some(certificates) = &self.state.certificates {

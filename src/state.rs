@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::access::{Groups, Identities, Teams};
 use crate::domain::names::TeamSlug;
+use crate::domain::pattern::Rules;
 use crate::domain::policy::Policy;
 use crate::github::{Github, StartupProblem};
 use crate::limits::UserLimiter;
@@ -43,6 +44,8 @@ pub struct State {
     pub users: ArcSwap<UserLimiter>,
     /// What the administrator allows.
     pub policy: ArcSwap<Policy>,
+    /// The scopes that tokens are handed out for.
+    pub scopes: ArcSwap<Rules>,
     /// The team whose active maintainers may act on every managed group.
     pub administrators: Option<TeamSlug>,
     /// Whether GET still works on operations that change something.

@@ -3,12 +3,14 @@
 
 mod groups;
 mod identity;
+mod scopes;
 mod teams;
 
 use std::time::Duration;
 
 pub use self::groups::{GroupError, Groups, ManagedGroup};
 pub use self::identity::{CallerToken, Identities, TokenError};
+pub use self::scopes::{ScopeAuthority, ScopeHolder};
 pub use self::teams::{Maintainer, Teams};
 use crate::domain::names::{Login, TeamSlug};
 use crate::domain::policy::Policy;
@@ -155,6 +157,12 @@ pub enum AccessError {
     /// `policy.teams` keeps the team out.
     #[error("the team may not use this service")]
     TeamDenied,
+    /// Neither owner of the organisation nor administrator of the repository.
+    #[error("not an administrator of the scope")]
+    NotAnAdministrator,
+    /// `scopes` doesn't let anybody have tokens for the scope.
+    #[error("the scope is not served")]
+    ScopeDenied,
     /// GitHub couldn't be asked.
     #[error("GitHub: {0}")]
     Github(#[from] github::Error),

@@ -5,4 +5,5 @@ pub mod jit;
 pub mod names;
 pub mod pattern;
 pub mod policy;
+pub mod scope;
 pub mod template;

@@ -8,6 +8,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use octocrab::Octocrab;
 use octocrab::auth::AppAuth;
 use secrecy::SecretString;
+use serde_json::json;
 use tokio::sync::OnceCell;
 
 use super::budget::Budget;
@@ -16,7 +17,7 @@ use super::transport::{Call, Reply, Transport};
 use super::types::{Installation, InstallationToken};
 use super::with_token;
 use crate::domain::clock::Clock;
-use crate::domain::names::OrgName;
+use crate::domain::names::{OrgName, RepoName};
 use crate::timed_cache::TimedCache;
 
 /// A token is renewed when it has less than this left.
@@ -24,6 +25,9 @@ const RENEWED_BEFORE_EXPIRY: Duration = Duration::from_mins(5);
 
 /// How long a token that is about to expire still serves before GitHub is asked for a new one again.
 const STOPGAP: Duration = Duration::from_secs(10);
+
+/// Tokens that are kept at once: one for everything, the others for a repository each.
+const MOST_TOKENS: u64 = 1_000;
 
 /// What the service needs, and with it the most that its installation token can do.
 pub(super) const PERMISSIONS: [(&str, Access, &str); 3] = [
@@ -72,8 +76,24 @@ pub enum StartupProblem {
     )]
     KeyRefused(Error),
     /// The configured token was refused.
-    #[error("GitHub refused the configured token: check that it has not expired or been revoked ({0})")]
+    #[error(
+        "GitHub refused the configured token: check that it is a user's personal access token, and that it has \
+         not expired or been revoked ({0})"
+    )]
     TokenRefused(Error),
+    /// The configured token may not reach runner groups.
+    #[error(
+        "the configured token may not manage the organisation's runner groups: it has to be an organisation \
+         owner's, with the scope admin:org or, if fine-grained, the organisation permission Self-hosted runners \
+         (read and write) ({0})"
+    )]
+    TokenWithoutRunners(Error),
+    /// The configured token may not see teams.
+    #[error(
+        "the configured token may not see the organisation's teams: it needs the scope admin:org or, if \
+         fine-grained, the organisation permission Members (read) ({0})"
+    )]
+    TokenWithoutMembers(Error),
     /// No such installation.
     #[error(
         "the App has no such installation: install it in the organisation \"{org}\", or correct \
@@ -129,6 +149,10 @@ impl StartupProblem {
     }
 }
 
+fn key(repository: Option<&RepoName>) -> Option<String> {
+    repository.map(|name| name.as_str().to_ascii_lowercase())
+}
+
 /// The App, its installation, and the token of the moment.
 pub(super) struct AppCredential {
     anonymous: Octocrab,
@@ -137,7 +161,8 @@ pub(super) struct AppCredential {
     found_installation: OnceCell<u64>,
     transport: Arc<Transport>,
     clock: Clock,
-    tokens: TimedCache<(), Result<Arc<Minted>, Error>>,
+    /// The token for everything, and those for one repository each, by its name in lower case.
+    tokens: TimedCache<Option<String>, Result<Arc<Minted>, Error>>,
     last_minted: ArcSwapOption<Minted>,
     app_budget: Budget,
     installation_budget: Budget,
@@ -170,7 +195,7 @@ impl AppCredential {
             configured_installation,
             found_installation: OnceCell::new(),
             transport,
-            tokens: TimedCache::counted("installation_token", 1, clock.clone()),
+            tokens: TimedCache::counted("installation_token", MOST_TOKENS, clock.clone()),
             clock,
             last_minted: ArcSwapOption::empty(),
             app_budget: Budget::default(),
@@ -189,18 +214,24 @@ impl AppCredential {
 
     /// Whether an installation token is to be had.
     pub(super) async fn is_usable(&self, org: &OrgName) -> Result<(), Error> {
-        self.token(org).await.map(drop)
+        self.token(org, None).await.map(drop)
     }
 
-    /// Sends a call as the installation. After a 401 the token is renewed and the call sent once more:
-    /// GitHub did nothing with what it refused, so this repeats no write.
-    pub(super) async fn send(&self, org: &OrgName, call: &Call) -> Result<Reply, Error> {
-        let minted = self.token(org).await?;
+    /// Sends a call as the installation; for a repository with a token that reaches nothing else. After a 401
+    /// the token is renewed and the call sent once more: GitHub did nothing with what it refused, so this
+    /// repeats no write.
+    pub(super) async fn send_for(
+        &self,
+        org: &OrgName,
+        repository: Option<&RepoName>,
+        call: &Call,
+    ) -> Result<Reply, Error> {
+        let minted = self.token(org, repository).await?;
         let outcome = self.transport.send(&minted.client, &self.installation_budget, call).await;
         match outcome {
             Err(error) if *error.class() == Class::Unauthorized => {
-                self.forget(&minted).await;
-                let minted = self.token(org).await?;
+                self.forget(repository, &minted).await;
+                let minted = self.token(org, repository).await?;
                 self.transport.send(&minted.client, &self.installation_budget, call).await
             }
             outcome => outcome,
@@ -208,35 +239,37 @@ impl AppCredential {
     }
 
     /// The token of the moment, or a new one; all who ask while it is minted get the same.
-    async fn token(&self, org: &OrgName) -> Result<Arc<Minted>, Error> {
+    async fn token(&self, org: &OrgName, repository: Option<&RepoName>) -> Result<Arc<Minted>, Error> {
         let load = async {
-            match self.mint(org).await {
+            match self.mint(org, repository).await {
                 Ok(minted) => {
                     let minted = Arc::new(minted);
-                    self.last_minted.store(Some(minted.clone()));
+                    if repository.is_none() {
+                        self.last_minted.store(Some(minted.clone()));
+                    }
                     let keep = minted.left(&self.clock).saturating_sub(RENEWED_BEFORE_EXPIRY);
                     (Ok(minted), keep)
                 }
                 // A token that is about to expire still serves while GitHub gives no new one.
-                Err(error) => match self.last_minted.load_full() {
+                Err(error) => match self.last_minted.load_full().filter(|_| repository.is_none()) {
                     Some(last) if last.left(&self.clock) > STOPGAP => (Ok(last), STOPGAP),
                     _ => (Err(error), Duration::ZERO),
                 },
             }
         };
-        self.tokens.get_or_load((), load).await
+        self.tokens.get_or_load(key(repository), load).await
     }
 
     /// Forgets a token that GitHub refused, unless it has been replaced already.
-    async fn forget(&self, refused: &Arc<Minted>) {
+    async fn forget(&self, repository: Option<&RepoName>, refused: &Arc<Minted>) {
         let is_refused = |token: &Arc<Minted>| Arc::ptr_eq(token, refused);
         if self.last_minted.load().as_ref().is_some_and(is_refused) {
             self.last_minted.store(None);
         }
-        self.tokens.forget_if((), |token| token.as_ref().is_ok_and(is_refused)).await;
+        self.tokens.forget_if(key(repository), |token| token.as_ref().is_ok_and(is_refused)).await;
     }
 
-    async fn mint(&self, org: &OrgName) -> Result<Minted, Error> {
+    async fn mint(&self, org: &OrgName, repository: Option<&RepoName>) -> Result<Minted, Error> {
         let installation = match self.configured_installation {
             Some(id) => id,
             None => {
@@ -246,13 +279,21 @@ impl AppCredential {
                     .await?
             }
         };
-        let permissions: serde_json::Map<_, _> = PERMISSIONS
-            .iter()
-            .map(|(name, access, _)| ((*name).to_owned(), access.as_str().into()))
-            .collect();
-        let call =
-            Call::post("installation_token", format!("/app/installations/{installation}/access_tokens"))
-                .with_body(serde_json::json!({ "permissions": permissions }));
+        let wanted = match repository {
+            None => {
+                let permissions: serde_json::Map<_, _> = PERMISSIONS
+                    .iter()
+                    .map(|(name, access, _)| ((*name).to_owned(), access.as_str().into()))
+                    .collect();
+                json!({ "permissions": permissions })
+            }
+            Some(name) => json!({
+                "permissions": { "metadata": "read", "administration": "write" },
+                "repositories": [name.as_str()],
+            }),
+        };
+        let path = format!("/app/installations/{installation}/access_tokens");
+        let call = Call::post("installation_token", path).with_body(wanted);
         let token: InstallationToken = self.send_as_app(&call).await?.parse()?;
         let client = with_token(&self.anonymous, token.token)?;
         Ok(Minted { client, expires: u64::try_from(token.expires_at.timestamp()).unwrap_or(0) })
@@ -299,6 +340,6 @@ impl AppCredential {
         if !missing.is_empty() {
             return Err(StartupProblem::PermissionsMissing(missing));
         }
-        self.token(org).await.map(drop).map_err(StartupProblem::of_app)
+        self.token(org, None).await.map(drop).map_err(StartupProblem::of_app)
     }
 }

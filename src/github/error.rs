@@ -9,6 +9,7 @@ pub struct Error {
     class: Class,
     detail: String,
     request_id: Option<String>,
+    enterprise_version: Option<(u32, u32)>,
 }
 
 /// The classes of failures that the service tells apart.
@@ -66,7 +67,7 @@ impl Class {
 impl Error {
     /// An error of a class, with what the log should say.
     pub(super) fn new(class: Class, detail: impl Into<String>) -> Self {
-        Self { class, detail: detail.into(), request_id: None }
+        Self { class, detail: detail.into(), request_id: None, enterprise_version: None }
     }
 
     /// An answer that GitHub shouldn't have given.
@@ -77,6 +78,16 @@ impl Error {
     /// The same with GitHub's id of the request.
     pub(super) fn with_request_id(self, request_id: Option<String>) -> Self {
         Self { request_id, ..self }
+    }
+
+    /// The same with the version of the Enterprise Server that answered.
+    pub(super) fn with_enterprise_version(self, enterprise_version: Option<(u32, u32)>) -> Self {
+        Self { enterprise_version, ..self }
+    }
+
+    /// The major and minor version of the Enterprise Server that answered; none for github.com.
+    pub fn enterprise_version(&self) -> Option<(u32, u32)> {
+        self.enterprise_version
     }
 
     /// What kind of failure it is.

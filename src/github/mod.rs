@@ -6,6 +6,7 @@ mod credential;
 mod error;
 mod groups;
 mod paging;
+mod personal_token;
 mod runners;
 mod teams;
 mod transport;
@@ -30,7 +31,7 @@ pub use self::transport::noting_writes;
 use self::transport::{Call, Reply, Transport};
 pub use self::types::{JitRunner, Membership, Repository, Runner, RunnerGroup, RunnerToken, Team, User};
 use crate::domain::clock::Clock;
-use crate::domain::names::OrgName;
+use crate::domain::names::{OrgName, RepoName};
 
 /// The longest that setting up a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -140,11 +141,7 @@ impl Github {
     pub async fn check_credential(&self) -> Result<(), StartupProblem> {
         match &self.acting {
             Acting::App(app) => app.check(&self.org).await,
-            Acting::Token { .. } => self
-                .send(Call::get("user", "/user".to_owned()))
-                .await
-                .map(drop)
-                .map_err(StartupProblem::of_token),
+            Acting::Token { .. } => self.check_token().await,
         }
     }
 
@@ -189,11 +186,19 @@ impl Github {
         self.transport.send(&client, &budget, &Call::get("user", "/user".to_owned())).await?.parse()
     }
 
+    /// The same with a token that may administer one repository and nothing else.
+    async fn send_for_repository(&self, call: Call, name: &RepoName) -> Result<Reply, Error> {
+        match &self.acting {
+            Acting::Token { .. } => self.send(call).await,
+            Acting::App(app) => app.send_for(&self.org, Some(name), &call).await,
+        }
+    }
+
     /// Sends a call as the App's installation (or the configured token).
     async fn send(&self, call: Call) -> Result<Reply, Error> {
         match &self.acting {
             Acting::Token { client, budget } => self.transport.send(&client.load_full(), budget, &call).await,
-            Acting::App(app) => app.send(&self.org, &call).await,
+            Acting::App(app) => app.send_for(&self.org, None, &call).await,
         }
     }
 }

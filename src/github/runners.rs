@@ -6,7 +6,7 @@ use super::paging::Listed;
 use super::transport::Call;
 use super::types::{JitRunner, Runner, RunnerToken};
 use super::{Error, Github};
-use crate::domain::names::{Label, RunnerName};
+use crate::domain::names::{Label, RepoName, RunnerName};
 
 impl Listed for Runner {
     fn id(&self) -> u64 {
@@ -30,6 +30,18 @@ impl Github {
         self.send(Call::post("removal_token", format!("/orgs/{}/actions/runners/remove-token", self.org)))
             .await?
             .parse()
+    }
+
+    /// A token with which runners are registered at a repository.
+    pub async fn repository_registration_token(&self, name: &RepoName) -> Result<RunnerToken, Error> {
+        let path = format!("/repos/{}/{name}/actions/runners/registration-token", self.org);
+        self.send_for_repository(Call::post("repository_registration_token", path), name).await?.parse()
+    }
+
+    /// A token with which a repository's runners are removed.
+    pub async fn repository_removal_token(&self, name: &RepoName) -> Result<RunnerToken, Error> {
+        let path = format!("/repos/{}/{name}/actions/runners/remove-token", self.org);
+        self.send_for_repository(Call::post("repository_removal_token", path), name).await?.parse()
     }
 
     /// Registers a runner for one job in a group, before it exists. GitHub adds no labels of its own.

@@ -4,7 +4,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::paging::Listed;
 use super::transport::Call;
-use super::types::{Membership, Repository, Team};
+use super::types::{CollaboratorPermission, Membership, OrgMembership, Repository, Team};
 use super::{Error, Github};
 use crate::domain::names::{Login, RepoName, TeamSlug};
 
@@ -61,7 +61,35 @@ impl Github {
         Ok(names.iter().map(found).collect())
     }
 
-    async fn team_repository(&self, slug: &TeamSlug, name: &RepoName) -> Result<Option<Repository>, Error> {
+    /// Whether a user is an active owner of the organisation.
+    pub async fn is_owner(&self, user: &Login) -> Result<bool, Error> {
+        let path = format!("/orgs/{}/memberships/{user}", self.org);
+        match self.send(Call::get("org_membership", path)).await {
+            Ok(reply) => {
+                let membership: OrgMembership = reply.parse()?;
+                Ok(membership.role == "admin" && membership.state == "active")
+            }
+            Err(error) if error.is_not_found() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether a user administers a repository, in whichever way.
+    pub async fn administers(&self, user: &Login, name: &RepoName) -> Result<bool, Error> {
+        let path = format!("/repos/{}/{name}/collaborators/{user}/permission", self.org);
+        match self.send(Call::get("repository_permission", path)).await {
+            Ok(reply) => Ok(reply.parse::<CollaboratorPermission>()?.permission == "admin"),
+            Err(error) if error.is_not_found() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A repository as the team has it; none when the team has no access.
+    pub async fn team_repository(
+        &self,
+        slug: &TeamSlug,
+        name: &RepoName,
+    ) -> Result<Option<Repository>, Error> {
         let org = &self.org;
         let call = Call::get("team_repository", format!("/orgs/{org}/teams/{slug}/repos/{org}/{name}"))
             .accepting(REPOSITORY);

@@ -1,6 +1,7 @@
 //! One call to GitHub: sent with the right credential, bounded in number, time and size, its answer
 //! classified. Only reads are retried; a write is never repeated.
 
+use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -258,8 +259,9 @@ impl Transport {
         if let Class::RateLimited { retry_after } = class {
             budget.note(Some(Hold::for_the_next(retry_after)), &self.clock);
         }
-        let why = format!("GitHub answered {} \"{message}\"", head.status.as_u16());
-        Err(call.fails(class, why).with_request_id(request_id))
+        let why = format!("GitHub answered {} \"{message}\"{}", head.status.as_u16(), needed(&head.headers));
+        let error = call.fails(class, why).with_request_id(request_id);
+        Err(error.with_enterprise_version(enterprise_version(&head.headers)))
     }
 
     /// Waits for one of the places for calls under way. Running out of time here says nothing about GitHub.
@@ -321,6 +323,28 @@ fn classify(status: StatusCode, message: &str, hold: Option<Hold>) -> Class {
         500 | 502 | 503 | 504 => Class::Faulty,
         _ => Class::Unexpected,
     }
+}
+
+/// What GitHub's headers say that the refused call takes, for the log.
+fn needed(headers: &HeaderMap) -> String {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let mut said = String::new();
+    for name in ["X-Accepted-GitHub-Permissions", "X-Accepted-OAuth-Scopes", "X-OAuth-Scopes", "X-GitHub-SSO"]
+    {
+        // Behind the semicolon is an address that lets its bearer go on.
+        let value: String = text(name).split("; url=").next().unwrap_or_default().chars().take(200).collect();
+        if !value.is_empty() {
+            let _ = write!(said, ", {name}: {value}");
+        }
+    }
+    said
+}
+
+/// The major and minor version of an Enterprise Server.
+fn enterprise_version(headers: &HeaderMap) -> Option<(u32, u32)> {
+    let version = headers.get("x-github-enterprise-version")?.to_str().ok()?;
+    let mut parts = version.trim().split('.').map(str::parse::<u32>);
+    Some((parts.next()?.ok()?, parts.next()?.ok()?))
 }
 
 fn unreachable(call: &Call, cause: &octocrab::Error) -> Error {

@@ -77,6 +77,40 @@ pub struct Repository {
     pub name: String,
     /// `owner/name`.
     pub full_name: String,
+    /// What the one on whose list it stands may do; GitHub says it of a team's repositories.
+    #[serde(default)]
+    pub permissions: Option<RepositoryPermissions>,
+}
+
+/// What somebody may do with a repository. Only what is used here.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct RepositoryPermissions {
+    /// Whether they administer it.
+    #[serde(default)]
+    pub admin: bool,
+}
+
+impl Repository {
+    /// Whether the team on whose list it stands administers it.
+    pub fn grants_admin(&self) -> bool {
+        self.permissions.as_ref().is_some_and(|permissions| permissions.admin)
+    }
+}
+
+/// A user's membership in the organisation.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct OrgMembership {
+    /// `admin` for owners.
+    pub(super) role: String,
+    /// `active` or `pending`.
+    pub(super) state: String,
+}
+
+/// A user's permission on a repository, the highest of all ways they have it.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct CollaboratorPermission {
+    /// `admin`, `write`, `read` or `none`.
+    pub(super) permission: String,
 }
 
 /// A self-hosted runner. GitHub leaves `ephemeral` and `runner_group_id` out on older servers.

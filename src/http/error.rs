@@ -212,6 +212,16 @@ fn access(error: &AccessError) -> Answer {
         AccessError::NotAMaintainer => {
             (StatusCode::FORBIDDEN, "not_a_maintainer", "You are not an active maintainer of this team")
         }
+        AccessError::NotAnAdministrator => (
+            StatusCode::FORBIDDEN,
+            "not_a_maintainer",
+            "You neither own the organisation nor administer this repository, by yourself or through the team",
+        ),
+        AccessError::ScopeDenied => (
+            StatusCode::FORBIDDEN,
+            "denied_by_policy",
+            "The administrator doesn't serve tokens for this scope",
+        ),
         AccessError::TeamDenied => (
             StatusCode::FORBIDDEN,
             "denied_by_policy",
@@ -246,6 +256,12 @@ fn operation(error: &ops::Error) -> Answer {
         ops::Error::JitDenied(refusal) => {
             (StatusCode::FORBIDDEN, format!("The administrator doesn't allow this: {refusal}").into())
         }
+        ops::Error::NoJitHere((major, minor)) => {
+            let message = format!(
+                "GitHub Enterprise Server {major}.{minor} has no JIT configs, which came with 3.10; use token-register"
+            );
+            (StatusCode::FORBIDDEN, message.into())
+        }
         ops::Error::TooManyRunners(most) => {
             let message = format!("The administrator allows a runner group to hold {most} runners at most");
             (StatusCode::FORBIDDEN, message.into())
@@ -268,6 +284,11 @@ fn operation(error: &ops::Error) -> Answer {
                 part.message
             );
             return Answer { message: message.into(), ..part };
+        }
+        ops::Error::AdministrationMissing(_) => {
+            let message = "This service may not administer the repository: its App has to be installed on it, with the \
+                           repository permission Administration (read and write); a token needs the scope repo";
+            (StatusCode::BAD_GATEWAY, message.into())
         }
         ops::Error::Github(error) => return from_github(error),
         ops::Error::TooLate => return ApiError::Deadline.answer(),

@@ -177,13 +177,13 @@ impl Asking {
     }
 }
 
-fn slug(team: &str, trail: &Trail) -> Result<TeamSlug, ApiError> {
+pub(super) fn slug(team: &str, trail: &Trail) -> Result<TeamSlug, ApiError> {
     let slug = TeamSlug::parse(team).map_err(|error| invalid("team", &error.to_string()))?;
     trail.note(|record| record.team = Some(slug.to_string()));
     Ok(slug)
 }
 
-fn note(trail: &Trail, team: &ManagedTeam) {
+pub(super) fn note(trail: &Trail, team: &ManagedTeam) {
     trail.note(|record| {
         record.team = Some(team.slug().to_string());
         record.team_id = Some(team.id());
@@ -216,14 +216,14 @@ impl FromRequest for Authenticated {
 }
 
 /// What every operation starts with.
-struct Entrance {
-    state: Shared,
-    trail: Trail,
+pub(super) struct Entrance {
+    pub(super) state: Shared,
+    pub(super) trail: Trail,
     notes: Notes,
 }
 
 impl Entrance {
-    fn of(request: &HttpRequest) -> Result<Self, ApiError> {
+    pub(super) fn of(request: &HttpRequest) -> Result<Self, ApiError> {
         let state = request.app_data::<Shared>().cloned().ok_or(ApiError::Internal)?;
         let operation = *request.app_data::<Operation>().ok_or(ApiError::Internal)?;
         let trail = request.extensions().get::<Trail>().cloned().ok_or(ApiError::Internal)?;
@@ -234,7 +234,7 @@ impl Entrance {
     }
 
     /// Token present, unknown tokens limited, token valid, user limited.
-    async fn authenticate(&self, request: &HttpRequest) -> Result<Caller, ApiError> {
+    pub(super) async fn authenticate(&self, request: &HttpRequest) -> Result<Caller, ApiError> {
         let token = token(request)?;
         let address = self.trail.look(|record| record.client).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         let caller = self.state.identities.identify(&self.state.github, &token, address).await?;
@@ -266,7 +266,7 @@ fn token(request: &HttpRequest) -> Result<CallerToken, ApiError> {
 }
 
 /// The parameters of a request. A GET has no body to speak of.
-async fn read(request: &HttpRequest, payload: Payload) -> Result<Parameters, ApiError> {
+pub(super) async fn read(request: &HttpRequest, payload: Payload) -> Result<Parameters, ApiError> {
     let body = if request.method() == Method::GET {
         BytesMut::new()
     } else {

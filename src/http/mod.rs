@@ -12,6 +12,7 @@ mod parameters;
 mod repos;
 mod request_id;
 mod runners;
+mod scope_request;
 mod tokens;
 
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
@@ -24,9 +25,6 @@ pub use self::error::ApiError;
 use self::extract::Authenticated;
 pub use self::operation::Operation;
 use crate::state::Shared;
-
-/// Where the operations are.
-pub const BASE_PATH: &str = "/api/v1";
 
 /// The body of every success.
 #[derive(Serialize)]
@@ -72,6 +70,8 @@ fn routes(config: &mut web::ServiceConfig, legacy_get: bool) {
             Operation::ReposSet => route.to(repos::set),
             Operation::TokenRegister => route.to(tokens::register),
             Operation::TokenRemove => route.to(tokens::remove),
+            Operation::ProxyRegister => route.to(tokens::proxy_register),
+            Operation::ProxyRemove => route.to(tokens::proxy_remove),
             Operation::JitconfigGenerate => route.to(runners::jit_config),
             Operation::RunnersList => route.to(runners::list),
             Operation::RunnersRemove => route.to(runners::remove),
@@ -102,8 +102,8 @@ impl Route<'_> {
     {
         let methods = self.operation.methods(self.legacy_get);
         let allow = methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
-        for name in std::iter::once(self.operation.name()).chain(self.operation.alias()) {
-            let mut resource = web::resource(format!("{BASE_PATH}/{name}")).app_data(self.operation);
+        for path in self.operation.paths() {
+            let mut resource = web::resource(path).app_data(self.operation);
             for method in &methods {
                 resource = resource.route(web::method(method.clone()).to(handler.clone()));
             }

@@ -2,6 +2,9 @@
 
 use actix_web::http::Method;
 
+/// Where the operations of the API's first version are.
+const BASE_PATH: &str = "/api/v1";
+
 /// An operation of the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
@@ -21,6 +24,10 @@ pub enum Operation {
     TokenRegister,
     /// Hands out a removal token.
     TokenRemove,
+    /// Hands out a registration token as the stand-alone token proxy did.
+    ProxyRegister,
+    /// Hands out a removal token as the stand-alone token proxy did.
+    ProxyRemove,
     /// Registers a runner for one job.
     JitconfigGenerate,
     /// Lists the runners of the group.
@@ -35,7 +42,7 @@ pub enum Operation {
 
 impl Operation {
     /// Every operation.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::GroupAdd,
         Self::GroupDelete,
         Self::GroupList,
@@ -44,6 +51,8 @@ impl Operation {
         Self::ReposSet,
         Self::TokenRegister,
         Self::TokenRemove,
+        Self::ProxyRegister,
+        Self::ProxyRemove,
         Self::JitconfigGenerate,
         Self::RunnersList,
         Self::RunnersRemove,
@@ -62,6 +71,8 @@ impl Operation {
             Self::ReposSet => "repos-set",
             Self::TokenRegister => "token-register",
             Self::TokenRemove => "token-remove",
+            Self::ProxyRegister => "register",
+            Self::ProxyRemove => "remove",
             Self::JitconfigGenerate => "jitconfig-generate",
             Self::RunnersList => "runners-list",
             Self::RunnersRemove => "runners-remove",
@@ -70,11 +81,14 @@ impl Operation {
         }
     }
 
-    /// A second name, from the earlier service.
-    pub fn alias(self) -> Option<&'static str> {
+    /// Where it is reached: below the base path, and under a second name where the earlier service had one; the
+    /// token proxy's operations at the root.
+    pub fn paths(self) -> Vec<String> {
+        let name = self.name();
         match self {
-            Self::GroupAdd => Some("group-create"),
-            _ => None,
+            Self::ProxyRegister | Self::ProxyRemove => vec![format!("/{name}")],
+            Self::GroupAdd => vec![format!("{BASE_PATH}/{name}"), format!("{BASE_PATH}/group-create")],
+            _ => vec![format!("{BASE_PATH}/{name}")],
         }
     }
 
@@ -86,7 +100,7 @@ impl Operation {
         const PATCH: Method = Method::PATCH;
         const DELETE: Method = Method::DELETE;
         match self {
-            Self::GroupAdd | Self::JitconfigGenerate => &[POST],
+            Self::GroupAdd | Self::JitconfigGenerate | Self::ProxyRegister | Self::ProxyRemove => &[POST],
             Self::GroupDelete | Self::RunnersRemove => &[DELETE, POST],
             Self::GroupList | Self::RunnersList | Self::Status => &[GET],
             Self::RunnersTransfer => &[POST, PATCH],

@@ -27,6 +27,15 @@ impl OperationParameters for TeamOnly {
     }
 }
 
+/// A repository, or none for the whole organisation.
+pub(super) struct MaybeRepo(pub(super) Option<RepoName>);
+
+impl OperationParameters for MaybeRepo {
+    fn take(parameters: &mut Parameters, org: &OrgName) -> Result<Self, ApiError> {
+        Ok(Self(optional_name(parameters, "repo", |name| RepoName::parse_in(name, org))?))
+    }
+}
+
 /// At least one repository.
 pub(super) struct SomeRepos(pub(super) Vec<RepoName>);
 

@@ -1,14 +1,15 @@
-//! Handlers of the tokens that register and remove runners.
+//! Handlers of the tokens that register and remove runners: through v1, and as the stand-alone token proxy did.
 
-use actix_web::Responder;
+use actix_web::{HttpResponse, Responder};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 
 use super::extract::Authorized;
-use super::operation_parameters::TeamOnly;
+use super::operation_parameters::MaybeRepo;
+use super::scope_request::ScopeRequest;
 use super::{ApiError, success};
 use crate::github::RunnerToken;
-use crate::ops::tokens;
+use crate::ops::tokens::{self, Purpose};
 
 /// A token on its way to the caller: the one place where it is text again.
 #[derive(Serialize)]
@@ -23,12 +24,38 @@ impl From<RunnerToken> for TokenAnswer {
     }
 }
 
-pub(super) async fn register(asked: Authorized<TeamOnly>) -> Result<impl Responder, ApiError> {
-    let token = tokens::register(&asked.state, &asked.authority, &asked.trail).await?;
+pub(super) async fn register(asked: Authorized<MaybeRepo>) -> Result<impl Responder, ApiError> {
+    through_v1(asked, Purpose::Register).await
+}
+
+pub(super) async fn remove(asked: Authorized<MaybeRepo>) -> Result<impl Responder, ApiError> {
+    through_v1(asked, Purpose::Remove).await
+}
+
+async fn through_v1(asked: Authorized<MaybeRepo>, purpose: Purpose) -> Result<HttpResponse, ApiError> {
+    let Authorized { state, authority, parameters: MaybeRepo(repo), trail } = asked;
+    let token = match repo {
+        None => tokens::for_team(&state, &authority, purpose, &trail).await?,
+        Some(name) => {
+            trail.note(|record| record.repositories = vec![name.to_string()]);
+            let holder = authority.over_repository(&state.github, state.github.org(), &name).await?;
+            let authority = holder.under(&state.scopes.load())?;
+            tokens::for_scope(&state, &authority, purpose, &trail).await?
+        }
+    };
     Ok(success(TokenAnswer::from(token)))
 }
 
-pub(super) async fn remove(asked: Authorized<TeamOnly>) -> Result<impl Responder, ApiError> {
-    let token = tokens::remove(&asked.state, &asked.authority, &asked.trail).await?;
-    Ok(success(TokenAnswer::from(token)))
+pub(super) async fn proxy_register(asked: ScopeRequest) -> Result<impl Responder, ApiError> {
+    as_proxy(asked, Purpose::Register).await
+}
+
+pub(super) async fn proxy_remove(asked: ScopeRequest) -> Result<impl Responder, ApiError> {
+    as_proxy(asked, Purpose::Remove).await
+}
+
+/// Without an envelope, as the stand-alone proxy answered.
+async fn as_proxy(asked: ScopeRequest, purpose: Purpose) -> Result<HttpResponse, ApiError> {
+    let token = tokens::for_scope(&asked.state, &asked.authority, purpose, &asked.trail).await?;
+    Ok(HttpResponse::Ok().json(TokenAnswer::from(token)))
 }

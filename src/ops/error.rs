@@ -29,6 +29,8 @@ pub enum Error {
     RepoNotFound(Vec<String>),
     /// The policy doesn't allow this JIT config.
     JitDenied(JitRefusal),
+    /// An Enterprise Server of this version knows no runners for one job.
+    NoJitHere((u32, u32)),
     /// The group would hold more runners than `policy.maxRunners` allows.
     TooManyRunners(u64),
     /// A runner of this name exists somewhere in the organisation.
@@ -46,6 +48,8 @@ pub enum Error {
         /// Why the first of them was not.
         cause: Box<Error>,
     },
+    /// The credential may not administer the repository, which a token for it takes.
+    AdministrationMissing(github::Error),
     /// A call to GitHub failed.
     Github(github::Error),
     /// It was done when nobody waited for it any more, and undone.
@@ -67,7 +71,9 @@ impl Error {
     /// The envelope's `Reason`: a stable word.
     pub fn reason(&self) -> &'static str {
         match self {
-            Self::DeniedByPolicy(_) | Self::JitDenied(_) | Self::TooManyRunners(_) => "denied_by_policy",
+            Self::DeniedByPolicy(_) | Self::JitDenied(_) | Self::NoJitHere(_) | Self::TooManyRunners(_) => {
+                "denied_by_policy"
+            }
             Self::RunnerExists(_) => "runner_exists",
             Self::RunnerNotFound(_) => "runner_not_found",
             Self::GroupNotFound => "group_not_found",
@@ -77,6 +83,7 @@ impl Error {
             Self::RepoNotFound(_) => "repo_not_found",
             Self::Rejected(_) => "invalid_parameter",
             Self::Partial { cause, .. } => cause.reason(),
+            Self::AdministrationMissing(_) => "github_error",
             Self::Github(error) => reason_of(error),
             Self::TooLate => "github_timeout",
             Self::Internal => "internal",
@@ -89,7 +96,7 @@ impl Error {
             Self::Partial { done, .. } if !done.is_empty() => "partial",
             Self::Partial { cause, .. } => cause.outcome(),
             Self::GroupNotEmpty { changed: true, .. } => "partial",
-            Self::Github(_) | Self::TooLate | Self::Internal => "failed",
+            Self::AdministrationMissing(_) | Self::Github(_) | Self::TooLate | Self::Internal => "failed",
             _ => "refused",
         }
     }
@@ -131,7 +138,7 @@ impl From<GroupError> for Error {
 impl fmt::Display for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Github(error) => error.fmt(formatter),
+            Self::AdministrationMissing(error) | Self::Github(error) => error.fmt(formatter),
             Self::Partial { cause, .. } => cause.fmt(formatter),
             _ => formatter.write_str(self.reason()),
         }

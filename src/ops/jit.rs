@@ -16,6 +16,8 @@ use crate::state::Shared;
 
 /// GitHub may finish a request after the wait for its answer ended; waits before each look for what it left.
 const LOOKED_FOR_AFTER: [Duration; 3] = [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(3)];
+/// The first Enterprise Server that registers runners for one job.
+const FIRST_ENTERPRISE_SERVER: (u32, u32) = (3, 10);
 /// What GitHub says of a runner that never connected.
 const NEVER_CONNECTED: &str = "unknown";
 
@@ -92,7 +94,10 @@ async fn register(state: &Shared, group: ManagedGroup, wanted: &Registration) ->
                 remove_what_was_left(state, &group, wanted).await;
             }
             Err(match error.class() {
-                Class::NotFound => Error::GroupNotFound,
+                Class::NotFound => match error.enterprise_version() {
+                    Some(version) if version < FIRST_ENTERPRISE_SERVER => Error::NoJitHere(version),
+                    _ => Error::GroupNotFound,
+                },
                 Class::Conflict => Error::RunnerExists(wanted.name.clone()),
                 Class::Rejected(message) => Error::Rejected(message.clone()),
                 _ => error.into(),

@@ -4,10 +4,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use actions_runner_manager::fake_github::Level;
 use serde_json::json;
 
 use crate::access::{Operation, TEAM_OPERATIONS};
-use crate::harness::{Answer, App};
+use crate::harness::{Answer, App, send};
 use crate::scene::{acme_with_groups, acme_with_runners, runners_outside};
 
 /// What somebody might send to reach another path, another team or a log.
@@ -207,6 +208,45 @@ async fn an_odd_label_is_either_refused_or_taken_for_what_it_is() {
 }
 
 #[tokio::test]
+async fn a_hostile_scope_is_refused_and_never_asked_about() {
+    let (mut world, cast, _) = acme_with_groups();
+    world.grant_app_permission("administration", Level::Write);
+    let scopes = json!({ "scopes": { "allow": ["match:(?s).*"] } });
+    let app = App::with(world, scopes).await;
+    let post = |path: &str, token: &str, body| send(app.request("POST", path, token).json(&body));
+    for text in hostile() {
+        let behind_org = (0..2).map(|at| format!("{}{text}", ["acme/", "acme/index"][at]));
+        // A suffix that leaves a well-formed name asks for a repository that isn't there.
+        for scope in [text.clone(), format!("{text}/index")].into_iter().chain(behind_org) {
+            if matches!(scope.as_str(), "acme/index" | "acme/...") {
+                continue;
+            }
+            for (token, team) in [(&cast.olivia, None), (&cast.eve, Some("search"))] {
+                let mut body = json!({ "scope": scope });
+                if let Some(team) = team {
+                    body["team"] = json!(team);
+                }
+                let answer = post("/register", token, body).await;
+                assert!((400..500).contains(&answer.status), "{scope:?}: {}", answer.text);
+                answer.refusal();
+            }
+        }
+        let body = json!({ "scope": "acme/index", "team": text });
+        let answer = post("/remove", &cast.eve, body).await;
+        assert!((400..500).contains(&answer.status), "team {text:?}: {}", answer.text);
+        let parameters = [("team", "search"), ("repo", text.as_str())];
+        let answer = app.call("POST", "token-register", &cast.eve, &parameters).await;
+        assert!((400..500).contains(&answer.status), "repo {text:?}: {}", answer.text);
+    }
+    let calls = app.calls();
+    assert!(calls.iter().all(|call| !call.contains("-token")), "{calls:?}");
+    for call in app.fake.calls() {
+        let parts: Vec<_> = call.path.split('/').collect();
+        assert!(!parts.contains(&"..") && !call.path.contains('%'), "{}", call.path);
+    }
+}
+
+#[tokio::test]
 async fn hostile_names_of_parameters_are_refused_and_repeated_harmlessly() {
     let (world, cast, _) = acme_with_groups();
     let app = App::start(world).await;
@@ -227,7 +267,7 @@ async fn hostile_tokens_are_refused() {
     for token in hostile() {
         let Ok(value) = reqwest::header::HeaderValue::from_bytes(token.as_bytes()) else { continue };
         let request = app.http.get(app.url("/api/v1/status")).header("authorization", value);
-        let answer = crate::harness::send(request).await;
+        let answer = send(request).await;
         assert_eq!(answer.status, 401, "{token:?}: {}", answer.text);
     }
     assert_only_expected(&app);

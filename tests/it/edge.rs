@@ -47,6 +47,17 @@ async fn every_operation_takes_exactly_its_methods() {
                 }
             }
         }
+        for path in ["/register", "/remove"] {
+            for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"] {
+                let answer = send(app.request(method, path, "")).await;
+                if method == "POST" {
+                    answer.is_refused(401, "missing_token");
+                } else {
+                    answer.is_refused(405, "method_not_allowed");
+                    assert_eq!(answer.header("allow"), "POST", "{path}");
+                }
+            }
+        }
     }
 }
 

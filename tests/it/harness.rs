@@ -27,6 +27,8 @@ pub struct App {
     _folder: TempDir,
     /// A test that makes GitHub refuse the service's own token says so here.
     pub own_token_is_refused: bool,
+    /// The login of the user that the service acts as with a personal access token.
+    pub acts_as: Option<String>,
     secrets: Vec<String>,
 }
 
@@ -156,7 +158,16 @@ impl App {
         let server = server::start(&config, clock.clone()).unwrap();
         let http = client(&certificate);
         let secrets = vec![private_key()];
-        Self { fake, server, clock, http, _folder: folder, own_token_is_refused: false, secrets }
+        Self {
+            fake,
+            server,
+            clock,
+            http,
+            _folder: folder,
+            own_token_is_refused: false,
+            acts_as: None,
+            secrets,
+        }
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -221,7 +232,8 @@ impl Drop for App {
         );
         for call in &calls {
             let as_caller = match call.credential {
-                Credential::User { .. } | Credential::Actions => true,
+                Credential::User { ref login, .. } => self.acts_as.as_ref() != Some(login),
+                Credential::Actions => true,
                 Credential::Bad => !self.own_token_is_refused,
                 _ => false,
             };
