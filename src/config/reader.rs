@@ -108,20 +108,6 @@ impl Reader {
         Some(Found { key, node: node.clone(), origin: Origin::File(steps_of(key)) })
     }
 
-    /// A value that has to be set.
-    pub(super) fn required<T>(
-        &mut self,
-        key: &'static str,
-        what: &str,
-        parse: impl Fn(&Node) -> Outcome<T>,
-    ) -> Valid<T> {
-        let Some(found) = self.find(key) else {
-            self.missing(key, what);
-            return Err(Invalid);
-        };
-        self.read(&found, parse)
-    }
-
     /// A value with a default, written as one would in a variable.
     pub(super) fn or_default<T>(
         &mut self,
@@ -143,6 +129,16 @@ impl Reader {
         }
         self.unused(key);
         Ok(None)
+    }
+
+    /// A path; without a configuration file the default one, if such a file is in the working directory.
+    pub(super) fn path_or_present(&mut self, key: &'static str, default: &str) -> Valid<Option<PathBuf>> {
+        let present = self.working_directory.join(default);
+        if self.file.is_some() || self.find(key).is_some() || !present.is_file() {
+            return self.path(key);
+        }
+        self.settings.push((key, default.to_owned(), None));
+        Ok(Some(present))
     }
 
     /// A path with an absolute default.
@@ -343,7 +339,7 @@ fn steps_of(key: &str) -> Vec<Step> {
     key.split('.').map(|part| Step::Key(part.to_owned())).collect()
 }
 
-fn items_of(text: &str, split: Split) -> Vec<Node> {
+pub(super) fn items_of(text: &str, split: Split) -> Vec<Node> {
     let separator = match split {
         Split::SemicolonsOrCommas if !text.contains(';') => ',',
         _ => ';',

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::credentials::{self, Credentials, PrivateKeySource, TokenSource};
 use super::node::Node;
-use super::reader::{Found, Invalid, Reader, Split, Valid};
+use super::reader::{Found, Invalid, Reader, Split, Valid, items_of};
 use super::values::{
     Complaint, Outcome, address, boolean, bytes, choice, duration, expected, name, network, pattern, rate,
     text, text_or_empty, whole,
@@ -25,7 +25,7 @@ const MONTH: Duration = Duration::from_hours(31 * 24);
 
 /// Reads all sections. All are read before any missing one ends it, so that no problem goes unseen.
 pub(super) fn read(reader: &mut Reader) -> Valid<Config> {
-    let org = reader.required("org", "the organisation's login", name(OrgName::parse));
+    let org = organisation(reader);
     let credentials = credentials_section(reader);
     let github = github(reader);
     let groups = reader.or_default("groups.name", "{team}", group_name);
@@ -49,6 +49,34 @@ pub(super) fn read(reader: &mut Reader) -> Valid<Config> {
         admin_team: admin_team?,
         sweep: sweep?,
     })
+}
+
+/// The organisation; if it is not set, the one that all allowed scopes are of.
+fn organisation(reader: &mut Reader) -> Valid<OrgName> {
+    let given = reader.find("org").or_else(|| organisation_of_scopes(reader));
+    if let Some(found) = given {
+        return reader.read(&found, name(OrgName::parse));
+    }
+    reader.missing("org", "the organisation's login");
+    Err(Invalid)
+}
+
+fn organisation_of_scopes(reader: &mut Reader) -> Option<Found> {
+    let allowed = reader.find("scopes.allow")?;
+    let items = match &allowed.node {
+        Node::Variable(text) => items_of(text, Split::Semicolons),
+        Node::List(items) => items.clone(),
+        _ => return None,
+    };
+    let organisation = |item: &Node| match item {
+        Node::Text(text) | Node::Variable(text) if !text.starts_with("match:") => {
+            text.split('/').next().filter(|org| !org.contains('*')).map(str::to_owned)
+        }
+        _ => None,
+    };
+    let first = items.first().and_then(organisation)?;
+    let all = items.iter().all(|item| organisation(item).is_some_and(|org| org.eq_ignore_ascii_case(&first)));
+    all.then_some(Found { key: "org", node: Node::Variable(first), origin: allowed.origin })
 }
 
 /// The App or the token. What the environment sets replaces the file's, even if it is of the other kind.
@@ -232,8 +260,8 @@ fn server(reader: &mut Reader) -> Valid<ServerConfig> {
 
 fn tls(reader: &mut Reader) -> Valid<TlsConfig> {
     let enabled = reader.or_default("server.tls.enabled", "true", boolean);
-    let certificate = reader.path("server.tls.certFile");
-    let key = reader.path("server.tls.keyFile");
+    let certificate = reader.path_or_present("server.tls.certFile", "tls.crt");
+    let key = reader.path_or_present("server.tls.keyFile", "tls.key");
     let terminated_elsewhere = reader.or_default("server.tls.terminatedElsewhere", "false", boolean);
     let files = if enabled? {
         if let Ok(None) = certificate {

@@ -12,7 +12,7 @@ mod teams;
 mod transport;
 mod types;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +20,9 @@ use arc_swap::ArcSwap;
 use octocrab::Octocrab;
 use octocrab::auth::AppAuth;
 use octocrab::models::AppId;
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use secrecy::{ExposeSecret, SecretString};
 
 use self::budget::Budget;
@@ -215,16 +218,23 @@ fn http_client(settings: &Settings) -> Result<reqwest::Client, SetupError> {
         builder = builder.no_proxy();
     }
     if let Some(path) = &settings.ca_file {
-        let ca_error = |reason: String| SetupError::CaFile { path: path.clone(), reason };
-        let pem = std::fs::read(path).map_err(|cause| ca_error(cause.to_string()))?;
-        let roots =
-            reqwest::Certificate::from_pem_bundle(&pem).map_err(|cause| ca_error(cause.to_string()))?;
-        if roots.is_empty() {
-            return Err(ca_error("no certificate in it".to_owned()));
-        }
+        let roots = authorities(path).map_err(|reason| SetupError::CaFile { path: path.clone(), reason })?;
         builder = builder.tls_certs_merge(roots);
     }
     builder.build().map_err(|cause| SetupError::Client(cause.to_string()))
+}
+
+/// The certificates in a PEM file. Each is tried here: the HTTP client would only say that it can't be built.
+fn authorities(path: &Path) -> Result<Vec<reqwest::Certificate>, String> {
+    let pem = std::fs::read(path).map_err(|cause| cause.to_string())?;
+    let mut tried = RootCertStore::empty();
+    let mut roots = Vec::new();
+    for certificate in CertificateDer::pem_slice_iter(&pem) {
+        let certificate = certificate.map_err(|cause| cause.to_string())?;
+        roots.push(reqwest::Certificate::from_der(&certificate).map_err(|cause| cause.to_string())?);
+        tried.add(certificate).map_err(|cause| format!("certificate {}: {cause}", roots.len()))?;
+    }
+    if roots.is_empty() { Err("no certificate in it".to_owned()) } else { Ok(roots) }
 }
 
 fn octocrab(api_url: &str, http: reqwest::Client) -> Result<Octocrab, SetupError> {

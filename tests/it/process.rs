@@ -7,6 +7,7 @@ mod environment;
 mod hang_up;
 mod healthcheck;
 mod log_files;
+mod outbound;
 mod plain;
 mod reload;
 mod secrets;

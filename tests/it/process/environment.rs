@@ -1,10 +1,12 @@
 //! A service that is set up by environment variables alone.
 
+use actions_runner_manager::fake_github::{Level, TokenKind};
 use actions_runner_manager::tls;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use serde_json::json;
 
-use crate::binary::Binary;
+use crate::binary::{Binary, run};
 use crate::harness::{self, send};
 use crate::process::{no_secret_in, port_of};
 use crate::scene::acme_with_groups;
@@ -44,15 +46,83 @@ async fn variables_are_enough_without_a_file() {
 }
 
 #[tokio::test]
+async fn the_app_and_the_allowed_scopes_are_enough_where_a_certificate_lies() {
+    tls::install_provider();
+    let (mut world, cast, _) = acme_with_groups();
+    world.grant_app_permission("administration", Level::Write);
+    let fake = harness::fake(world);
+    let folder = tempfile::tempdir().unwrap();
+    let certificate = harness::write_certificate(folder.path());
+    let (app, installation) =
+        fake.world(|world| (world.app_id().to_string(), world.installation_id().0.to_string()));
+    let key = harness::private_key();
+    let environment = [
+        ("GITHUB_APP_ID", app.as_str()),
+        ("GITHUB_APP_INSTALLATION_ID", &installation),
+        ("GITHUB_APP_PRIVATE_KEY", &key),
+        ("ALLOWED_SCOPES", "acme/in*;Acme/web"),
+        // Of this test alone: where its GitHub is, and a port that is free.
+        ("GITHUB_API_URL", fake.url()),
+        ("PORT", "0"),
+    ];
+    let shown = run(&["check-config"], &environment, folder.path()).await;
+    assert_eq!((shown.code, shown.stderr.as_str()), (0, ""));
+    for line in [
+        "org = acme  (variable ALLOWED_SCOPES)",
+        "appID = 271828  (variable GITHUB_APP_ID)",
+        "privateKey = <secret>  (variable GITHUB_APP_PRIVATE_KEY)",
+        "server.tls.certFile = tls.crt  (default)",
+        "server.port = 0  (variable PORT)",
+        "server.address = 0.0.0.0  (default)",
+    ] {
+        assert!(shown.stdout.lines().any(|printed| printed == line), "{line} is not in {}", shown.stdout);
+    }
+    no_secret_in(&shown.stdout, &fake);
+    let bind = [("BIND", "127.0.0.1")];
+    let environment: Vec<_> = environment.into_iter().chain(bind).collect();
+    let binary = Binary::start(&[], &environment, folder.path());
+    let port = port_of(&binary.stdout.with("\"serving\"").await);
+    let http = harness::client(&certificate);
+    for (scope, status) in [("acme/index", 200), ("acme/web", 403), ("acme", 403), ("acme/api", 403)] {
+        let url = format!("https://localhost:{port}/register");
+        let request = http.post(url).json(&json!({ "scope": scope })).header("authorization", &cast.eve);
+        let answer = send(request).await;
+        assert_eq!(answer.status, status, "{scope}: {}", answer.text);
+    }
+    no_secret_in(&binary.stdout.text(), &fake);
+}
+
+#[tokio::test]
+async fn scopes_that_leave_the_organisation_open_do_not_set_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let _ = harness::write_certificate(folder.path());
+    let key = harness::private_key();
+    for scopes in ["acme/*;other/*", "*", "ac*/web", "match:acme/.*", "acme/*;match:acme/.*", "acme/*;*/web"]
+    {
+        let environment =
+            [("GITHUB_APP_ID", "1"), ("GITHUB_APP_PRIVATE_KEY", &key), ("ALLOWED_SCOPES", scopes)];
+        let shown = run(&["check-config"], &environment, folder.path()).await;
+        assert_eq!(shown.code, 2, "{scopes}: {}", shown.stdout);
+        assert!(
+            shown.stderr.contains("org: missing") && shown.stderr.contains("ARM_ORG"),
+            "{}",
+            shown.stderr
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_token_in_a_variable_takes_the_place_of_the_app() {
     tls::install_provider();
-    let (world, cast, _) = acme_with_groups();
+    let (mut world, cast, _) = acme_with_groups();
+    let owner = world.add_owner("robot");
+    let token = world.add_token(owner, TokenKind::Classic);
     let fake = harness::fake(world);
     let folder = tempfile::tempdir().unwrap();
     let certificate = harness::write_certificate(folder.path());
     let config = harness::configuration(folder.path(), &fake, &serde_json::json!({}));
     std::fs::write(folder.path().join("config.yml"), config.to_string()).unwrap();
-    let environment = [("GITHUB_TOKEN", cast.olivia.as_str()), ("ARM_LOGGING_LEVEL", "debug")];
+    let environment = [("GITHUB_TOKEN", token.as_str()), ("ARM_LOGGING_LEVEL", "debug")];
     let binary = Binary::start(&["serve"], &environment, folder.path());
     let port = port_of(&binary.stdout.with("\"serving\"").await);
     binary.stdout.with("GitHub accepts the credential").await;
