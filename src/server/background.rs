@@ -31,7 +31,9 @@ pub(super) async fn check_credential(state: Shared, report: watch::Sender<Check>
                 tokio::time::sleep(CHECK_EVERY).await;
             }
             Err(problem) if problem.is_passing() => {
-                tracing::warn!(%problem, "the credential can't be checked now");
+                let pending = matches!(*report.borrow(), Check::Pending);
+                let what = if pending { "not ready yet" } else { "the credential can't be checked now" };
+                tracing::warn!(%problem, "{what}");
                 tokio::time::sleep(wait).await;
                 wait = (wait * 2).min(longest);
             }

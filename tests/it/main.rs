@@ -10,6 +10,7 @@
 
 mod access;
 mod admin;
+mod administrators;
 mod architecture;
 mod attacks;
 mod audit;
@@ -19,11 +20,15 @@ mod config;
 mod contract;
 mod demo;
 mod edge;
+mod group_delete;
 mod groups;
 mod harness;
+mod jit;
 mod limits;
 mod panics;
 mod process;
 mod repos;
+mod runners;
 mod scene;
+mod sweep;
 mod tokens;

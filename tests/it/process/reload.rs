@@ -1,5 +1,6 @@
 //! SIGHUP: policy, limits and log level are read again; a bad file changes nothing.
 
+use actions_runner_manager::fake_github::{AppKey, World};
 use serde_json::json;
 
 use crate::process::Service;
@@ -66,6 +67,32 @@ async fn the_log_level_is_read_again() {
         lines.iter().filter(|line| line["level"] == level && line["request_id"].is_string()).count()
     };
     assert_eq!((at("debug"), at("info")), (1, 2), "{lines:#?}");
+}
+
+#[tokio::test]
+async fn a_key_file_that_is_replaced_is_used_for_the_next_installation_token() {
+    let (world, cast) = acme();
+    let service = Service::start(world).await;
+    service.call("POST", REGISTER, &cast.ada).await.response();
+    let new = AppKey::generate().unwrap();
+    std::fs::write(service.path("key.pem"), new.private_pem()).unwrap();
+    service.fake.world(|world| {
+        world.set_app_key(&new);
+        world.revoke_installation_tokens();
+    });
+    service.binary.signal("HUP");
+    service.binary.stdout.with("the credential's file was read again").await;
+    service.call("POST", REGISTER, &cast.ada).await.response();
+    // While the file is half-written, the key of before serves.
+    std::fs::write(service.path("key.pem"), &new.private_pem()[..200]).unwrap();
+    service.fake.world(World::revoke_installation_tokens);
+    service.binary.signal("HUP");
+    let line = service.binary.stdout.with("the old credential stays in force").await;
+    assert!(line.contains("END line is missing"), "{line}");
+    service.call("POST", REGISTER, &cast.ada).await.response();
+    service.stop().await;
+    let output = service.binary.stdout.text();
+    assert!(new.private_pem().lines().skip(1).all(|line| line.starts_with('-') || !output.contains(line)));
 }
 
 #[tokio::test]
