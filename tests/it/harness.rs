@@ -23,6 +23,8 @@ pub struct App {
     pub server: Server,
     pub clock: Clock,
     pub http: reqwest::Client,
+    /// The service's own, as PEM.
+    pub certificate: String,
     /// Kept for as long as the service may read its files again.
     _folder: TempDir,
     /// A test that makes GitHub refuse the service's own token says so here.
@@ -156,7 +158,7 @@ impl App {
         let server = server::start(&config, clock.clone()).unwrap();
         let http = client(&certificate);
         let secrets = vec![private_key()];
-        Self { fake, server, clock, http, _folder: folder, own_token_is_refused: false, secrets }
+        Self { fake, server, clock, http, certificate, _folder: folder, own_token_is_refused: false, secrets }
     }
 
     pub fn url(&self, path: &str) -> String {
