@@ -63,6 +63,9 @@ pub struct Record {
     /// Whether the caller acted as a maintainer of the administrators' team.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub as_administrator: bool,
+    /// Whether it was only to be said what would be done.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub dry_run: bool,
     /// The runner group's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,

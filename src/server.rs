@@ -30,8 +30,11 @@ use crate::tls::{self, CertificateStore, TlsError};
 pub const DRAIN: Duration = Duration::from_secs(25);
 /// Calls to GitHub that wait for each other in one request, at most: user, membership, group, list, write.
 const CALLS_IN_A_ROW: u32 = 5;
-/// Groups for which somebody may wait to register a runner at once.
-const QUOTA_TURNS: u64 = 100_000;
+/// Groups that somebody may wait for at once.
+const GROUP_TURNS: u64 = 100_000;
+/// Runners whose JIT config was handed out that are known at once, and for how long: GitHub removes those that
+/// don't connect within a day.
+const HANDED_OUT: (u64, Duration) = (100_000, Duration::from_hours(24));
 /// How often the files of certificate and credential are looked at.
 const FILES_LOOKED_AT_EVERY: Duration = Duration::from_secs(30);
 /// A client has this long to send its request's head; slow ones must not hold a worker's connections.
@@ -161,7 +164,11 @@ fn build(
         certificates,
         check,
         draining: AtomicBool::new(false),
-        quota_turns: moka::sync::Cache::builder().max_capacity(QUOTA_TURNS).build(),
+        group_turns: moka::sync::Cache::builder().max_capacity(GROUP_TURNS).build(),
+        handed_out: moka::sync::Cache::builder()
+            .max_capacity(HANDED_OUT.0)
+            .time_to_live(HANDED_OUT.1)
+            .build(),
         writes: Writes::here(),
     })
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use ipnet::IpNet;
 use tokio::runtime::Handle;
-use tokio::sync::{Mutex, OwnedMutexGuard, watch};
+use tokio::sync::{RwLock, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -60,16 +60,18 @@ pub struct State {
     pub check: watch::Receiver<Check>,
     /// Whether the service is on its way out.
     pub draining: AtomicBool,
-    /// Who registers into a group with a quota.
-    pub quota_turns: moka::sync::Cache<u64, Arc<Mutex<()>>>,
+    /// Held by those who bring runners into a group, by its id, and alone by who counts them or deletes it.
+    pub group_turns: moka::sync::Cache<u64, Arc<RwLock<()>>>,
+    /// Runners whose JIT config was handed out here, by id.
+    pub handed_out: moka::sync::Cache<u64, ()>,
     /// Writes under way, which outlive a caller who hangs up.
     pub writes: Writes,
 }
 
 impl State {
-    /// Waits until nobody else registers a runner into this group through this process.
-    pub async fn quota_turn(&self, group: u64) -> OwnedMutexGuard<()> {
-        self.quota_turns.get_with(group, Arc::default).lock_owned().await
+    /// Who waits for a turn with this group.
+    pub fn turns_of(&self, group: u64) -> Arc<RwLock<()>> {
+        self.group_turns.get_with(group, Arc::default)
     }
 }
 

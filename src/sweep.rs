@@ -15,6 +15,8 @@ use crate::state::Shared;
 
 /// Runners that one run removes at most, so that a mistake stays small.
 const MOST_REMOVED: usize = 100;
+/// A runner that nobody looked at for so many intervals may have been online meanwhile.
+const LONGEST_GAP: u32 = 3;
 /// A run begins up to this part of the interval early or late, so that replicas don't sweep in step.
 const JITTER: f64 = 0.1;
 
@@ -23,8 +25,15 @@ pub struct Sweep {
     state: Shared,
     settings: OfflineSweep,
     clock: Clock,
-    /// Since when each runner has been seen offline, without a break.
-    offline_since: HashMap<u64, Duration>,
+    /// Runners that were offline whenever they were looked at.
+    offline: HashMap<u64, Offline>,
+}
+
+/// When a runner was seen offline, on the clock.
+#[derive(Clone, Copy)]
+struct Offline {
+    first: Duration,
+    last: Duration,
 }
 
 /// What one run did.
@@ -39,7 +48,7 @@ pub struct Report {
 impl Sweep {
     /// Has seen nothing yet.
     pub fn new(state: Shared, settings: OfflineSweep, clock: Clock) -> Self {
-        Self { state, settings, clock, offline_since: HashMap::new() }
+        Self { state, settings, clock, offline: HashMap::new() }
     }
 
     /// Sweeps again and again; ends only with the task that it runs in.
@@ -77,26 +86,31 @@ impl Sweep {
             let now: Vec<_> = runners.into_iter().take(left).collect();
             report.removed += self.remove(&group, now).await;
         }
-        report.waiting = self.offline_since.len();
+        report.waiting = self.offline.len();
         report
     }
 
     /// Takes note of who is offline; gives the runners that have been for long enough.
     fn see(&mut self, groups: Vec<offline::Read>) -> Vec<(ManagedGroup, Vec<Runner>)> {
         let now = self.clock.now();
+        let longest_gap = self.settings.every.saturating_mul(LONGEST_GAP);
         let everything_was_read = groups.iter().all(|(_, runners)| runners.is_some());
-        let mut offline = HashSet::new();
+        let mut still_there = HashSet::new();
         let mut due = Vec::new();
         for (group, runners) in groups {
             let mut due_here = Vec::new();
             for runner in runners.into_iter().flatten() {
                 if runner.is_online() {
-                    self.offline_since.remove(&runner.id);
+                    self.offline.remove(&runner.id);
                     continue;
                 }
-                offline.insert(runner.id);
-                let since = *self.offline_since.entry(runner.id).or_insert(now);
-                if now.saturating_sub(since) >= self.settings.offline_for && !runner.busy {
+                still_there.insert(runner.id);
+                let seen = self.offline.entry(runner.id).or_insert(Offline { first: now, last: now });
+                if now.saturating_sub(seen.last) > longest_gap {
+                    seen.first = now;
+                }
+                seen.last = now;
+                if now.saturating_sub(seen.first) >= self.settings.offline_for && !runner.busy {
                     due_here.push(runner);
                 }
             }
@@ -104,7 +118,7 @@ impl Sweep {
         }
         // Runners that are gone are forgotten, but not those of a group that couldn't be read this time.
         if everything_was_read {
-            self.offline_since.retain(|id, _| offline.contains(id));
+            self.offline.retain(|id, _| still_there.contains(id));
         }
         due.retain(|(_, runners)| !runners.is_empty());
         due
@@ -119,7 +133,7 @@ impl Sweep {
         match offline::remove(&self.state, group, runners).await {
             Ok((outcome, returned)) => {
                 for id in returned.into_iter().chain(outcome.done.iter().map(Touched::id)) {
-                    self.offline_since.remove(&id);
+                    self.offline.remove(&id);
                 }
                 outcome.done.len()
             }

@@ -86,6 +86,7 @@ pub(crate) fn run(size: &World) -> Outcome<()> {
 fn world(size: &World) -> Outcome<(fake_github::World, Settings)> {
     let mut world = fake_github::World::new("acme");
     world.set_rate_limit(NO_LIMIT);
+    world.set_most_runners_in_a_group(usize::MAX);
     let key = AppKey::generate().map_err(|_| "the system gives no random numbers")?;
     world.set_app_key(&key);
     let maintainer = world.add_member("ada");

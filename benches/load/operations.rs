@@ -24,12 +24,14 @@ struct Operation {
     warm: u64,
     /// Rounds when warm, where the design names them.
     rounds: Option<u64>,
+    /// Whether it leaves something behind each time, so that many of it would measure another world.
+    grows: bool,
 }
 
 impl Operation {
     fn new(method: &'static str, name: &str, cold: u64, warm: u64) -> Self {
         let path = format!("/api/v1/{name}?team={TEAM}");
-        Self { label: name.to_owned(), method, path, cold, warm, rounds: None }
+        Self { label: name.to_owned(), method, path, cold, warm, rounds: None, grows: false }
     }
 
     /// The operation for the first repositories of the team.
@@ -38,6 +40,11 @@ impl Operation {
         let (label, path) =
             (format!("{} ({count})", self.label), format!("{}&repos={}", self.path, names.join(",")));
         Self { label, path, ..self }
+    }
+
+    /// A runner for one job, which GitHub keeps.
+    fn with_labels(self) -> Self {
+        Self { path: format!("{}&labels=linux,x64", self.path), grows: true, ..self }
     }
 
     fn in_rounds(self, rounds: u64) -> Self {
@@ -60,11 +67,13 @@ fn all(size: Size) -> Vec<Operation> {
         Operation::new("POST", "token-register", ACCESS + 1, 1).in_rounds(1),
         Operation::new("POST", "token-remove", ACCESS + 1, 1).in_rounds(1),
         Operation::new("GET", "group-list", found + lists, lists).in_rounds(2),
+        Operation::new("GET", "runners-list", found + size.runner_pages(), size.runner_pages()),
         repositories("PATCH", "repos-add", 1, 1).in_rounds(2),
         repositories("PATCH", "repos-add", 10, 10),
         repositories("PATCH", "repos-remove", 1, 1).in_rounds(2),
         repositories("PATCH", "repos-set", 1, 1).in_rounds(2),
         repositories("PATCH", "repos-set", 10, 1),
+        Operation::new("POST", "jitconfig-generate", found + 1, 1).with_labels().in_rounds(1),
     ]
 }
 
@@ -74,7 +83,12 @@ struct Measured {
     cold_time: Duration,
     warm: Calls,
     slow: Latencies,
-    busy: Answers,
+    busy: Option<Busy>,
+}
+
+/// What was measured of one operation while GitHub answers at once.
+struct Busy {
+    answers: Answers,
     /// Of the service, for one request.
     cpu: Duration,
 }
@@ -137,6 +151,11 @@ async fn one(operation: &Operation, github: &mut Github, extent: &Extent) -> Out
     let slow =
         Load::one_by_one(&service.target, request.clone(), extent.slow_samples).run().await?.all(200)?;
     github.set_latency(Duration::ZERO)?;
+    let busy = if operation.grows { None } else { Some(busy(&service, request, extent).await?) };
+    Ok(Measured { cold, cold_time, warm, slow: slow.latencies, busy })
+}
+
+async fn busy(service: &Service, request: Vec<u8>, extent: &Extent) -> Outcome<Busy> {
     let load = Load {
         target: service.target.clone(),
         from: HERE,
@@ -146,10 +165,10 @@ async fn one(operation: &Operation, github: &mut Github, extent: &Extent) -> Out
         requests: always(request),
     };
     let before = service.cpu()?;
-    let busy = load.run().await?;
-    let count = u32::try_from(busy.count()).unwrap_or(u32::MAX).max(1);
+    let answers = load.run().await?;
+    let count = u32::try_from(answers.count()).unwrap_or(u32::MAX).max(1);
     let cpu = service.cpu()?.saturating_sub(before) / count;
-    Ok(Measured { cold, cold_time, warm, slow: slow.latencies, busy, cpu })
+    Ok(Busy { answers, cpu })
 }
 
 async fn exchange(connection: &mut Connection, request: &[u8]) -> Outcome<()> {
@@ -160,15 +179,7 @@ async fn exchange(connection: &mut Connection, request: &[u8]) -> Outcome<()> {
 }
 
 fn row(operation: &Operation, measured: &Measured) -> Vec<String> {
-    let busy = &measured.busy;
-    // Answers that say no are quick, and would look like speed.
-    let failed = busy.count() - busy.statuses.get(&200).copied().unwrap_or(0);
-    let speed = if failed == 0 {
-        per_second(busy.rate())
-    } else {
-        format!("{} ({failed} refused)", per_second(busy.rate()))
-    };
-    vec![
+    let mut cells = vec![
         operation.label.clone(),
         against(measured.cold.total, Some(operation.cold)),
         measured.cold.rounds.to_string(),
@@ -177,11 +188,23 @@ fn row(operation: &Operation, measured: &Measured) -> Vec<String> {
         against(measured.warm.rounds, operation.rounds),
         millis(measured.slow.p50()),
         millis(measured.slow.p99()),
-        speed,
-        millis(busy.latencies.p50()),
-        millis(busy.latencies.p99()),
-        measured.cpu.as_micros().to_string(),
-    ]
+    ];
+    cells.extend(match &measured.busy {
+        Some(busy) => busy.cells(),
+        None => ["–"; 4].map(str::to_owned),
+    });
+    cells
+}
+
+impl Busy {
+    fn cells(&self) -> [String; 4] {
+        let (answers, rate) = (&self.answers, per_second(self.answers.rate()));
+        // Answers that say no are quick, and would look like speed.
+        let failed = answers.count() - answers.statuses.get(&200).copied().unwrap_or(0);
+        let rate = if failed == 0 { rate } else { format!("{rate} ({failed} refused)") };
+        let (p50, p99) = (millis(answers.latencies.p50()), millis(answers.latencies.p99()));
+        [rate, p50, p99, self.cpu.as_micros().to_string()]
+    }
 }
 
 /// A count, and what the design says where it differs.

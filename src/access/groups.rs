@@ -126,10 +126,11 @@ impl Groups {
         _: &Oversight,
         names: &HashSet<String>,
     ) -> Result<Vec<ManagedGroup>, Error> {
-        let groups = github.runner_groups().await?;
-        let is_managed = |group: &RunnerGroup| names.contains(&group.name.to_lowercase());
-        let found = groups.into_iter().filter(is_managed).map(Found::One);
-        Ok(found.filter_map(|found| managed(&found).ok()).collect())
+        let found = by_name(github.runner_groups().await?);
+        let is_managed = |(key, found)| if names.contains(&key) { managed(&found).ok() } else { None };
+        let mut groups: Vec<_> = found.into_iter().filter_map(is_managed).collect();
+        groups.sort_by_key(ManagedGroup::id);
+        Ok(groups)
     }
 
     /// The groups of these names (in lower case), also Default and inherited ones: the administrator listed them.
@@ -184,16 +185,20 @@ impl Groups {
     }
 
     async fn list(&self, github: &Github) -> Result<(), Error> {
-        let mut found: HashMap<String, Found> = HashMap::new();
-        for group in github.runner_groups().await? {
-            let same_name = found.entry(group.name.to_lowercase());
-            same_name.and_modify(|found| *found = Found::Several).or_insert(Found::One(group));
-        }
-        for (key, found) in found {
+        for (key, found) in by_name(github.runner_groups().await?) {
             self.keep(key, found).await;
         }
         Ok(())
     }
+}
+
+fn by_name(groups: Vec<RunnerGroup>) -> HashMap<String, Found> {
+    let mut found: HashMap<String, Found> = HashMap::new();
+    for group in groups {
+        let same_name = found.entry(group.name.to_lowercase());
+        same_name.and_modify(|found| *found = Found::Several).or_insert(Found::One(group));
+    }
+    found
 }
 
 fn managed(found: &Found) -> Result<ManagedGroup, GroupError> {

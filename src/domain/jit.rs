@@ -56,7 +56,10 @@ impl JitPolicy {
         if labels.len() > self.max_labels {
             return Err(JitRefusal::TooManyLabels(self.max_labels));
         }
-        let allowed = |label: &&Label| self.labels.iter().any(|pattern| pattern.matches(label.as_str()));
+        // A label is no path: a lone `*` means all of them, also those with a slash.
+        let allowed = |label: &&Label| {
+            self.labels.iter().any(|pattern| pattern.is_star() || pattern.matches(label.as_str()))
+        };
         match labels.iter().find(|label| !allowed(label)) {
             None => Ok(()),
             Some(label) => Err(JitRefusal::Label(label.clone())),
@@ -109,6 +112,7 @@ mod tests {
         assert_eq!(policy.check_labels(&labels(&["Linux", "GPU-a100"])), Ok(()));
         let windows = labels(&["linux", "windows"]);
         assert_eq!(policy.check_labels(&windows), Err(JitRefusal::Label(windows[1].clone())));
+        assert_eq!(self::policy(&["*"], "").check_labels(&labels(&["team/gpu"])), Ok(()));
         let many = labels(&["linux", "gpu-1", "gpu-2", "gpu-3"]);
         assert_eq!(policy.check_labels(&many), Err(JitRefusal::TooManyLabels(3)));
     }

@@ -64,6 +64,11 @@ impl Pattern {
         Ok(Self { text: text.to_owned(), regex })
     }
 
+    /// Whether it is a lone `*`.
+    pub fn is_star(&self) -> bool {
+        self.text == "*"
+    }
+
     /// Whether the whole of `value` fits.
     pub fn matches(&self, value: &str) -> bool {
         self.regex.is_match(value)

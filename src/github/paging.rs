@@ -65,7 +65,8 @@ impl Github {
         read: impl Fn(&Reply, u64) -> Result<Page<T>, Error> + Copy,
     ) -> Result<Vec<T>, Error> {
         let fetch = async |number: u64| {
-            let page_path = format!("{path}?per_page={PAGE_SIZE}&page={number}");
+            let joint = if path.contains('?') { '&' } else { '?' };
+            let page_path = format!("{path}{joint}per_page={PAGE_SIZE}&page={number}");
             read(&self.send(Call::get(kind, page_path)).await?, number)
         };
         let first = fetch(1).await?;

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::paging::Listed;
 use super::transport::Call;
-use super::types::{Counted, JitRunner, Runner, RunnerToken};
+use super::types::{JitRunner, Runner, RunnerToken};
 use super::{Error, Github};
 use crate::domain::names::{Label, RepoName, RunnerName};
 
@@ -65,10 +65,12 @@ impl Github {
 
     /// The runner of this name, anywhere in the organisation.
     pub async fn runner_named(&self, name: &RunnerName) -> Result<Option<Runner>, Error> {
-        let path = format!("/orgs/{}/actions/runners?name={name}&per_page=100", self.org);
-        let page: Counted<Runner> = self.send(Call::get("runner_named", path)).await?.parse()?;
-        // Compared here, since GitHub doesn't say how it compares.
-        Ok(page.items.into_iter().find(|runner| runner.name.eq_ignore_ascii_case(name.as_str())))
+        // Over all pages, since GHES before 3.12 doesn't look at the name; compared here, since GitHub doesn't
+        // say how it compares.
+        let found: Vec<Runner> = self
+            .counted_list("runner_named", &format!("/orgs/{}/actions/runners?name={name}", self.org))
+            .await?;
+        Ok(found.into_iter().find(|runner| runner.name.eq_ignore_ascii_case(name.as_str())))
     }
 
     /// One runner, as it is now.

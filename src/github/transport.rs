@@ -48,7 +48,8 @@ pub async fn noting_writes<T>(operation: impl Future<Output = T>) -> (T, Vec<Str
 }
 
 fn note_write(call: &Call, request_id: Option<&String>) {
-    if call.method == Method::GET {
+    // A token that had to be renewed on the way is no change.
+    if call.method == Method::GET || call.path.starts_with("/app/") {
         return;
     }
     let Some(request_id) = request_id else { return };

@@ -248,7 +248,7 @@ fn operation(error: &ops::Error) -> Answer {
             (StatusCode::CONFLICT, "A runner group of this team's name exists already".into())
         }
         ops::Error::GroupProtected(message) => (StatusCode::FORBIDDEN, (*message).into()),
-        ops::Error::GroupNotEmpty(runners) => (StatusCode::CONFLICT, not_empty(runners).into()),
+        ops::Error::GroupNotEmpty { left, .. } => (StatusCode::CONFLICT, not_empty(left).into()),
         ops::Error::RepoNotFound(names) => {
             let message = format!("The team has no access to, or there is no, {}", some_of(names));
             (StatusCode::NOT_FOUND, message.into())
@@ -263,8 +263,7 @@ fn operation(error: &ops::Error) -> Answer {
             (StatusCode::FORBIDDEN, message.into())
         }
         ops::Error::TooManyRunners(most) => {
-            let message =
-                format!("The runner group holds as many runners as the administrator allows: {most}");
+            let message = format!("The administrator allows a runner group to hold {most} runners at most");
             (StatusCode::FORBIDDEN, message.into())
         }
         ops::Error::RunnerExists(name) => {
@@ -292,6 +291,7 @@ fn operation(error: &ops::Error) -> Answer {
             (StatusCode::BAD_GATEWAY, message.into())
         }
         ops::Error::Github(error) => return from_github(error),
+        ops::Error::TooLate => return ApiError::Deadline.answer(),
         ops::Error::Internal => return internal(),
     };
     Answer { status, reason: error.reason(), message, retry_after: None }

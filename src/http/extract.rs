@@ -98,35 +98,64 @@ impl<P: OperationParameters> FromRequest for Reaching<P> {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
             let Asking { state, trail, caller, team, mut rest } = Asking::of(&request, payload).await?;
-            let (teams, github) = (&state.teams, &state.github);
-            let administrators = state.administrators.as_ref();
-            if let (EVERY_TEAM, Some(administrators)) = (team.as_str(), administrators) {
+            if let (EVERY_TEAM, Some(administrators)) = (team.as_str(), &state.administrators) {
                 trail.note(|record| record.team = Some(team.clone()));
-                let oversight = teams.oversight(github, &caller, administrators).await?;
+                let oversight = state.teams.oversight(&state.github, &caller, administrators).await?;
                 trail.note(|record| record.as_administrator = true);
                 let parameters = own_parameters(&mut rest, &state)?;
                 return Ok(Self { reach: Reach::Everything(oversight), parameters, state, trail });
             }
             let slug = slug(&team, &trail)?;
-            let (authority, parameters) =
-                match (teams.maintainer(github, &caller, &slug).await, administrators) {
-                    (Err(AccessError::NotAMaintainer), Some(administrators)) => {
-                        let oversight = teams.oversight(github, &caller, administrators).await?;
-                        trail.note(|record| record.as_administrator = true);
-                        let authority = teams.overseen(github, &caller, &slug, &oversight).await?;
-                        note(&trail, authority.team());
-                        (authority, own_parameters(&mut rest, &state)?)
-                    }
-                    (maintainer, _) => {
-                        let maintainer = maintainer?;
-                        note(&trail, maintainer.team());
-                        let parameters = own_parameters(&mut rest, &state)?;
-                        (maintainer.under(&state.policy.load())?, parameters)
-                    }
-                };
+            let authority = authority_over(&state, &trail, &caller, &slug).await;
+            // What the policy says comes behind the parameters.
+            if let Err(error) = &authority
+                && !matches!(error, AccessError::TeamDenied)
+            {
+                return Err(error.clone().into());
+            }
+            let parameters = own_parameters(&mut rest, &state)?;
+            let authority = authority?;
             Ok(Self { reach: Reach::Team(Box::new(authority)), parameters, state, trail })
         })
     }
+}
+
+impl<P> Reaching<P> {
+    /// To be called when it is done. What changes nothing leaves no audit line, unless it took an
+    /// administrator's rights.
+    pub(super) fn is_done(&self) {
+        if self.trail.look(|record| record.as_administrator) {
+            self.trail.write("success", None);
+        }
+    }
+}
+
+/// The authority of a maintainer, or else of an administrator.
+async fn authority_over(
+    state: &Shared,
+    trail: &Trail,
+    caller: &Caller,
+    slug: &TeamSlug,
+) -> Result<Authority, AccessError> {
+    let (teams, github) = (&state.teams, &state.github);
+    let own = teams.maintainer(github, caller, slug).await.and_then(|maintainer| {
+        note(trail, maintainer.team());
+        maintainer.under(&state.policy.load())
+    });
+    let (Err(AccessError::NotAMaintainer | AccessError::TeamDenied), Some(administrators)) =
+        (&own, &state.administrators)
+    else {
+        return own;
+    };
+    let oversight = match teams.oversight(github, caller, administrators).await {
+        Ok(oversight) => oversight,
+        Err(AccessError::NotAMaintainer) => return own,
+        Err(error) => return Err(error),
+    };
+    trail.note(|record| record.as_administrator = true);
+    let authority = teams.overseen(github, caller, slug, &oversight).await?;
+    note(trail, authority.team());
+    Ok(authority)
 }
 
 /// A request of a known caller, before anybody looked at the team.

@@ -26,5 +26,7 @@ pub(super) async fn delete(asked: Authorized<GroupDelete>) -> Result<impl Respon
 }
 
 pub(super) async fn list(asked: Reaching<TeamOnly>) -> Result<impl Responder, ApiError> {
-    Ok(success(groups::list(&asked.state, &asked.reach, &asked.trail).await?))
+    let contents = groups::list(&asked.state, &asked.reach, &asked.trail).await?;
+    asked.is_done();
+    Ok(success(contents))
 }

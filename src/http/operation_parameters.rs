@@ -160,13 +160,16 @@ fn named(parameters: &mut Parameters) -> Result<Selection, ApiError> {
     let names = parameters.optional_list("names")?.unwrap_or_default();
     let labels = parameters.optional_list("labels")?.unwrap_or_default();
     Ok(Selection {
-        ids: parse_each("ids", ids, |item| {
-            item.parse::<u64>().map_err(|_| "expected a runner's id: a whole number")
-        })?,
+        ids: parse_each("ids", ids, |item| runner_id(item).ok_or("expected a runner's id: a whole number"))?,
         names: parse_each("names", names, RunnerName::parse)?,
         labels: parse_each("labels", labels, Label::parse)?,
         offline: false,
     })
+}
+
+/// Digits alone: `parse` would take a sign, too.
+fn runner_id(item: &str) -> Option<u64> {
+    item.bytes().all(|byte| byte.is_ascii_digit()).then(|| item.parse().ok()).flatten()
 }
 
 fn exclude_each_other(names: &'static str) -> ApiError {

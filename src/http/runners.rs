@@ -43,12 +43,15 @@ pub(super) async fn jit_config(asked: Authorized<JitConfig>) -> Result<impl Resp
 
 pub(super) async fn list(asked: Reaching<Filter>) -> Result<impl Responder, ApiError> {
     let runners = runners::list(&asked.state, &asked.reach, &asked.parameters, &asked.trail).await?;
+    asked.is_done();
     Ok(success(ListAnswer { runners }))
 }
 
 pub(super) async fn remove(asked: Reaching<RunnersRemove>) -> Result<impl Responder, ApiError> {
     let RunnersRemove { selection, dry_run } = &asked.parameters;
+    asked.trail.note(|record| record.dry_run = *dry_run);
     let outcome = runners::remove(&asked.state, &asked.reach, selection, *dry_run, &asked.trail).await?;
+    asked.is_done();
     Ok(success(RemoveAnswer { removed: outcome.done, skipped: outcome.skipped }))
 }
 

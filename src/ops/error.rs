@@ -18,15 +18,20 @@ pub enum Error {
     GroupExists,
     /// The group is Default, inherited, or not limited to selected repositories.
     GroupProtected(&'static str),
-    /// The group still holds these runners.
-    GroupNotEmpty(Vec<String>),
+    /// The group still holds runners.
+    GroupNotEmpty {
+        /// Their names, as far as they are known.
+        left: Vec<String>,
+        /// Whether others were moved or removed before.
+        changed: bool,
+    },
     /// The team has no access to these repositories, or they don't exist.
     RepoNotFound(Vec<String>),
     /// The policy doesn't allow this JIT config.
     JitDenied(JitRefusal),
     /// An Enterprise Server of this version knows no runners for one job.
     NoJitHere((u32, u32)),
-    /// The group holds as many runners as `policy.maxRunners` allows.
+    /// The group would hold more runners than `policy.maxRunners` allows.
     TooManyRunners(u64),
     /// A runner of this name exists somewhere in the organisation.
     RunnerExists(RunnerName),
@@ -47,6 +52,8 @@ pub enum Error {
     AdministrationMissing(github::Error),
     /// A call to GitHub failed.
     Github(github::Error),
+    /// It was done when nobody waited for it any more, and undone.
+    TooLate,
     /// A defect of this service.
     Internal,
 }
@@ -72,12 +79,13 @@ impl Error {
             Self::GroupNotFound => "group_not_found",
             Self::GroupExists => "group_exists",
             Self::GroupProtected(_) => "group_protected",
-            Self::GroupNotEmpty(_) => "group_not_empty",
+            Self::GroupNotEmpty { .. } => "group_not_empty",
             Self::RepoNotFound(_) => "repo_not_found",
             Self::Rejected(_) => "invalid_parameter",
             Self::Partial { cause, .. } => cause.reason(),
             Self::AdministrationMissing(_) => "github_error",
             Self::Github(error) => reason_of(error),
+            Self::TooLate => "github_timeout",
             Self::Internal => "internal",
         }
     }
@@ -87,7 +95,8 @@ impl Error {
         match self {
             Self::Partial { done, .. } if !done.is_empty() => "partial",
             Self::Partial { cause, .. } => cause.outcome(),
-            Self::AdministrationMissing(_) | Self::Github(_) | Self::Internal => "failed",
+            Self::GroupNotEmpty { changed: true, .. } => "partial",
+            Self::AdministrationMissing(_) | Self::Github(_) | Self::TooLate | Self::Internal => "failed",
             _ => "refused",
         }
     }

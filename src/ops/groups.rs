@@ -1,16 +1,17 @@
 //! A team's runner group: created, deleted, listed.
 
+use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 
-use super::runners::{Outcome, each, move_all, note};
-use super::{Error, find_group, on_group, write};
+use super::runners::{GROUPS_AT_ONCE, Outcome, each, move_all};
+use super::{Error, find_group, on_group, places, write};
 use crate::access::{Authority, ManagedGroup, Reach};
 use crate::audit::Trail;
 use crate::github::{self, Class, Github, Runner};
 use crate::state::Shared;
 
 /// What is in a group.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub struct GroupContents {
     /// Names of the repositories that may use it.
     pub repos: Vec<String>,
@@ -72,44 +73,52 @@ pub async fn delete(
     };
     let (group, runners) = on_group(state, authority, trail, found, read).await?;
     let target = match &plan {
-        RunnersOfDeleted::MustBeNone if !runners.is_empty() => {
-            return Err(Error::GroupNotEmpty(runners.into_iter().map(|runner| runner.name).collect()));
-        }
+        RunnersOfDeleted::MustBeNone if !runners.is_empty() => return Err(not_empty(&runners)),
         RunnersOfDeleted::MovedTo(to) => Some(state.groups.find(&state.github, to).await?),
         RunnersOfDeleted::MustBeNone | RunnersOfDeleted::Removed => None,
     };
     let (shared, authority, notes) = (state.clone(), authority.clone(), trail.clone());
     let work = async move {
-        let github = &shared.github;
         let outcome = match (plan, target) {
             _ if runners.is_empty() => Outcome::default(),
             (RunnersOfDeleted::MovedTo(to), Some(target)) => {
                 move_all(&shared, &runners, target, &to, &notes).await?
             }
-            _ => each(&runners, |id| github.delete_runner(id)).await?,
+            _ => each(&runners, &notes, |id| shared.github.delete_runner(id)).await?,
         };
-        note(&notes, &outcome);
-        // Once more, right before: a runner may have come, or stayed.
-        let left = if runners.is_empty() { Vec::new() } else { idle_runners(github, &group).await? };
-        if !left.is_empty() {
-            return Err(Error::GroupNotEmpty(left.into_iter().map(|runner| runner.name).collect()));
-        }
-        let gone = |group| delete_empty(github, group);
-        let name = on_group(&shared, &authority, &notes, group, gone).await?;
+        let gone = |group| delete_empty(&shared, group);
+        let name = on_group(&shared, &authority, &notes, group, gone).await.map_err(|error| match error {
+            Error::GroupNotEmpty { left, .. } => {
+                Error::GroupNotEmpty { left, changed: !outcome.done.is_empty() }
+            }
+            error => error,
+        })?;
         shared.groups.forget(&authority).await;
         Ok(name)
     };
     write(state, trail, Box::pin(work)).await
 }
 
-async fn delete_empty(github: &Github, group: ManagedGroup) -> Result<String, Error> {
-    github.delete_runner_group(group.id()).await.map_err(|error| match error.class() {
+/// Looks once more right before, since a runner may have come, or stayed, and deletes the group.
+async fn delete_empty(state: &Shared, group: ManagedGroup) -> Result<String, Error> {
+    // From the look to the end, no runner comes through this process.
+    let _turn = places::alone(state, &group).await;
+    let left = idle_runners(&state.github, &group).await?;
+    if !left.is_empty() {
+        return Err(not_empty(&left));
+    }
+    state.github.delete_runner_group(group.id()).await.map_err(|error| match error.class() {
         Class::NotFound => Error::GroupNotFound,
         // A runner came in between, and GitHub refuses to delete a group with runners.
-        Class::Conflict | Class::Rejected(_) => Error::GroupNotEmpty(Vec::new()),
+        Class::Conflict | Class::Rejected(_) => not_empty(&[]),
         _ => error.into(),
     })?;
     Ok(group.name().to_owned())
+}
+
+fn not_empty(runners: &[Runner]) -> Error {
+    let left = runners.iter().map(|runner| runner.name.clone()).collect();
+    Error::GroupNotEmpty { left, changed: false }
 }
 
 /// The group's runners. An error that names them when some are busy, or are GitHub's own, which can't be moved
@@ -122,8 +131,8 @@ async fn idle_runners(github: &Github, group: &ManagedGroup) -> Result<Vec<Runne
     .await
     .map_err(missing_group)?;
     let busy = runners.iter().filter(|runner| runner.busy);
-    let immovable: Vec<_> = busy.chain(&hosted).map(|runner| runner.name.clone()).collect();
-    if immovable.is_empty() { Ok(runners) } else { Err(Error::GroupNotEmpty(immovable)) }
+    let immovable: Vec<_> = busy.chain(&hosted).cloned().collect();
+    if immovable.is_empty() { Ok(runners) } else { Err(not_empty(&immovable)) }
 }
 
 /// The repositories and runners of the team's group, or of every managed one; both lists side by side.
@@ -137,9 +146,17 @@ pub async fn list(state: &Shared, reach: &Reach, trail: &Trail) -> Result<GroupC
         Reach::Everything(oversight) => oversight,
     };
     let names = state.teams.group_names(&state.github).await?;
-    let mut all = GroupContents { repos: Vec::new(), runners: Vec::new() };
-    for group in state.groups.managed(&state.github, oversight, &names).await? {
-        let one = contents(&state.github, group.id()).await?;
+    let groups = state.groups.managed(&state.github, oversight, &names).await?;
+    let read = groups.into_iter().map(|group| async move {
+        match contents(&state.github, group.id()).await {
+            // Deleted since the groups were listed.
+            Err(Error::GroupNotFound) => Ok(GroupContents::default()),
+            contents => contents,
+        }
+    });
+    let mut all = GroupContents::default();
+    let read: Vec<_> = stream::iter(read).buffered(GROUPS_AT_ONCE).try_collect().await?;
+    for one in read {
         all.repos.extend(one.repos);
         all.runners.extend(one.runners);
     }

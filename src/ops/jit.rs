@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use secrecy::SecretString;
+use tokio::sync::oneshot;
 
 use super::runners::RunnerView;
-use super::{Error, find_group, on_group, write};
+use super::{Error, find_group, on_group, places, write};
 use crate::access::{Authority, ManagedGroup};
 use crate::audit::Trail;
 use crate::domain::jit::{RANDOM_CHARACTERS, WorkFolder};
 use crate::domain::names::{Label, RunnerName};
-use crate::github::{Class, Github, JitRunner, Runner};
-use crate::ops::groups::missing_group;
+use crate::github::{self, Class, JitRunner, Runner};
 use crate::state::Shared;
 
 /// GitHub may finish a request after the wait for its answer ended; waits before each look for what it left.
@@ -46,7 +46,6 @@ struct Registration {
     name: RunnerName,
     labels: Vec<Label>,
     work_folder: WorkFolder,
-    most_runners: u64,
 }
 
 /// Registers a runner for one job in the team's group.
@@ -60,44 +59,39 @@ pub async fn generate(
     policy.jit.check_labels(&wanted.labels).map_err(Error::JitDenied)?;
     let name = policy.jit.name(authority.team().slug(), wanted.name, &random()).map_err(Error::JitDenied)?;
     trail.note(|record| record.runners = vec![name.to_string()]);
-    let registration = Registration {
-        name,
-        labels: wanted.labels,
-        work_folder: wanted.work_folder,
-        most_runners: policy.max_runners,
-    };
+    let registration = Registration { name, labels: wanted.labels, work_folder: wanted.work_folder };
     let found = find_group(state, authority, trail).await?;
     let (shared, authority, notes) = (state.clone(), authority.clone(), trail.clone());
+    let (give, taken) = oneshot::channel();
     let work = async move {
-        let registration = &registration;
-        let (shared_ref, authority) = (&shared, &authority);
-        let register = |group| register(shared_ref, group, registration);
-        let granted = on_group(shared_ref, authority, &notes, found, register).await?;
-        Ok(Granted { runner: RunnerView::of(&granted.runner, None), config: granted.encoded_jit_config })
+        let register = |group| register(&shared, group, &registration);
+        let granted = on_group(&shared, &authority, &notes, found, register).await?;
+        let id = granted.runner.id;
+        shared.handed_out.insert(id, ());
+        // Whoever asked may be gone, or have been told that it took too long.
+        if give.send(granted).is_ok() {
+            return Ok(());
+        }
+        if let Err(error) = shared.github.delete_runner(id).await {
+            tracing::warn!(%error, runner = %registration.name, "a runner may be left behind");
+        }
+        Err(Error::TooLate)
     };
-    write(state, trail, Box::pin(work)).await
+    write(state, trail, Box::pin(work)).await?;
+    let granted: JitRunner = taken.await.map_err(|_| Error::Internal)?;
+    Ok(Granted { runner: RunnerView::of(&granted.runner, None), config: granted.encoded_jit_config })
 }
 
 async fn register(state: &Shared, group: ManagedGroup, wanted: &Registration) -> Result<JitRunner, Error> {
     let github = &state.github;
-    // Held until the runner is registered, so that two callers at once can't both take the last place.
-    let _place = if wanted.most_runners > 0 {
-        let turn = state.quota_turn(group.id()).await;
-        let held = github.group_runners(group.id()).await.map_err(missing_group)?.len() as u64;
-        if held >= wanted.most_runners {
-            return Err(Error::TooManyRunners(wanted.most_runners));
-        }
-        Some(turn)
-    } else {
-        None
-    };
+    let _turn = places::room_for(state, &group, 1).await?;
     let folder = wanted.work_folder.as_str();
     match github.generate_jit_config(group.id(), &wanted.name, &wanted.labels, folder).await {
         Ok(granted) => Ok(granted),
         Err(error) => {
             let answer_was_lost = matches!(error.class(), Class::Timeout | Class::Faulty | Class::Unexpected);
             if answer_was_lost {
-                remove_what_was_left(github, &group, wanted).await;
+                remove_what_was_left(state, &group, wanted).await;
             }
             Err(match error.class() {
                 Class::NotFound => match error.enterprise_version() {
@@ -112,35 +106,62 @@ async fn register(state: &Shared, group: ManagedGroup, wanted: &Registration) ->
     }
 }
 
-/// After an answer that was lost GitHub may have registered the runner, with a config that nobody holds. It is
-/// removed if it is beyond doubt the one asked for: in this group, for one job, never connected.
-async fn remove_what_was_left(github: &Github, group: &ManagedGroup, wanted: &Registration) {
+/// After an answer that was lost GitHub may have registered the runner, with a config that nobody holds.
+async fn remove_what_was_left(state: &Shared, group: &ManagedGroup, wanted: &Registration) {
     for wait in LOOKED_FOR_AFTER {
         tokio::time::sleep(wait).await;
-        match github.runner_named(&wanted.name).await {
-            Ok(Some(runner)) if is_left_behind(&runner, group, wanted) => {
-                match github.delete_runner(runner.id).await {
-                    Ok(()) => tracing::info!(runner = %wanted.name, "removed a runner whose config was lost"),
-                    Err(error) => {
-                        tracing::warn!(%error, runner = %wanted.name, "a runner may be left behind");
-                    }
-                }
-                return;
-            }
-            Ok(Some(_)) => return,
-            Ok(None) => {}
+        match look_for_it(state, group, wanted).await {
+            Ok(Look::Nothing) => {}
+            Ok(Look::Settled) => return,
             Err(error) => tracing::warn!(%error, runner = %wanted.name, "a runner may be left behind"),
         }
     }
 }
 
-fn is_left_behind(runner: &Runner, group: &ManagedGroup, wanted: &Registration) -> bool {
+/// What a look for a runner that may be left behind came to.
+enum Look {
+    /// There is none, or not yet.
+    Nothing,
+    /// It is removed, or the runner of that name is another.
+    Settled,
+}
+
+async fn look_for_it(
+    state: &Shared,
+    group: &ManagedGroup,
+    wanted: &Registration,
+) -> Result<Look, github::Error> {
+    let Some(runner) = state.github.runner_named(&wanted.name).await? else { return Ok(Look::Nothing) };
+    let is_it = looks_left_behind(&runner, wanted)
+        && !state.handed_out.contains_key(&runner.id)
+        && is_in(state, &runner, group).await?;
+    if !is_it {
+        return Ok(Look::Settled);
+    }
+    match state.github.delete_runner(runner.id).await {
+        Ok(()) => tracing::info!(runner = %wanted.name, "removed a runner whose config was lost"),
+        // It took a job, or somebody was faster.
+        Err(error) if matches!(error.class(), Class::NotFound | Class::Rejected(_)) => {}
+        Err(error) => return Err(error),
+    }
+    Ok(Look::Settled)
+}
+
+/// As GitHub registers it and nobody has used it yet.
+fn looks_left_behind(runner: &Runner, wanted: &Registration) -> bool {
     !runner.busy
         && !runner.is_online()
         && runner.os == NEVER_CONNECTED
-        && runner.runner_group_id.is_none_or(|id| id == group.id())
         && runner.labels.len() == wanted.labels.len()
         && wanted.labels.iter().all(|label| runner.has_label(label))
+}
+
+/// A server that doesn't say which group a runner is in is asked for the group's own list.
+async fn is_in(state: &Shared, runner: &Runner, group: &ManagedGroup) -> Result<bool, github::Error> {
+    match runner.runner_group_id {
+        Some(id) => Ok(id == group.id()),
+        None => Ok(state.github.group_runners(group.id()).await?.iter().any(|own| own.id == runner.id)),
+    }
 }
 
 /// Characters that make a name unique.

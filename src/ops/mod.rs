@@ -6,6 +6,7 @@ mod error;
 pub mod groups;
 pub mod jit;
 pub mod offline;
+mod places;
 pub mod repos;
 pub mod runners;
 pub mod tokens;

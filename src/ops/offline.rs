@@ -4,15 +4,13 @@ use std::collections::HashSet;
 
 use futures_util::{StreamExt, stream};
 
-use super::runners::{Outcome, WRITES_AT_ONCE, each, note};
+use super::runners::{GROUPS_AT_ONCE, Outcome, WRITES_AT_ONCE, each};
 use super::{Error, write};
 use crate::access::{ManagedGroup, Oversight};
 use crate::audit::Trail;
 use crate::github::Runner;
 use crate::state::Shared;
 
-/// Groups whose runners are read side by side.
-const GROUPS_AT_ONCE: usize = 4;
 /// How audit lines call the service when it acts by itself.
 const SYSTEM: &str = "system";
 
@@ -84,11 +82,7 @@ pub async fn remove(
         record.group_id = Some(group.id());
     });
     let (shared, notes) = (state.clone(), trail.clone());
-    let work = async move {
-        let outcome = each(&still_offline, |id| shared.github.delete_runner(id)).await?;
-        note(&notes, &outcome);
-        Ok(outcome)
-    };
+    let work = async move { each(&still_offline, &notes, |id| shared.github.delete_runner(id)).await };
     Ok((write(state, &trail, Box::pin(work)).await?, returned))
 }
 

@@ -1,12 +1,14 @@
 //! The runners of a team's group: listed, removed, moved to another team's group. Only runners that the group's
 //! own list holds at the time of the call are ever touched, and none on which a job runs.
 
+use std::collections::HashSet;
+
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 
 use super::error::reason_of;
 use super::groups::missing_group;
-use super::{Error, find_group, on_group, write};
+use super::{Error, find_group, on_group, places, write};
 use crate::access::{Authority, ManagedGroup, Reach};
 use crate::audit::Trail;
 use crate::domain::names::{Label, RunnerName};
@@ -16,7 +18,7 @@ use crate::state::Shared;
 /// Writes of one request under way at once.
 pub(super) const WRITES_AT_ONCE: usize = 4;
 /// Groups whose runners are read side by side.
-const GROUPS_AT_ONCE: usize = 4;
+pub(super) const GROUPS_AT_ONCE: usize = 4;
 const BUSY: &str = "busy";
 
 /// Which runners of a group are meant. A runner has to fit everything that is given.
@@ -140,41 +142,29 @@ impl Filter {
 }
 
 impl Selection {
-    fn is_named(&self, runner: &Runner) -> bool {
-        let has_name = |name: &RunnerName| runner.name.eq_ignore_ascii_case(name.as_str());
-        self.ids.contains(&runner.id) || self.names.iter().any(has_name)
-    }
-
     fn fits(&self, runner: &Runner) -> bool {
-        let named = (self.ids.is_empty() && self.names.is_empty()) || self.is_named(runner);
-        named
-            && self.labels.iter().all(|label| runner.has_label(label))
-            && !(self.offline && runner.is_online())
+        self.labels.iter().all(|label| runner.has_label(label)) && !(self.offline && runner.is_online())
     }
 
     /// What to do with each runner that is meant: those to touch, and those to leave alone. An error when
     /// runners were named and none of them is in the group.
     fn choose(&self, runners: Vec<Runner>) -> Result<(Vec<Runner>, Vec<Skipped>), Error> {
-        let unknown_id = |id: &&u64| !runners.iter().any(|runner| runner.id == **id);
-        let unknown_name = |name: &&RunnerName| {
-            !runners.iter().any(|runner| runner.name.eq_ignore_ascii_case(name.as_str()))
-        };
-        let not_found = "runner_not_found";
-        let ids = self.ids.iter().filter(unknown_id);
-        let names = self.names.iter().filter(unknown_name);
-        let mut skipped: Vec<_> = ids
-            .map(|id| Skipped { id: Some(*id), name: None, reason: not_found })
-            .chain(names.map(|name| Skipped { id: None, name: Some(name.to_string()), reason: not_found }))
-            .collect();
-        let asked = self.ids.len() + self.names.len();
-        if asked > 0 && skipped.len() == asked {
-            let names = skipped.into_iter().filter_map(|one| one.name.or(one.id.map(|id| id.to_string())));
-            return Err(Error::RunnerNotFound(names.collect()));
-        }
-        let mut chosen = Vec::new();
+        // Sets, since a thousand names may meet ten thousand runners.
+        let ids: HashSet<u64> = self.ids.iter().copied().collect();
+        let names: HashSet<String> = self.names.iter().map(|name| name.as_str().to_lowercase()).collect();
+        let some_are_named = !ids.is_empty() || !names.is_empty();
+        let (mut ids_left, mut names_left) = (ids.clone(), names.clone());
+        let (mut chosen, mut skipped) = (Vec::new(), Vec::new());
         for runner in runners {
+            let name = runner.name.to_lowercase();
+            let is_named = ids.contains(&runner.id) || names.contains(&name);
+            ids_left.remove(&runner.id);
+            names_left.remove(&name);
+            if some_are_named && !is_named {
+                continue;
+            }
             if !self.fits(&runner) {
-                if self.is_named(&runner) {
+                if is_named {
                     skipped.push(Skipped::of(&runner, "not_matching"));
                 }
             } else if runner.busy {
@@ -183,6 +173,15 @@ impl Selection {
                 chosen.push(runner);
             }
         }
+        if some_are_named && ids_left.len() + names_left.len() == ids.len() + names.len() {
+            let ids = self.ids.iter().map(u64::to_string);
+            return Err(Error::RunnerNotFound(
+                ids.chain(self.names.iter().map(RunnerName::to_string)).collect(),
+            ));
+        }
+        let reason = "runner_not_found";
+        skipped.extend(ids_left.into_iter().map(|id| Skipped { id: Some(id), name: None, reason }));
+        skipped.extend(names_left.into_iter().map(|name| Skipped { id: None, name: Some(name), reason }));
         Ok((chosen, skipped))
     }
 }
@@ -220,8 +219,7 @@ pub async fn remove(
     let (shared, notes) = (state.clone(), trail.clone());
     let work = async move {
         let github = &shared.github;
-        let outcome = each(&chosen, |id| github.delete_runner(id)).await?;
-        note(&notes, &outcome);
+        let outcome = each(&chosen, &notes, |id| github.delete_runner(id)).await?;
         Ok(Outcome { skipped: outcome.skipped.into_iter().chain(skipped).collect(), ..outcome })
     };
     write(state, trail, Box::pin(work)).await
@@ -246,13 +244,12 @@ pub async fn transfer(
     let (shared, notes, to) = (state.clone(), trail.clone(), to.clone());
     let work = async move {
         let outcome = move_all(&shared, &chosen, target, &to, &notes).await?;
-        note(&notes, &outcome);
         Ok(Outcome { skipped: outcome.skipped.into_iter().chain(skipped).collect(), ..outcome })
     };
     write(state, trail, Box::pin(work)).await
 }
 
-/// Moves runners into a group that was found for `to`.
+/// Moves runners into a group that was found for `to`, if it has room for all of them.
 pub(super) async fn move_all(
     state: &Shared,
     runners: &[Runner],
@@ -262,9 +259,16 @@ pub(super) async fn move_all(
 ) -> Result<Outcome, Error> {
     // A trail of its own for the look-up: the line is about the group that the runners leave.
     let aside = Trail::new(trail.look(|record| record.request_id.clone()));
-    on_group(state, to, &aside, target, |group| {
+    on_group(state, to, &aside, target, |group| async move {
+        let _turn = places::room_for(state, &group, runners.len()).await?;
         let github = &state.github;
-        each(runners, move |id| github.move_runner(id, group.id()))
+        // Looked at again, whatever is remembered: a 404 to a move doesn't tell whether it is the group or the
+        // runner that is gone, and a group that was renamed is no longer that team's.
+        let now = github.runner_group(group.id()).await.map_err(missing_group)?;
+        if now.default || now.inherited || !to.team().group().is(&now.name) {
+            return Err(Error::GroupNotFound);
+        }
+        each(runners, trail, |id| github.move_runner(id, group.id())).await
     })
     .await
 }
@@ -299,16 +303,30 @@ async fn runners_of(
     }
 }
 
-/// Writes once for each runner, a few at a time. An error only when nothing was done at all.
+/// Writes once for each runner, a few at a time, and puts those that were touched on the trail. An error only when
+/// nothing was done at all.
 pub(super) async fn each<Written>(
     runners: &[Runner],
+    trail: &Trail,
     write: impl Fn(u64) -> Written,
 ) -> Result<Outcome, Error>
 where
     Written: Future<Output = Result<(), github::Error>>,
 {
-    let ids: Vec<_> = runners.iter().map(|runner| runner.id).collect();
-    let outcomes: Vec<_> = stream::iter(ids.into_iter().map(write)).buffered(WRITES_AT_ONCE).collect().await;
+    let write_one = |(id, name): (u64, String)| {
+        let written = write(id);
+        async move {
+            let outcome = written.await;
+            // At once: should the rest be given up, this one was touched all the same.
+            if outcome.is_ok() {
+                trail.note(|record| record.runners.push(name));
+            }
+            outcome
+        }
+    };
+    let whom: Vec<_> = runners.iter().map(|runner| (runner.id, runner.name.clone())).collect();
+    let outcomes: Vec<_> =
+        stream::iter(whom.into_iter().map(write_one)).buffered(WRITES_AT_ONCE).collect().await;
     let (mut outcome, mut failure) = (Outcome::default(), None);
     for (runner, written) in runners.iter().zip(outcomes) {
         match written {
@@ -332,9 +350,4 @@ where
 
 fn touched(runner: &Runner) -> Touched {
     Touched { id: runner.id, name: runner.name.clone() }
-}
-
-/// Puts the runners that were touched on the trail.
-pub(super) fn note(trail: &Trail, outcome: &Outcome) {
-    trail.note(|record| record.runners.extend(outcome.done.iter().map(|runner| runner.name.clone())));
 }

@@ -10,7 +10,7 @@ use crate::harness::{App, send};
 use crate::scene::{acme, acme_with_groups};
 
 /// A method, an operation, and the parameters it needs beside `team`.
-type Operation = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
+pub type Operation = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
 
 /// Every operation that acts for a team, with a method and the parameters it needs beside `team`.
 pub const TEAM_OPERATIONS: &[Operation] = &[

@@ -2,13 +2,14 @@
 //! meant to be asked.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use actions_runner_manager::fake_github::Level;
 use serde_json::json;
 
-use crate::access::TEAM_OPERATIONS;
-use crate::harness::{App, send};
-use crate::scene::acme_with_groups;
+use crate::access::{Operation, TEAM_OPERATIONS};
+use crate::harness::{Answer, App, send};
+use crate::scene::{acme_with_groups, acme_with_runners, runners_outside};
 
 /// What somebody might send to reach another path, another team or a log.
 #[rustfmt::skip]
@@ -44,6 +45,8 @@ const EXPECTED: &[&str] = &[
     "GET /orgs/{org}/actions/runner-groups",
     "GET /orgs/{org}/actions/runner-groups/{runner_group_id}",
     "GET /orgs/{org}/actions/runner-groups/{runner_group_id}/repositories",
+    "GET /orgs/{org}/actions/runner-groups/{runner_group_id}/runners",
+    "GET /orgs/{org}/actions/runner-groups/{runner_group_id}/hosted-runners",
 ];
 
 fn assert_only_expected(app: &App) {
@@ -102,6 +105,106 @@ async fn a_hostile_repository_is_refused_everywhere() {
     }
     assert_only_expected(&app);
     assert_eq!(app.fake.world(|world| world.repositories_of(group)), ["web"]);
+}
+
+/// Operations on runners with what else they need, and a parameter that is to be hostile.
+#[rustfmt::skip]
+const OF_RUNNERS: &[(Operation, &str)] = &[
+    (("POST", "jitconfig-generate", &[("labels", "linux")]), "name"),
+    (("POST", "jitconfig-generate", &[("labels", "linux")]), "work_folder"),
+    (("GET", "runners-list", &[]), "status"),
+    (("GET", "runners-list", &[]), "name"),
+    (("DELETE", "runners-remove", &[]), "ids"),
+    (("DELETE", "runners-remove", &[]), "names"),
+    (("DELETE", "runners-remove", &[]), "offline"),
+    (("DELETE", "runners-remove", &[("offline", "true")]), "dry_run"),
+    (("POST", "runners-transfer", &[("all", "true")]), "to"),
+    (("POST", "runners-transfer", &[("to", "search")]), "ids"),
+    (("POST", "runners-transfer", &[("to", "search")]), "names"),
+    (("POST", "runners-transfer", &[("to", "search")]), "all"),
+    (("DELETE", "group-delete", &[]), "transfer_to"),
+    (("DELETE", "group-delete", &[]), "remove_runners"),
+];
+
+/// Hostile as a path, but a fine name of a runner or a folder, or a list of them; none gets into a path.
+fn is_a_name(parameter: &str, value: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    let is_one = |one: &str| (1..=64).contains(&one.len()) && one.bytes().all(allowed);
+    match parameter {
+        "names" => value.split(',').all(is_one),
+        "name" => is_one(value),
+        "work_folder" => is_one(value) && value.bytes().any(|byte| byte != b'.'),
+        _ => false,
+    }
+}
+
+#[tokio::test]
+async fn hostile_values_of_every_parameter_of_the_operations_on_runners_are_refused() {
+    let (mut world, cast, group) = acme_with_runners();
+    world.add_maintainer(cast.search, cast.ada_id);
+    let app = App::start(world).await;
+    let before: Vec<_> = app.fake.world(|world| world.runners().map(|runner| runner.group).collect());
+    let numbers =
+        ["-1", "+1", "0x1", "1.0", "1e3", " 1", "1 ", "18446744073709551616", "\u{661}", "1,", ",1"];
+    for ((method, operation, others), parameter) in OF_RUNNERS {
+        // Some are well-formed slugs, of teams that nobody here maintains.
+        let is_team = ["to", "transfer_to"].contains(parameter);
+        let refused = |answer: &Answer| answer.status == 400 || (is_team && answer.status == 403);
+        let texts = hostile().into_iter().chain(numbers.iter().map(|text| (*text).to_owned()));
+        for value in texts.filter(|value| !is_a_name(parameter, value)) {
+            app.clock.advance(Duration::from_secs(1));
+            let mut parameters = vec![("team", "payments"), (parameter, value.as_str())];
+            parameters.extend(others.iter().copied());
+            let answer = app.call(method, operation, &cast.ada, &parameters).await;
+            assert!(refused(&answer), "{operation} {parameter}={value:?}: {}", answer.text);
+            answer.refusal();
+            if *method == "GET" {
+                continue;
+            }
+            for sent in [json!(value), json!([value]), json!({ "a": value }), json!([[value]])] {
+                let mut body = json!({ "team": "payments" });
+                for (name, value) in *others {
+                    body[name] = json!(value);
+                }
+                body[parameter] = sent;
+                let answer = app.call_json(method, operation, &cast.ada, body).await;
+                assert!(refused(&answer), "{operation} {parameter}={value:?}: {}", answer.text);
+            }
+        }
+    }
+    assert_only_expected(&app);
+    assert_eq!(app.fake.world(|world| world.runners_of(group)).len(), 3);
+    let after: Vec<_> = app.fake.world(|world| world.runners().map(|runner| runner.group).collect());
+    assert_eq!(after, before);
+}
+
+/// A label is free text: whatever is not refused has to be taken for just that label, everywhere.
+#[tokio::test]
+async fn an_odd_label_is_either_refused_or_taken_for_what_it_is() {
+    let (world, cast, group) = acme_with_runners();
+    let app = App::start(world).await;
+    let before = app.fake.world(|world| runners_outside(world, group));
+    for label in hostile() {
+        let one = json!({ "team": "payments", "labels": [label] });
+        let remove = || app.call_json("DELETE", "runners-remove", &cast.ada, one.clone());
+        let removed = remove().await;
+        let listing = [("team", "payments"), ("label", label.as_str())];
+        let listed = app.call("GET", "runners-list", &cast.ada, &listing).await;
+        let granted = app.call_json("POST", "jitconfig-generate", &cast.ada, one.clone()).await;
+        assert_eq!((removed.status, granted.status), (listed.status, listed.status), "{label:?}");
+        if listed.status == 400 {
+            listed.is_refused(400, "invalid_parameter");
+            continue;
+        }
+        assert_eq!(removed.response(), json!({ "removed": [], "skipped": [] }), "{label:?}");
+        assert_eq!(listed.response()["runners"], json!([]), "{label:?}");
+        let runner = granted.response()["runner"].take();
+        assert_eq!(runner["labels"], json!([label.to_lowercase()]));
+        let removed = remove().await.response()["removed"].take();
+        assert_eq!(removed, json!([{ "id": runner["id"], "name": runner["name"] }]), "{label:?}");
+    }
+    assert_eq!(app.fake.world(|world| runners_outside(world, group)), before);
+    assert_eq!(app.fake.world(|world| world.runners_of(group)).len(), 3);
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@
 
 mod access;
 mod admin;
+mod administrators;
 mod architecture;
 mod attacks;
 mod audit;
@@ -20,14 +21,18 @@ mod contract;
 mod demo;
 mod edge;
 mod enterprise;
+mod group_delete;
 mod groups;
 mod harness;
+mod jit;
 mod limits;
 mod panics;
 mod personal_token;
 mod process;
 mod proxy;
 mod repos;
+mod runners;
 mod scene;
+mod sweep;
 mod tokens;
 mod tour;

@@ -1,8 +1,8 @@
 //! The organisation that most tests take place in.
 
 use actions_runner_manager::fake_github::{
-    GroupId, MembershipState, Permission, RepoId, RepoVisibility, Role, RunnerStatus, TeamId, TokenKind,
-    UserId, Visibility, World,
+    DEFAULT_GROUP, GroupId, MembershipState, Permission, RepoId, RepoVisibility, Role, RunnerStatus, TeamId,
+    TokenKind, UserId, Visibility, World,
 };
 
 /// The people of `acme`, by the token that each of them sends, and the things they work with.
@@ -69,4 +69,28 @@ pub fn acme_with_groups() -> (World, Cast, GroupId) {
     world.add_repository_to_group(other, cast.index);
     world.add_runner(other, "search-1", &["self-hosted"], RunnerStatus::Online);
     (world, cast, group)
+}
+
+/// The same, with runners: three in the group of payments (`idle-1`, `gone-1`, `busy-1`), and others with the same
+/// labels and states in the groups of search, Default and the enterprise.
+pub fn acme_with_runners() -> (World, Cast, GroupId) {
+    let (mut world, cast, group) = acme_with_groups();
+    world.add_runner(group, "idle-1", &["self-hosted", "linux"], RunnerStatus::Online);
+    world.add_runner(group, "gone-1", &["self-hosted", "gpu"], RunnerStatus::Offline);
+    let busy = world.add_runner(group, "busy-1", &["self-hosted", "linux"], RunnerStatus::Online);
+    world.set_runner_busy(busy, true);
+    let search = world.group_by_name("search").unwrap().id;
+    let enterprise = world.add_inherited_group("enterprise");
+    for (other, name) in [(search, "search"), (DEFAULT_GROUP, "shared"), (enterprise, "corp")] {
+        let labels = ["self-hosted", "linux", "gpu"];
+        world.add_runner(other, &format!("{name}-idle"), &labels, RunnerStatus::Online);
+        world.add_runner(other, &format!("{name}-gone"), &labels, RunnerStatus::Offline);
+    }
+    (world, cast, group)
+}
+
+/// Every runner that is not in this group, with the group that it is in.
+pub fn runners_outside(world: &World, group: GroupId) -> Vec<(u64, String, GroupId)> {
+    let outside = world.runners().filter(|runner| runner.group != group);
+    outside.map(|runner| (runner.id.0, runner.name.clone(), runner.group)).collect()
 }

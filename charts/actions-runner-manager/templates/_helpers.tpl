@@ -1,0 +1,130 @@
+{{/* Names and labels. A name is cut at 51 characters: the longest ending is "-credentials", and 63 are allowed. */}}
+
+{{- define "arm.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 51 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "arm.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 51 | trimSuffix "-" -}}
+{{- else -}}
+{{- $name := include "arm.name" . -}}
+{{- if contains $name .Release.Name -}}
+{{- .Release.Name | trunc 51 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name $name | trunc 51 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "arm.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "arm.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{/* Labels that every object has; those that others select by can't be overridden. */}}
+{{- define "arm.labels" -}}
+{{- $own := dict
+      "helm.sh/chart" (printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-")
+      "app.kubernetes.io/version" (.Values.image.tag | default .Chart.AppVersion | trunc 63)
+      "app.kubernetes.io/managed-by" .Release.Service
+      "app.kubernetes.io/part-of" .Chart.Name -}}
+{{- $selector := include "arm.selectorLabels" . | fromYaml -}}
+{{- toYaml (mergeOverwrite $own (deepCopy .Values.commonLabels) $selector) -}}
+{{- end -}}
+
+{{/* What stands at the start of every object: (dict "root" $ "name" … "labels" … "annotations" …), the last two optional. */}}
+{{- define "arm.metadata" -}}
+name: {{ .name }}
+namespace: {{ .root.Release.Namespace }}
+labels:
+  {{- include "arm.labels" .root | nindent 2 }}
+  {{- with .labels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- with merge (dict) (deepCopy (.annotations | default dict)) (deepCopy .root.Values.commonAnnotations) }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{- define "arm.image" -}}
+{{- if .Values.image.digest -}}
+{{- printf "%s@%s" .Values.image.repository .Values.image.digest -}}
+{{- else -}}
+{{- printf "%s:%s" .Values.image.repository (.Values.image.tag | default .Chart.AppVersion) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "arm.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create -}}
+{{- default (include "arm.fullname" .) .Values.serviceAccount.name -}}
+{{- else -}}
+{{- default "default" .Values.serviceAccount.name -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The Secret that holds the App's key or the token, and the one of the certificate; empty: the files come from elsewhere. */}}
+{{- define "arm.credentialsSecret" -}}
+{{- if .Values.credentials.existingSecret -}}
+{{- .Values.credentials.existingSecret -}}
+{{- else if or .Values.credentials.inline .Values.externalSecrets.enabled -}}
+{{- printf "%s-credentials" (include "arm.fullname" .) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "arm.tlsSecret" -}}
+{{- if .Values.tls.existingSecret -}}
+{{- .Values.tls.existingSecret -}}
+{{- else if or .Values.tls.certManager.enabled .Values.tls.selfSigned.enabled -}}
+{{- printf "%s-tls" (include "arm.fullname" .) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The content of config.yml: what the chart knows, under what `config` says. */}}
+{{- define "arm.config" -}}
+{{- $folder := "/etc/actions-runner-manager" -}}
+{{- $server := dict "address" "0.0.0.0" "port" 8443 "admin" (dict "address" "0.0.0.0" "port" 9090) -}}
+{{- if include "arm.tlsSecret" . -}}
+{{- $_ := set $server "tls" (dict
+      "certFile" (printf "%s/tls/%s" $folder .Values.tls.certKey)
+      "keyFile" (printf "%s/tls/%s" $folder .Values.tls.keyKey)) -}}
+{{- end -}}
+{{- $config := dict "server" $server -}}
+{{- if include "arm.credentialsSecret" . -}}
+{{- $file := ternary "privateKeyFile" "tokenFile" (eq .Values.credentials.type "app") -}}
+{{- $_ := set $config $file (printf "%s/credentials/%s" $folder .Values.credentials.secretKey) -}}
+{{- end -}}
+{{- toYaml (mergeOverwrite $config (deepCopy .Values.config)) -}}
+{{- end -}}
+
+{{- define "arm.port" -}}
+{{- (include "arm.config" . | fromYaml).server.port | int -}}
+{{- end -}}
+
+{{- define "arm.adminPort" -}}
+{{- (include "arm.config" . | fromYaml).server.admin.port | int -}}
+{{- end -}}
+
+{{/* "true" unless something in front of the pods does TLS. */}}
+{{- define "arm.tlsInPods" -}}
+{{- $tls := (include "arm.config" . | fromYaml).server.tls | default dict -}}
+{{- if ne (toString $tls.enabled) "false" -}}true{{- end -}}
+{{- end -}}
+
+{{/* `preStop: sleep` needs no program in the image, but Kubernetes 1.30. */}}
+{{- define "arm.canSleep" -}}
+{{- $version := .Values.kubeVersionOverride | default .Capabilities.KubeVersion.Version -}}
+{{- if and (gt (int .Values.preStopSleepSeconds) 0) (semverCompare ">=1.30-0" $version) -}}true{{- end -}}
+{{- end -}}
+
+{{/* The host that people call: of the Ingress, the route, or the certificate. */}}
+{{- define "arm.host" -}}
+{{- if .Values.ingress.enabled -}}
+{{- first .Values.ingress.hosts -}}
+{{- else if .Values.gateway.enabled -}}
+{{- first .Values.gateway.hostnames -}}
+{{- else if .Values.tls.certManager.enabled -}}
+{{- first .Values.tls.certManager.dnsNames -}}
+{{- end -}}
+{{- end -}}

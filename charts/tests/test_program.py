@@ -1,0 +1,184 @@
+"""The real program accepts what the chart gives it, and serves what the chart asks of it."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import helm_python as helm
+import pytest
+import yaml
+from chart import CHART, LEAST, ROOT, VARIANTS, Release, least, refusal, values_of
+
+FOLDER = "/etc/actions-runner-manager"
+# Nothing of the surroundings may change what the program reads.
+BARE = {"PATH": os.environ["PATH"]}
+
+
+@pytest.fixture(scope="session")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """A key and a certificate. Helm's engine makes them, so no other program is needed."""
+    folder = tmp_path_factory.mktemp("keys")
+    helm.Chart.create("keys", folder).close()
+    for template in (folder / "keys" / "templates").rglob("*.*"):
+        template.unlink()
+    (folder / "keys" / "templates" / "keys.yaml").write_text(
+        '{{ $made := genSelfSignedCert "localhost" nil (list "localhost") 1 }}'
+        'key: {{ genPrivateKey "rsa" | quote }}\ncert: {{ $made.Cert | quote }}\ncertKey: {{ $made.Key | quote }}\n'
+    )
+    with helm.Chart.load(folder / "keys") as chart:
+        (rendered,) = (text for text in chart.render({}).values() if "cert:" in text)
+    return yaml.safe_load(rendered)
+
+
+def configuration(release: Release, files: dict[str, str], folder: Path) -> Path:
+    """config.yml of the release in `folder`, beside all files it names; only their folder is another."""
+    text = release.config_text
+    server = release.config["server"].get("tls", {})
+    contents = {
+        release.config.get("privateKeyFile"): files["key"],
+        release.config.get("tokenFile"): "a-token",
+        server.get("certFile"): files["cert"],
+        server.get("keyFile"): files["certKey"],
+        release.config.get("github", {}).get("caFile"): files["cert"],
+    }
+    for path, content in contents.items():
+        if path:
+            target = folder / path.lstrip("/")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(content)
+            text = text.replace(path, str(target))
+    config = folder / "config.yml"
+    config.write_text(text)
+    return config
+
+
+def check_config(binary: Path, config: Path) -> subprocess.CompletedProcess[str]:
+    arguments = [binary, "--config", config, "check-config"]
+    return subprocess.run(arguments, env=BARE, capture_output=True, text=True, timeout=30, check=False)
+
+
+@pytest.mark.parametrize("file", VARIANTS, ids=lambda file: file.stem)
+def test_the_program_accepts_the_config_of_every_variant(file: Path, binary: Path, files: dict[str, str], tmp_path: Path):
+    checked = check_config(binary, configuration(Release(values_of(file)), files, tmp_path))
+    assert checked.returncode == 0, checked.stderr
+    assert "The configuration is valid" in checked.stdout
+
+
+def test_the_program_would_tell_an_unknown_key(binary: Path, files: dict[str, str], tmp_path: Path):
+    config = configuration(Release(LEAST), files, tmp_path)
+    config.write_text(config.read_text() + "unknown: 1\n")
+    assert check_config(binary, config).returncode == 2
+
+
+def test_the_program_uses_the_ports_that_the_pod_shows(binary: Path, files: dict[str, str], tmp_path: Path):
+    release = Release(least(config={"server": {"port": 8444, "admin": {"port": 9191}}}))
+    ports = {port["name"]: port["containerPort"] for port in release.container["ports"]}
+    in_force = check_config(binary, configuration(release, files, tmp_path)).stdout
+    assert ports == {"api": 8444, "admin": 9191}
+    assert "server.port = 8444 " in in_force and "server.admin.port = 9191 " in in_force
+    assert "server.address = 0.0.0.0 " in in_force and "server.admin.address = 0.0.0.0 " in in_force
+
+
+def test_every_setting_of_the_program_is_a_value_of_the_chart():
+    example = (ROOT / "config.example.yml").read_text()
+    # Commented settings, save those that hold a secret, and those that exclude another.
+    settings = yaml.safe_load(re.sub(r"^( *)#(?!(privateKey|token|tokenFile|compression):)(?=\w+: )", r"\1", example, flags=re.M))
+    settings["privateKeyFile"] = "/key.pem"
+    settings["server"]["tls"] |= {"certFile": "/tls.crt", "keyFile": "/tls.key"}
+    release = Release({"config": settings})
+    assert release.config == settings
+    assert settings["logging"]["audit"] and settings["installationID"] and settings["github"]["caFile"]
+
+
+def test_the_schema_names_no_setting_that_the_program_does_not_know():
+    example = (ROOT / "config.example.yml").read_text()
+
+    def walk(schema: dict) -> Iterator[str]:
+        for key, inner in schema.get("properties", {}).items():
+            yield key
+            yield from walk(inner)
+
+    schema = yaml.safe_load((CHART / "values.schema.json").read_text())["properties"]["config"]
+    unknown = [key for key in walk(schema) if not re.search(rf"\b{key}\b: ?", example)]
+    assert not unknown
+
+
+def test_a_grace_period_shorter_than_the_programs_drain_is_refused():
+    source = (ROOT / "src" / "server.rs").read_text()
+    (drain,) = re.findall(r"DRAIN: Duration = Duration::from_secs\((\d+)\)", source)
+    shortest = int(drain) + 10 + 5
+    assert Release(least(terminationGracePeriodSeconds=shortest))
+    assert f"must be {shortest} or more" in refusal(least(terminationGracePeriodSeconds=shortest - 1))
+
+
+@contextmanager
+def demo(binary: Path) -> Iterator[int]:
+    """The demo on a free port."""
+    with subprocess.Popen([binary, "demo", "--port", "0"], env=BARE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            port = next(match[1] for line in process.stdout if (match := re.search(r"localhost:(\d+)", line)))
+            yield int(port)
+        finally:
+            process.terminate()
+            process.stdout.read()
+
+
+def test_helm_test_asks_the_service_through_its_address(binary: Path, tmp_path: Path):
+    (container,) = Release(LEAST).get("Pod")["spec"]["containers"]
+    variables = {variable["name"]: variable["value"] for variable in container["env"]}
+    # What Kubernetes does with the Service's variables.
+    assert variables["ARM_SERVER_ADDRESS"] == "$(ARM_ACTIONS_RUNNER_MANAGER_SERVICE_HOST)"
+    assert variables["ARM_SERVER_PORT"] == "443"
+
+    def ask(port: int) -> int:
+        service = {"ARM_ACTIONS_RUNNER_MANAGER_SERVICE_HOST": "127.0.0.1", "ARM_ACTIONS_RUNNER_MANAGER_PORT": "tcp://127.0.0.1:443"}
+        environment = BARE | service | variables | {"ARM_SERVER_ADDRESS": "127.0.0.1", "ARM_SERVER_PORT": str(port)}
+        return subprocess.run([binary, *container["args"]], cwd=tmp_path, env=environment, timeout=30, check=False).returncode
+
+    with demo(binary) as port:
+        assert ask(port) == 0
+    assert ask(port) == 1
+
+
+def test_the_probes_ask_paths_that_the_admin_port_serves(binary: Path, files: dict[str, str], tmp_path: Path):
+    release = Release(LEAST)
+    config = configuration(release, files, tmp_path)
+    # Port 9 answers nobody, so the credential stays unchecked.
+    text = config.read_text().replace("port: 9090", "port: 0").replace("port: 8443", "port: 0")
+    config.write_text(text + "github: {apiURL: 'http://127.0.0.1:9'}\ninstallationID: 1\n")
+    probes = {name: release.container[f"{name}Probe"]["httpGet"] for name in ("startup", "liveness", "readiness")}
+    assert {probe["port"] for probe in probes.values()} == {"admin"}
+
+    arguments = [binary, "--config", config, "serve"]
+    with subprocess.Popen(arguments, env=BARE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            port = next(found for line in process.stdout if (found := admin_port(line)))
+            assert status(port, probes["startup"]["path"]) == 200
+            assert status(port, probes["liveness"]["path"]) == 200
+            assert status(port, probes["readiness"]["path"]) == 503
+            assert status(port, "/metrics") == 200
+            assert status(port, "/other") == 404
+        finally:
+            process.terminate()
+            process.stdout.read()
+
+
+def admin_port(line: str) -> int | None:
+    """The port of the admin listener, in the line of the log that tells it."""
+    match = re.search(r'"admin_address":"[^"]*:(\d+)"', line)
+    return int(match[1]) if match else None
+
+
+def status(port: int, path: str) -> int:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        return error.code

@@ -1,0 +1,314 @@
+"""What each value does."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+from chart import CHART, FULLNAME, LEAST, Release, least, refusal, values_of
+
+
+def variant(name: str) -> Release:
+    return Release(values_of(CHART / "ci" / f"{name}.yaml"))
+
+
+def volume(release: Release, name: str) -> dict | None:
+    return next((volume for volume in release.pod["volumes"] if volume["name"] == name), None)
+
+
+# --- configuration ---
+
+
+def test_config_is_written_as_it_is_over_what_the_chart_knows():
+    config = Release(least(config={"policy": {"maxRunners": 7}, "server": {"rateLimit": 2.5}})).config
+    assert config["policy"] == {"maxRunners": 7}
+    assert config["server"]["rateLimit"] == 2.5
+    assert config["server"]["address"] == "0.0.0.0"
+
+
+def test_large_numbers_are_written_as_whole_numbers():
+    release = variant("existing-secrets")
+    assert release.config["appID"] == 1234567890
+    assert "appID: 1234567890\n" in release.config_text
+
+
+def test_the_address_of_a_listener_can_be_another():
+    config = Release(least(config={"server": {"address": "::", "admin": {"address": "::"}}})).config
+    assert config["server"]["address"] == "::"
+    assert config["server"]["admin"] == {"address": "::", "port": 9090}
+
+
+def test_a_changed_config_starts_new_pods():
+    def checksum(values: dict) -> str:
+        return Release(values).get("Deployment")["spec"]["template"]["metadata"]["annotations"]["checksum/config"]
+
+    assert checksum(LEAST) == checksum(least(replicaCount=5))
+    assert checksum(LEAST) != checksum(least(config={"server": {"rateLimit": 9}}))
+
+
+@pytest.mark.parametrize("key", ["privateKey", "token"])
+def test_a_secret_in_config_is_refused(key: str):
+    assert "additional properties" in refusal(least(config={key: "secret"}))
+
+
+# --- credentials ---
+
+
+def test_the_key_of_an_existing_secret_is_mounted_under_its_own_name():
+    release = variant("existing-secrets")
+    assert volume(release, "credentials")["secret"]["secretName"] == "github-app"
+    assert release.config["privateKeyFile"] == "/etc/actions-runner-manager/credentials/key.pem"
+    assert not release.find("Secret") and not release.find("ExternalSecret")
+
+
+def test_an_external_secret_takes_the_key_from_the_store():
+    release = variant("aws")
+    external = release.get("ExternalSecret")["spec"]
+    assert external["secretStoreRef"] == {"kind": "SecretStore", "name": "aws"}
+    assert external["data"] == [{"secretKey": "private-key.pem", "remoteRef": {"key": "arm/github-app-key"}}]
+    assert external["target"]["name"] == volume(release, "credentials")["secret"]["secretName"]
+
+
+def test_an_inline_key_is_put_into_a_secret_and_not_into_the_config():
+    release = Release(values_of(CHART / "ci" / "trial.yaml") | {"credentials": {"inline": "the key"}})
+    secret = release.get("Secret", f"{FULLNAME}-credentials")
+    assert base64.b64decode(secret["data"]["private-key.pem"]) == b"the key"
+    assert "the key" not in release.config_text
+    assert "trials only" in release.notes
+
+
+def test_a_token_takes_the_place_of_the_app():
+    config = variant("enterprise-server").config
+    assert config["tokenFile"] == "/etc/actions-runner-manager/credentials/token"
+    assert "privateKeyFile" not in config and "appID" not in config
+
+
+def test_files_of_own_volumes_need_no_secret():
+    release = variant("own-volumes")
+    assert release.config["privateKeyFile"] == "/mnt/secrets/key.pem"
+    assert volume(release, "credentials") is None and volume(release, "tls") is None
+    assert volume(release, "secrets")["csi"]["driver"] == "secrets-store.csi.k8s.io"
+
+
+@pytest.mark.parametrize("more", [{"inline": "x"}, {"existingSecret": ""}])
+def test_there_is_one_source_of_the_credential(more: dict):
+    assert "set one of credentials.existingSecret" in refusal(least(credentials=more))
+
+
+# --- certificate ---
+
+
+def test_cert_manager_makes_the_certificate():
+    release = variant("aws")
+    certificate = release.get("Certificate")["spec"]
+    assert certificate["dnsNames"] == ["arm.example.com"]
+    assert certificate["issuerRef"] == {"group": "cert-manager.io", "kind": "ClusterIssuer", "name": "letsencrypt"}
+    assert certificate["secretName"] == volume(release, "tls")["secret"]["secretName"]
+
+
+def test_a_certificate_of_an_existing_secret_is_mounted_under_its_own_names():
+    tls = variant("existing-secrets").config["server"]["tls"]
+    folder = "/etc/actions-runner-manager/tls"
+    assert tls == {"certFile": f"{folder}/fullchain.pem", "keyFile": f"{folder}/privkey.pem"}
+
+
+def test_a_self_signed_certificate_says_that_it_is_for_trials():
+    release = variant("trial")
+    assert set(release.get("Secret", f"{FULLNAME}-tls")["data"]) == {"tls.crt", "tls.key"}
+    assert "self-signed" in release.notes and "curl --insecure" in release.notes
+
+
+def test_behind_a_mesh_the_pods_speak_http():
+    release = variant("mesh")
+    assert release.get("Service")["spec"]["ports"][0]["appProtocol"] == "http"
+    annotations = release.get("Ingress")["metadata"]["annotations"]
+    assert annotations["nginx.ingress.kubernetes.io/backend-protocol"] == "HTTP"
+
+
+def test_there_is_one_source_of_the_certificate():
+    assert "set one of tls.existingSecret" in refusal(least(tls={"selfSigned": {"enabled": True}}))
+    assert "set one of tls.existingSecret" in refusal(least(tls={"existingSecret": ""}))
+
+
+def test_without_tls_something_else_must_do_it():
+    values = least(tls={"existingSecret": ""}, config={"server": {"tls": {"enabled": False}}})
+    assert "terminatedElsewhere" in refusal(values)
+
+
+# --- how it is reached ---
+
+
+def test_the_ingress_serves_tls_and_speaks_tls_to_the_pods():
+    ingress = variant("aws").get("Ingress")
+    assert ingress["metadata"]["annotations"]["nginx.ingress.kubernetes.io/backend-protocol"] == "HTTPS"
+    assert ingress["spec"]["tls"] == [{"secretName": f"{FULLNAME}-tls", "hosts": ["arm.example.com"]}]
+    (path,) = ingress["spec"]["rules"][0]["http"]["paths"]
+    assert path["backend"]["service"] == {"name": FULLNAME, "port": {"number": 443}}
+
+
+def test_another_controller_takes_another_annotation():
+    name = "alb.ingress.kubernetes.io/backend-protocol"
+    release = Release(least(ingress={"enabled": True, "hosts": ["a.example.com"], "backendProtocolAnnotation": name}))
+    assert release.get("Ingress")["metadata"]["annotations"] == {name: "HTTPS"}
+
+
+def test_an_ingress_without_tls_is_refused():
+    mesh = values_of(CHART / "ci" / "mesh.yaml")
+    mesh["ingress"]["tlsSecret"] = ""
+    assert "ingress.tlsSecret is missing" in refusal(mesh)
+
+
+def test_a_gateway_routes_and_checks_the_pods_certificate():
+    release = variant("gateway")
+    assert release.get("HTTPRoute")["spec"]["rules"][0]["backendRefs"] == [{"name": FULLNAME, "port": 443}]
+    validation = release.get("BackendTLSPolicy")["spec"]["validation"]
+    assert validation["hostname"] == "arm.internal.example.com"
+    assert validation["caCertificateRefs"] == [{"group": "", "kind": "ConfigMap", "name": "private-ca"}]
+    assert not release.find("Ingress")
+
+
+def test_notes_warn_of_a_proxy_whose_callers_can_not_be_told_apart():
+    assert "trustedProxies is empty" in variant("gateway").notes
+    assert "trustedProxies" not in variant("aws").notes
+
+
+def test_notes_have_a_curl_line_for_the_host():
+    assert "https://arm.example.com/api/v1/status" in variant("aws").notes
+    assert "https://localhost:8443/api/v1/status" in Release(LEAST).notes
+
+
+def test_a_service_takes_the_settings_of_a_load_balancer():
+    service = variant("all-extras").get("Service")
+    assert service["spec"]["type"] == "LoadBalancer"
+    assert service["spec"]["externalTrafficPolicy"] == "Local"
+    assert service["spec"]["loadBalancerClass"] == "service.k8s.aws/nlb"
+    assert service["spec"]["loadBalancerSourceRanges"] == ["10.0.0.0/8"]
+
+
+# --- how it runs ---
+
+
+def test_a_digest_wins_over_a_tag():
+    assert variant("all-extras").container["image"].startswith("registry.example.com/arm@sha256:0123")
+
+
+def test_the_tag_is_the_charts_version_unless_another_is_named():
+    repository = "ghcr.io/actions-runner-manager/actions-runner-manager"
+    assert Release(LEAST).container["image"] == f"{repository}:0.1.0"
+    assert Release(least(image={"tag": "1.2.3"})).container["image"] == f"{repository}:1.2.3"
+
+
+def test_every_pod_pulls_the_image_with_the_secrets():
+    for _, pod in variant("aws").pods():
+        assert pod["imagePullSecrets"] == [{"name": "ghcr"}]
+
+
+def test_autoscaling_takes_the_number_of_pods_over():
+    release = variant("all-extras")
+    scaler = release.get("HorizontalPodAutoscaler")["spec"]
+    assert "replicas" not in release.get("Deployment")["spec"]
+    assert (scaler["minReplicas"], scaler["maxReplicas"]) == (3, 9)
+    assert [metric["resource"]["name"] for metric in scaler["metrics"]] == ["cpu", "memory"]
+
+
+def test_a_node_can_be_drained_one_pod_at_a_time():
+    budget = Release(LEAST).get("PodDisruptionBudget")["spec"]
+    assert budget["maxUnavailable"] == 1 and "minAvailable" not in budget
+    assert variant("all-extras").get("PodDisruptionBudget")["spec"]["maxUnavailable"] == "25%"
+
+
+def test_a_new_version_starts_before_an_old_pod_stops():
+    strategy = Release(LEAST).get("Deployment")["spec"]["strategy"]
+    assert strategy["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
+
+
+def test_pods_are_spread_over_zones_and_nodes():
+    release = Release(LEAST)
+    spread = release.pod["topologySpreadConstraints"]
+    assert [one["topologyKey"] for one in spread] == ["topology.kubernetes.io/zone", "kubernetes.io/hostname"]
+    labels = release.get("Deployment")["spec"]["template"]["metadata"]["labels"]
+    for one in spread:
+        assert one["labelSelector"]["matchLabels"].items() <= labels.items()
+    assert "topologySpreadConstraints" not in variant("all-extras").pod
+
+
+def test_the_grace_period_covers_the_sleep_and_the_requests_under_way():
+    release = Release(LEAST)
+    sleep = release.container["lifecycle"]["preStop"]["sleep"]["seconds"]
+    assert release.pod["terminationGracePeriodSeconds"] >= sleep + 25
+    assert "must be 50 or more" in refusal(least(preStopSleepSeconds=20))
+
+
+@pytest.mark.parametrize("values", [{"kubeVersionOverride": "v1.29.5"}, {"preStopSleepSeconds": 0}])
+def test_where_kubernetes_can_not_sleep_the_notes_say_so(values: dict):
+    release = Release(least(**values))
+    assert "lifecycle" not in release.container
+    assert "refused connections" in release.notes
+
+
+def test_a_service_account_can_be_one_that_exists():
+    release = Release(least(serviceAccount={"create": False, "name": "mine"}))
+    assert release.pod["serviceAccountName"] == "mine" and not release.find("ServiceAccount")
+
+
+def test_extras_end_up_where_they_belong():
+    release = variant("all-extras")
+    deployment = release.get("Deployment")
+    pod = deployment["spec"]["template"]["metadata"]
+    assert deployment["metadata"]["name"] == "arm"
+    assert deployment["metadata"]["annotations"] == {"example.com/ticket": "1234", "example.com/owner": "platform"}
+    assert pod["labels"]["example.com/log"] == "yes" and pod["labels"]["team"] == "platform"
+    assert pod["annotations"]["example.com/scrape"] == "no" and pod["annotations"]["example.com/owner"] == "platform"
+    assert {"name": "ARM_LOGGING_FORMAT", "value": "text"} in release.container["env"]
+    assert release.container["envFrom"] == [{"configMapRef": {"name": "arm-settings"}}]
+    assert release.pod["nodeSelector"] == {"kubernetes.io/arch": "arm64"}
+    assert release.pod["tolerations"][0]["value"] == "platform"
+    assert release.pod["priorityClassName"] == "platform" and "nodeAffinity" in release.pod["affinity"]
+
+
+def test_labels_that_others_select_by_can_not_be_changed():
+    release = Release(least(commonLabels={"app.kubernetes.io/name": "x"}, podLabels={"app.kubernetes.io/instance": "y"}))
+    deployment = release.get("Deployment")["spec"]
+    assert deployment["selector"]["matchLabels"].items() <= deployment["template"]["metadata"]["labels"].items()
+
+
+# --- mistakes ---
+
+
+def test_all_mistakes_are_told_at_once():
+    said = refusal({})
+    for part in ("config.org is missing", "config.appID is missing", "set one of credentials", "set one of tls"):
+        assert part in said
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"replicas": 3},
+        {"image": {"name": "x"}},
+        {"config": {"policy": {"team": {}}}},
+        {"config": {"server": {"tls": {"cert": "/x"}}}},
+        {"tls": {"certManager": {"issuer": "x"}}},
+        {"metrics": {"serviceMonitor": {"enable": True}}},
+    ],
+)
+def test_an_unknown_key_is_refused(values: dict):
+    assert "additional properties" in refusal(least(**values))
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"replicaCount": "two"}, "replicaCount"),
+        ({"image": {"pullPolicy": "Sometimes"}}, "pullPolicy"),
+        ({"config": {"github": {"timeout": "10 seconds"}}}, "timeout"),
+        ({"config": {"server": {"port": 443}}}, "port"),
+        ({"ingress": {"enabled": True}}, "ingress.hosts is empty"),
+        ({"gateway": {"enabled": True}}, "gateway needs parentRefs"),
+        ({"autoscaling": {"enabled": True, "minReplicas": 9}}, "autoscaling.minReplicas"),
+        ({"metrics": {"prometheusRule": {"enabled": True}}}, "needs metrics.serviceMonitor"),
+        ({"config": {"server": {"port": 9090}}}, "are the same"),
+    ],
+)
+def test_a_value_that_can_not_work_is_refused(values: dict, said: str):
+    assert said in refusal(least(**values))
