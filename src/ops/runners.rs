@@ -151,7 +151,8 @@ impl Selection {
     fn choose(&self, runners: Vec<Runner>) -> Result<(Vec<Runner>, Vec<Skipped>), Error> {
         // Sets, since a thousand names may meet ten thousand runners.
         let ids: HashSet<u64> = self.ids.iter().copied().collect();
-        let names: HashSet<String> = self.names.iter().map(|name| name.as_str().to_ascii_lowercase()).collect();
+        let names: HashSet<String> =
+            self.names.iter().map(|name| name.as_str().to_ascii_lowercase()).collect();
         let some_are_named = !ids.is_empty() || !names.is_empty();
         let (mut ids_left, mut names_left) = (ids.clone(), names.clone());
         let (mut chosen, mut skipped) = (Vec::new(), Vec::new());
