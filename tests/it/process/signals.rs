@@ -81,6 +81,6 @@ async fn it_ends_while_github_is_still_being_asked_whether_the_credential_works(
     let fake = crate::harness::fake(world);
     fake.go_down();
     let service = Service::in_front_of(fake, json!({})).await;
-    service.binary.stdout.with("the credential can't be checked now").await;
+    service.binary.stdout.with("not ready yet").await;
     service.stop().await;
 }

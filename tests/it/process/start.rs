@@ -51,7 +51,7 @@ async fn while_github_is_down_it_serves_and_once_it_is_back_everything_works() {
     let fake = crate::harness::fake(world);
     fake.go_down();
     let service = Service::in_front_of(fake, json!({})).await;
-    let line = service.binary.stdout.with("the credential can't be checked now").await;
+    let line = service.binary.stdout.with("not ready yet").await;
     assert!(line.contains("GitHub can't be asked whether the credential works"), "{line}");
     let down = service.call("GET", "status", &cast.ada).await;
     assert!(matches!(down.status, 502 | 503), "{}", down.text);
