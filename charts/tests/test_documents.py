@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import promql_parser
@@ -85,6 +86,27 @@ def test_the_variants_set_every_switch_there_is():
     used = set().union(*(leaves(variant) for variant in variants))
     switches = {leaf for leaf in leaves(VALUES) if leaf.endswith(".enabled") and at(leaf) is False}
     assert switches <= used
+
+
+def blocks(document: Path) -> list[dict[str, Any]]:
+    """The values that a document shows."""
+    found = re.findall(r"^```yaml\n(.*?)^```$", document.read_text(), re.MULTILINE | re.DOTALL)
+    return [yaml.safe_load(block) for block in found]
+
+
+@pytest.mark.parametrize("document", [CHART / "README.md", ROOT / "docs" / "kubernetes.md"], ids=lambda path: path.name)
+def test_the_values_in_a_document_can_be_installed(document: Path):
+    whole, *parts = blocks(document)
+    assert Release(whole).get("Deployment")
+    for part in parts:
+        assert Release(whole | part).get("Deployment")
+
+
+def test_the_walk_through_names_what_the_chart_makes():
+    whole = blocks(ROOT / "docs" / "kubernetes.md")[0]
+    names = {document["metadata"]["name"] for document in Release(whole).objects}
+    text = (ROOT / "docs" / "kubernetes.md").read_text()
+    assert set(re.findall(r"(?:deployment/|externalsecret )(arm-[\w-]+)", text)) <= names
 
 
 # --- Prometheus and Grafana ---
