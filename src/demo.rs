@@ -108,7 +108,7 @@ fn quoted(text: &str) -> String {
 /// What to try: who asks, by which method, for what, and what will come of it.
 fn tour(people: &People, port: u16, certificate: &Path) -> String {
     let People { maintainer, other_maintainer, member, stranger } = people;
-    let steps: [(&DemoPerson, &str, &str, &str); 11] = [
+    let steps: [(&DemoPerson, &str, &str, &str); 14] = [
         (stranger, "GET", "status", "any valid token is told that the server is ready"),
         (maintainer, "GET", "group-list?team=platform", "what is in the group of a team you maintain"),
         (other_maintainer, "POST", "group-add?team=payments", "a new group for your team"),
@@ -119,6 +119,19 @@ fn tour(people: &People, port: u16, certificate: &Path) -> String {
             "two of the team's repositories",
         ),
         (other_maintainer, "GET", "group-list?team=payments", "there they are"),
+        (
+            maintainer,
+            "POST",
+            "jitconfig-generate?team=platform&labels=self-hosted,linux",
+            "a config for run.sh: one runner, one job, in your group alone",
+        ),
+        (maintainer, "GET", "runners-list?team=platform&status=idle", "the runners that wait for a job"),
+        (
+            maintainer,
+            "DELETE",
+            "runners-remove?team=platform&names=platform-2,platform-3&dry_run=true",
+            "what would be removed, and what not since a job runs on it",
+        ),
         (
             other_maintainer,
             "POST",

@@ -4,13 +4,27 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics::{
+    Counter, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 /// Bounds of the duration histograms, in seconds: from a cache hit to GitHub's own time-out.
 const SECONDS: &[f64] = &[0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0];
 /// The `reason` of a request that was not refused.
 const NO_REASON: &str = "none";
+
+/// The failures of this service or of GitHub, by status and reason.
+const FAILURES: &[(u16, &str)] = &[
+    (500, "internal"),
+    (502, "github_error"),
+    (503, "github_rate_limited"),
+    (503, "github_unavailable"),
+    (503, "overloaded"),
+    (504, "github_timeout"),
+];
+/// What is read again while the service runs.
+const RELOADED: &[&str] = &["configuration", "certificate", "credential"];
 
 /// How often what was observed is added to the histograms.
 const ADDED_UP_EVERY: Duration = Duration::from_secs(5);
@@ -34,43 +48,69 @@ pub fn handle() -> Option<&'static PrometheusHandle> {
 fn install() -> Option<PrometheusHandle> {
     let builder = PrometheusBuilder::new().set_buckets(SECONDS).ok()?;
     let handle = builder.install_recorder().ok()?;
+    describe();
+    Some(handle)
+}
+
+fn describe() {
+    let seconds = Unit::Seconds;
     describe_counter!("arm_requests_total", "Requests by operation, status and reason.");
-    describe_histogram!("arm_request_duration_seconds", Unit::Seconds, "Time to answer, by operation.");
+    describe_histogram!("arm_request_duration_seconds", seconds, "Time to answer, by operation.");
     describe_counter!("arm_github_requests_total", "Calls to GitHub by kind, outcome and attempt.");
-    describe_histogram!("arm_github_request_duration_seconds", Unit::Seconds, "Time of a call, by kind.");
+    describe_histogram!("arm_github_request_duration_seconds", seconds, "Time of a call, by kind.");
+    describe_gauge!("arm_github_rate_limit_limit", "Calls that GitHub lets the App make in an hour.");
     describe_gauge!("arm_github_rate_limit_remaining", "Calls left in GitHub's budget for the App.");
-    describe_gauge!(
-        "arm_github_rate_limit_reset_timestamp_seconds",
-        Unit::Seconds,
-        "When that budget is new."
-    );
+    describe_gauge!("arm_github_rate_limit_reset_timestamp_seconds", seconds, "When that budget is new.");
     describe_gauge!("arm_github_calls_in_flight", "Calls to GitHub under way.");
     describe_gauge!("arm_github_calls_queued", "Calls that wait for a place.");
     describe_gauge!("arm_github_circuit_open", "1 while nothing is sent because GitHub seems to be down.");
     describe_counter!("arm_cache_lookups_total", "Look-ups by cache and outcome.");
     describe_counter!("arm_rate_limited_total", "Requests refused by a limiter of this service.");
-    describe_gauge!(
-        "arm_certificate_expiry_timestamp_seconds",
-        Unit::Seconds,
-        "When the certificate expires."
-    );
+    describe_gauge!("arm_certificate_expiry_timestamp_seconds", seconds, "When the certificate expires.");
     describe_gauge!("arm_ready", "1 while the service is ready.");
     describe_counter!("arm_reloads_total", "Reloads by what was read again, and outcome.");
-    describe_gauge!("arm_log_lines_lost_total", "Log lines that could not be written.");
+    describe_gauge!("arm_last_reload_successful", "0 while a file that can't be used waits to be put right.");
+    describe_counter!("arm_log_lines_lost_total", "Log lines that could not be written.");
     describe_counter!("arm_sweep_runs_total", "Sweeps of offline runners.");
+    describe_counter!("arm_sweep_failures_total", "Sweeps that could not read the groups.");
     describe_counter!("arm_sweep_removed_total", "Runners that sweeps removed.");
     describe_gauge!("arm_build_info", "1, with the version as label.");
+}
+
+/// Installs the metrics, and shows at 0 what somebody may be waiting for: Prometheus doesn't see the first
+/// step of a counter that appears with it.
+pub fn start(operations: impl IntoIterator<Item = &'static str>) {
+    let _ = handle();
     gauge!("arm_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
-    Some(handle)
+    for operation in operations {
+        for (status, reason) in FAILURES {
+            requests(operation, *status, reason).increment(0);
+        }
+        requests(operation, 200, NO_REASON).increment(0);
+    }
+    for what in RELOADED {
+        for outcome in ["success", "failure"] {
+            counter!("arm_reloads_total", "what" => *what, "outcome" => outcome).increment(0);
+        }
+        in_force(what, true);
+    }
+    for limiter in ["user", "unknown_token"] {
+        counter!("arm_rate_limited_total", "limiter" => limiter).increment(0);
+    }
+    lost_lines(0);
+    sweeps(0, 0, 0);
 }
 
 /// A request was answered. `operation` is empty when no route fits.
 pub fn request(operation: &'static str, status: u16, reason: Option<&'static str>, took: Duration) {
     let operation = if operation.is_empty() { NO_REASON } else { operation };
     let reason = reason.unwrap_or(NO_REASON);
-    counter!("arm_requests_total", "operation" => operation, "status" => status.to_string(), "reason" => reason)
-        .increment(1);
+    requests(operation, status, reason).increment(1);
     histogram!("arm_request_duration_seconds", "operation" => operation).record(took);
+}
+
+fn requests(operation: &'static str, status: u16, reason: &'static str) -> Counter {
+    counter!("arm_requests_total", "operation" => operation, "status" => status.to_string(), "reason" => reason)
 }
 
 /// A call to GitHub ended; `outcome` is `success` or a class of failure.
@@ -85,8 +125,9 @@ pub fn github_call(call: &'static str, outcome: &'static str, attempt: u32, took
     histogram!("arm_github_request_duration_seconds", "call" => call).record(took);
 }
 
-/// What GitHub said is left of the App's budget; `reset` is in seconds since 1970.
-pub fn github_budget(remaining: u64, reset: u64) {
+/// What GitHub said about the App's budget; `reset` is in seconds since 1970.
+pub fn github_budget(limit: u64, remaining: u64, reset: u64) {
+    gauge!("arm_github_rate_limit_limit").set(as_number(limit));
     gauge!("arm_github_rate_limit_remaining").set(as_number(remaining));
     gauge!("arm_github_rate_limit_reset_timestamp_seconds").set(as_number(reset));
 }
@@ -127,17 +168,33 @@ pub fn ready(ready: bool) {
 pub fn reload(what: &'static str, worked: bool) {
     let outcome = if worked { "success" } else { "failure" };
     counter!("arm_reloads_total", "what" => what, "outcome" => outcome).increment(1);
+    in_force(what, worked);
+}
+
+/// Whether what stands in the file is what is in force.
+pub fn in_force(what: &'static str, is_it: bool) {
+    gauge!("arm_last_reload_successful", "what" => what).set(f64::from(u8::from(is_it)));
 }
 
 /// Log lines that were lost so far.
 pub fn lost_lines(count: u64) {
-    gauge!("arm_log_lines_lost_total").set(as_number(count));
+    counter!("arm_log_lines_lost_total").absolute(count);
 }
 
 /// A sweep ended.
 pub fn sweep(removed: usize) {
-    counter!("arm_sweep_runs_total").increment(1);
-    counter!("arm_sweep_removed_total").increment(removed as u64);
+    sweeps(1, 0, removed as u64);
+}
+
+/// A sweep could not read what there is to sweep.
+pub fn sweep_failed() {
+    sweeps(0, 1, 0);
+}
+
+fn sweeps(ended: u64, failed: u64, removed: u64) {
+    counter!("arm_sweep_runs_total").increment(ended);
+    counter!("arm_sweep_failures_total").increment(failed);
+    counter!("arm_sweep_removed_total").increment(removed);
 }
 
 #[expect(clippy::cast_precision_loss, reason = "Prometheus knows floating point only; 2^53 is far away")]

@@ -65,6 +65,7 @@ pub(crate) async fn until_told(
     };
     tokio::pin!(failed);
     let mut file = ConfigurationFile::of(sources);
+    let mut looks = tokio::time::interval(FILE_LOOKED_AT_EVERY);
     loop {
         tokio::select! {
             _ = signals.terminate.recv() => return Ok(()),
@@ -73,7 +74,7 @@ pub(crate) async fn until_told(
                 file.has_changed();
                 reload(server, telemetry, sources);
             }
-            () = tokio::time::sleep(FILE_LOOKED_AT_EVERY) => {
+            _ = looks.tick() => {
                 metrics::lost_lines(telemetry.lost_lines());
                 if file.has_changed() {
                     reload(server, telemetry, sources);

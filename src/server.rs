@@ -10,7 +10,7 @@ use std::time::Duration;
 use actix_web::HttpServer;
 use actix_web::dev::ServerHandle;
 use arc_swap::ArcSwap;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use self::background::{SecretFile, check_credential, reload_certificate};
@@ -18,7 +18,7 @@ use crate::access::{Groups, Identities, Keep, Teams};
 use crate::config::{AdminListener, CacheConfig, Config, Credentials, SecretError};
 use crate::domain::clock::Clock;
 use crate::github::{Credential, Github, Settings, SetupError};
-use crate::http;
+use crate::http::{self, Operation};
 use crate::limits::{AddressLimiter, UserLimiter};
 use crate::metrics;
 pub use crate::state::Check;
@@ -97,7 +97,7 @@ pub fn start(config: &Config, clock: Clock) -> Result<Server, StartError> {
     tls::install_provider();
     if config.server.admin.is_some() {
         // Before anything is counted: what comes earlier would be lost.
-        let _ = metrics::handle();
+        metrics::start(Operation::ALL.map(Operation::name));
     }
     let files = config.server.tls.files.as_ref();
     let certificates =
@@ -163,6 +163,7 @@ fn build(
         request_deadline: (config.github.timeout * CALLS_IN_A_ROW).min(DRAIN.max(config.github.timeout)),
         certificates,
         check,
+        check_now: Notify::new(),
         draining: AtomicBool::new(false),
         group_turns: moka::sync::Cache::builder().max_capacity(GROUP_TURNS).build(),
         handed_out: moka::sync::Cache::builder()
@@ -269,8 +270,10 @@ impl Server {
             reload_certificate(certificates);
         }
         if let Some(secret) = &self.secret {
-            secret.reload_if_changed(&self.state);
+            secret.reload(&self.state);
         }
+        // Whoever put something right, at GitHub perhaps, need not wait for the next check.
+        self.state.check_now.notify_one();
     }
 
     /// Stops accepting, lets requests and writes under way finish within `at_most`, and ends.

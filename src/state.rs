@@ -7,7 +7,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use ipnet::IpNet;
 use tokio::runtime::Handle;
-use tokio::sync::{RwLock, watch};
+use tokio::sync::{Notify, RwLock, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -58,6 +58,8 @@ pub struct State {
     pub certificates: Option<Arc<CertificateStore>>,
     /// Whether the credential was found to work.
     pub check: watch::Receiver<Check>,
+    /// Told when the credential should be checked now.
+    pub check_now: Notify,
     /// Whether the service is on its way out.
     pub draining: AtomicBool,
     /// Held by those who bring runners into a group, by its id, and alone by who counts them or deletes it.

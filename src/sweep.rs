@@ -75,6 +75,7 @@ impl Sweep {
         let groups = match offline::runners(&self.state, &coverage).await {
             Ok(groups) => groups,
             Err(error) => {
+                metrics::sweep_failed();
                 tracing::warn!(%error, "the groups can't be read; the next sweep tries again");
                 return Report::default();
             }

@@ -200,6 +200,8 @@ pub fn spawn_watch(store: Arc<CertificateStore>, every: Duration) -> JoinHandle<
                     if replaced {
                         metrics::reload("certificate", true);
                         tracing::info!(not_after = %store.not_after().to_rfc3339(), "the TLS certificate was replaced");
+                    } else {
+                        metrics::in_force("certificate", true);
                     }
                     None
                 }

@@ -158,6 +158,38 @@ mod tests {
         }
     }
 
+    /// What the stand-alone token proxy's documentation showed or its users wrote, and what it means here.
+    #[test]
+    fn patterns_of_the_stand_alone_proxy_match_what_they_say_and_no_more() {
+        for (pattern, yes, no) in [
+            ("my-org", vec!["my-org", "My-Org"], vec!["my-org/repo", "my-org2", "evil-my-org"]),
+            ("my-org/my-repo", vec!["my-org/my-repo", "MY-ORG/My-Repo"], vec!["my-org", "my-org/my-repo2"]),
+            (
+                "my-org/*",
+                vec!["my-org/repo", "my-org/.x"],
+                vec!["my-org", "evil-my-org-x/repo", "my-org/a/b"],
+            ),
+            ("*", vec!["my-org"], vec!["my-org/repo"]),
+            ("*/*", vec!["my-org/repo"], vec!["my-org"]),
+            ("match:.*", vec!["my-org", "my-org/repo"], vec!["a\nb"]),
+            // In a regular expression `/*` is any number of slashes, not a repository.
+            ("match:my-org/*", vec!["my-org"], vec!["my-org/repo", "evil-my-org-x/repo", "my-orgs/repo"]),
+            ("match:my-*", vec!["my", "my-"], vec!["my-org", "my-org/repo", "evil-my-org"]),
+            ("match:my-org/.*", vec!["my-org/repo"], vec!["my-org", "evil-my-org/repo", "xmy-org/repo"]),
+            ("match:my-.*/.*", vec!["my-org/repo", "my-other/x"], vec!["my-org", "evil-my-org/repo"]),
+            ("match:^my-org/.+$", vec!["my-org/repo"], vec!["my-org/", "evil-my-org/repo"]),
+        ] {
+            for value in yes {
+                assert!(matches(pattern, value), "{pattern} should match {value:?}");
+            }
+            for value in no {
+                assert!(!matches(pattern, value), "{pattern} should not match {value:?}");
+            }
+        }
+        let message = Pattern::parse("match:*").unwrap_err().to_string();
+        assert!(message.contains("\"match:*\"") && message.contains("at position 7"), "{message}");
+    }
+
     #[test]
     fn a_pattern_that_does_not_compile_is_named_with_its_position() {
         let message = Pattern::parse("match:ab(c").unwrap_err().to_string();

@@ -68,8 +68,10 @@ impl Budget {
             return;
         }
         let number = |name: &str| headers.get(name)?.to_str().ok()?.parse().ok();
-        if let (Some(left), Some(reset)) = (number("x-ratelimit-remaining"), number("x-ratelimit-reset")) {
-            metrics::github_budget(left, reset);
+        let said =
+            (number("x-ratelimit-limit"), number("x-ratelimit-remaining"), number("x-ratelimit-reset"));
+        if let (Some(limit), Some(left), Some(reset)) = said {
+            metrics::github_budget(limit, left, reset);
         }
     }
 

@@ -63,6 +63,17 @@ impl Access {
     }
 }
 
+/// How it stands with the token that calls are sent with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenState {
+    /// There is one.
+    Good,
+    /// It still works, but it is time for a new one.
+    Ageing,
+    /// There is none.
+    Missing,
+}
+
 /// What stops the service from doing its work, found at start. Says what to do about it.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StartupProblem {
@@ -212,9 +223,14 @@ impl AppCredential {
         self.auth.store(Arc::new(auth));
     }
 
-    /// Whether an installation token is to be had.
-    pub(super) async fn is_usable(&self, org: &OrgName) -> Result<(), Error> {
-        self.token(org, None).await.map(drop)
+    /// How it stands with the token of the moment.
+    pub(super) fn token_state(&self) -> TokenState {
+        let left = self.last_minted.load().as_ref().map(|token| token.left(&self.clock));
+        match left {
+            Some(left) if left > RENEWED_BEFORE_EXPIRY => TokenState::Good,
+            Some(left) if !left.is_zero() => TokenState::Ageing,
+            _ => TokenState::Missing,
+        }
     }
 
     /// Sends a call as the installation; for a repository with a token that reaches nothing else. After a 401

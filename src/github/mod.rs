@@ -11,9 +11,11 @@ mod runners;
 mod teams;
 mod transport;
 mod types;
+mod writes;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -24,15 +26,16 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::Notify;
 
 use self::budget::Budget;
 pub use self::circuit::CircuitState;
 use self::credential::AppCredential;
-pub use self::credential::StartupProblem;
+pub use self::credential::{StartupProblem, TokenState};
 pub use self::error::{Class, Error};
-pub use self::transport::noting_writes;
 use self::transport::{Call, Reply, Transport};
 pub use self::types::{JitRunner, Membership, Repository, Runner, RunnerGroup, RunnerToken, Team, User};
+pub use self::writes::WriteIds;
 use crate::domain::clock::Clock;
 use crate::domain::names::{OrgName, RepoName};
 
@@ -100,12 +103,14 @@ pub struct Github {
     /// Carries no credential; clients for callers' tokens derive from it and share its connections.
     anonymous: Octocrab,
     acting: Acting,
+    /// Told when something speaks against the credential.
+    doubts: Notify,
 }
 
 /// The credential that operations are carried out with.
 enum Acting {
     App(Box<AppCredential>),
-    Token { client: ArcSwap<Octocrab>, budget: Budget },
+    Token { client: ArcSwap<Octocrab>, budget: Budget, is_refused: AtomicBool },
 }
 
 impl Github {
@@ -118,7 +123,11 @@ impl Github {
             Credential::Token(token) => {
                 let client =
                     with_token(&anonymous, token).map_err(|error| SetupError::Client(error.to_string()))?;
-                Acting::Token { client: ArcSwap::from_pointee(client), budget: Budget::reported() }
+                Acting::Token {
+                    client: ArcSwap::from_pointee(client),
+                    budget: Budget::reported(),
+                    is_refused: AtomicBool::new(false),
+                }
             }
             Credential::App { app_id, installation_id, private_key } => {
                 let key = AppAuth { app_id: AppId(app_id), key: encoding_key(&private_key)? };
@@ -132,7 +141,7 @@ impl Github {
                 )))
             }
         };
-        Ok(Self { org: settings.org, transport, anonymous, acting })
+        Ok(Self { org: settings.org, transport, anonymous, acting, doubts: Notify::new() })
     }
 
     /// The organisation that is managed.
@@ -154,21 +163,33 @@ impl Github {
             Acting::App(app) => {
                 app.replace_key(AppAuth { app_id: app.app_id(), key: encoding_key(&secret)? });
             }
-            Acting::Token { client, .. } => {
+            Acting::Token { client, is_refused, .. } => {
                 let renewed = with_token(&self.anonymous, secret)
                     .map_err(|error| SetupError::Client(error.to_string()))?;
                 client.store(Arc::new(renewed));
+                is_refused.store(false, Ordering::Relaxed);
             }
         }
         Ok(())
     }
 
-    /// Whether calls can be sent: an installation token is at hand or to be had.
-    pub async fn is_usable(&self) -> Result<(), Error> {
+    /// Whether there is a token to send calls with. Asks nobody.
+    pub fn token_state(&self) -> TokenState {
         match &self.acting {
-            Acting::App(app) => app.is_usable(&self.org).await,
-            Acting::Token { .. } => Ok(()),
+            Acting::App(app) => app.token_state(),
+            Acting::Token { is_refused, .. } if is_refused.load(Ordering::Relaxed) => TokenState::Missing,
+            Acting::Token { .. } => TokenState::Good,
         }
+    }
+
+    /// Says that the credential should be checked again soon.
+    pub fn doubt_credential(&self) {
+        self.doubts.notify_one();
+    }
+
+    /// Waits until somebody doubts the credential, or did since this was last waited for.
+    pub async fn doubted(&self) {
+        self.doubts.notified().await;
     }
 
     /// Calls under way, and callers that wait for a place.
@@ -199,10 +220,24 @@ impl Github {
 
     /// Sends a call as the App's installation (or the configured token).
     async fn send(&self, call: Call) -> Result<Reply, Error> {
-        match &self.acting {
-            Acting::Token { client, budget } => self.transport.send(&client.load_full(), budget, &call).await,
+        let outcome = match &self.acting {
+            Acting::Token { client, budget, is_refused } => {
+                let outcome = self.transport.send(&client.load_full(), budget, &call).await;
+                match outcome.as_ref().map_err(Error::class) {
+                    Ok(_) => is_refused.store(false, Ordering::Relaxed),
+                    Err(Class::Unauthorized) => is_refused.store(true, Ordering::Relaxed),
+                    Err(_) => {}
+                }
+                outcome
+            }
             Acting::App(app) => app.send_for(&self.org, None, &call).await,
+        };
+        if let Err(error) = &outcome
+            && matches!(error.class(), Class::Unauthorized | Class::Forbidden(_))
+        {
+            self.doubt_credential();
         }
+        outcome
     }
 }
 

@@ -18,6 +18,7 @@ use super::budget::{Budget, Hold};
 use super::circuit::{Circuit, CircuitState};
 use super::error::{Class, Error};
 use super::types::ErrorBody;
+use super::writes;
 use crate::domain::clock::Clock;
 use crate::metrics;
 
@@ -29,38 +30,8 @@ const MOST_ATTEMPTS: u32 = 3;
 const FIRST_BACK_OFF: Duration = Duration::from_millis(100);
 /// Callers that may wait for each call under way before others are turned away.
 const QUEUE_PER_CALL: usize = 4;
-
-/// GitHub's request ids that one audit line names at most.
-const MOST_NOTED_IDS: usize = 100;
-
-tokio::task_local! {
-    /// GitHub's ids of the writes that the current operation sent.
-    static WRITES: std::cell::RefCell<Vec<String>>;
-}
-
-/// Runs an operation; gives its outcome and GitHub's ids of the writes that it sent.
-pub async fn noting_writes<T>(operation: impl Future<Output = T>) -> (T, Vec<String>) {
-    let noting = async {
-        let outcome = operation.await;
-        (outcome, WRITES.with(std::cell::RefCell::take))
-    };
-    WRITES.scope(std::cell::RefCell::default(), noting).await
-}
-
-fn note_write(call: &Call, request_id: Option<&String>) {
-    // A token that had to be renewed on the way is no change.
-    if call.method == Method::GET || call.path.starts_with("/app/") {
-        return;
-    }
-    let Some(request_id) = request_id else { return };
-    // Outside an operation, such as at start, there is nothing to note it in.
-    let _ = WRITES.try_with(|noted| {
-        let mut noted = noted.borrow_mut();
-        if noted.len() < MOST_NOTED_IDS {
-            noted.push(request_id.clone());
-        }
-    });
-}
+/// How metrics call an attempt that nobody waits for any more.
+const GIVEN_UP: &str = "given_up";
 
 /// What is sent to GitHub. Paths are built from typed names and numbers only.
 #[derive(Debug, Clone)]
@@ -215,10 +186,10 @@ impl Transport {
         let mut attempt = 1;
         loop {
             let _place = self.place(call, deadline).await?;
-            let started = Instant::now();
+            let mut counted = Attempt::starts(call, attempt, deadline);
             let outcome = self.attempt(client, budget, call).await;
-            let label = outcome.as_ref().map_or_else(|error| error.class().label(), |_| "success");
-            metrics::github_call(call.kind, label, attempt, started.elapsed());
+            counted.ends(outcome.as_ref().map_or_else(|error| error.class().label(), |_| "success"));
+            drop(counted);
             match outcome {
                 Err(error) if attempt < MOST_ATTEMPTS && call.method == Method::GET && passing(&error) => {
                     tracing::debug!(%error, attempt, "reading from GitHub again");
@@ -240,7 +211,11 @@ impl Transport {
         let hold = Hold::read(head.status, &head.headers, self.clock.unix_seconds());
         let request_id =
             head.headers.get("x-github-request-id").and_then(|value| value.to_str().ok()).map(str::to_owned);
-        note_write(call, request_id.as_ref());
+        // A token that had to be renewed on the way is no change.
+        let is_change = call.method != Method::GET && !call.path.starts_with("/app/");
+        if let (true, Some(request_id)) = (is_change, &request_id) {
+            writes::note(request_id);
+        }
         let body = match Limited::new(body, MOST_ANSWER_BYTES).collect().await {
             Ok(body) => body.to_bytes(),
             Err(cause) => {
@@ -278,6 +253,33 @@ impl Transport {
         waited
             .map_err(|_| overloaded("not sent: it waited too long"))?
             .map_err(|_| overloaded("shutting down"))
+    }
+}
+
+/// Counts an attempt when it ends, also when it is cut off by its deadline or with its caller.
+struct Attempt {
+    kind: &'static str,
+    number: u32,
+    started: Instant,
+    deadline: Instant,
+    outcome: Option<&'static str>,
+}
+
+impl Attempt {
+    fn starts(call: &Call, number: u32, deadline: Instant) -> Self {
+        Self { kind: call.kind, number, started: Instant::now(), deadline, outcome: None }
+    }
+
+    fn ends(&mut self, outcome: &'static str) {
+        self.outcome = Some(outcome);
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        let is_late = Instant::now() >= self.deadline;
+        let outcome = self.outcome.unwrap_or(if is_late { Class::Timeout.label() } else { GIVEN_UP });
+        metrics::github_call(self.kind, outcome, self.number, self.started.elapsed());
     }
 }
 

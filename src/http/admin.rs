@@ -7,7 +7,7 @@ use actix_web::http::header::ContentType;
 use actix_web::{App, HttpResponse, web};
 use serde::Serialize;
 
-use crate::github::{CircuitState, StartupProblem};
+use crate::github::{CircuitState, StartupProblem, TokenState};
 use crate::metrics;
 use crate::state::{Check, Shared};
 
@@ -67,7 +67,7 @@ pub fn app(
 }
 
 async fn ready(state: web::Data<Shared>) -> HttpResponse {
-    let readiness = readiness(&state).await;
+    let readiness = readiness(&state);
     if readiness.ready {
         HttpResponse::Ok().json(readiness)
     } else {
@@ -76,7 +76,7 @@ async fn ready(state: web::Data<Shared>) -> HttpResponse {
 }
 
 async fn scrape(state: web::Data<Shared>) -> HttpResponse {
-    metrics::ready(readiness(&state).await.ready);
+    metrics::ready(readiness(&state).ready);
     let (in_flight, queued) = state.github.load();
     metrics::github_load(in_flight, queued);
     metrics::github_circuit(state.github.circuit() != CircuitState::Closed);
@@ -91,7 +91,8 @@ async fn scrape(state: web::Data<Shared>) -> HttpResponse {
     }
 }
 
-async fn readiness(state: &Shared) -> Readiness {
+/// From what is known already: probes must cost GitHub nothing, nor wait for it.
+fn readiness(state: &Shared) -> Readiness {
     let draining = state.draining.load(Ordering::SeqCst);
     let check = state.check.borrow().clone();
     let permissions = match &check {
@@ -101,14 +102,19 @@ async fn readiness(state: &Shared) -> Readiness {
     };
     let credential = match &check {
         Check::Failed(problem) => Part::bad(problem),
-        Check::Pending | Check::Passed => match state.github.is_usable().await {
-            Ok(()) => Part::fine(),
-            // GitHub's words stay in the log.
-            Err(error) => {
-                tracing::debug!(%error, "not ready");
-                Part::bad("no installation token can be had")
+        Check::Pending => Part::bad("not checked yet"),
+        Check::Passed => {
+            let token = state.github.token_state();
+            if token != TokenState::Good {
+                // Renews it, beside this and without haste.
+                state.github.doubt_credential();
             }
-        },
+            if token == TokenState::Missing {
+                Part::bad("there is no valid token for GitHub")
+            } else {
+                Part::fine()
+            }
+        }
     };
     let github = match state.github.circuit() {
         CircuitState::Closed => Part::fine(),

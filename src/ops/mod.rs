@@ -17,7 +17,7 @@ use futures_util::future::BoxFuture;
 
 use crate::access::{Authority, ManagedGroup};
 use crate::audit::Trail;
-use crate::github;
+use crate::github::WriteIds;
 use crate::state::Shared;
 
 /// Runs a write to its end, also when the caller hangs up, and leaves its audit line. What comes before the
@@ -28,31 +28,39 @@ async fn write<T: Send + 'static>(
     work: BoxFuture<'static, Result<T, Error>>,
 ) -> Result<T, Error> {
     trail.leave_to_the_write();
-    let audited = {
-        let trail = trail.clone();
-        async move {
-            // Does nothing once the line is written.
-            let _unfinished = Unfinished(trail.clone());
-            let (outcome, request_ids) = github::noting_writes(work).await;
-            trail.note(|record| record.github_request_ids = request_ids);
-            match &outcome {
-                Ok(_) => trail.write("success", None),
-                Err(error) => trail.write(error.outcome(), Some(error.reason())),
-            }
-            outcome
+    // Made out here: also a write that is given up before its first step leaves its line.
+    let line = Line { trail: trail.clone(), request_ids: WriteIds::default() };
+    let audited = async move {
+        let outcome = line.request_ids.noting(work).await;
+        match &outcome {
+            Ok(_) => line.write("success", None),
+            Err(error) => line.write(error.outcome(), Some(error.reason())),
         }
+        outcome
     };
     let outcome = state.writes.see_to_the_end(tracing::Instrument::in_current_span(audited)).await;
     outcome.unwrap_or(Err(Error::Internal))
 }
 
-/// Leaves the line of a write that panicked or was given up: whether it took effect, nobody here knows.
-struct Unfinished(Trail);
+/// The audit line of a write.
+struct Line {
+    trail: Trail,
+    request_ids: WriteIds,
+}
 
-impl Drop for Unfinished {
+impl Line {
+    /// Writes the line, unless it was written already.
+    fn write(&self, outcome: &'static str, reason: Option<&'static str>) {
+        self.trail.note(|record| record.github_request_ids = self.request_ids.so_far());
+        self.trail.write(outcome, reason);
+    }
+}
+
+/// A write that panicked or was given up leaves its line, too: whether it took effect, nobody here knows.
+impl Drop for Line {
     fn drop(&mut self) {
         let reason = if std::thread::panicking() { Error::Internal.reason() } else { "shutting_down" };
-        self.0.write("failed", Some(reason));
+        self.write("failed", Some(reason));
     }
 }
 

@@ -151,12 +151,13 @@ impl Selection {
     fn choose(&self, runners: Vec<Runner>) -> Result<(Vec<Runner>, Vec<Skipped>), Error> {
         // Sets, since a thousand names may meet ten thousand runners.
         let ids: HashSet<u64> = self.ids.iter().copied().collect();
-        let names: HashSet<String> = self.names.iter().map(|name| name.as_str().to_lowercase()).collect();
+        let names: HashSet<String> =
+            self.names.iter().map(|name| name.as_str().to_ascii_lowercase()).collect();
         let some_are_named = !ids.is_empty() || !names.is_empty();
         let (mut ids_left, mut names_left) = (ids.clone(), names.clone());
         let (mut chosen, mut skipped) = (Vec::new(), Vec::new());
         for runner in runners {
-            let name = runner.name.to_lowercase();
+            let name = runner.name.to_ascii_lowercase();
             let is_named = ids.contains(&runner.id) || names.contains(&name);
             ids_left.remove(&runner.id);
             names_left.remove(&name);
@@ -180,8 +181,10 @@ impl Selection {
             ));
         }
         let reason = "runner_not_found";
-        skipped.extend(ids_left.into_iter().map(|id| Skipped { id: Some(id), name: None, reason }));
-        skipped.extend(names_left.into_iter().map(|name| Skipped { id: None, name: Some(name), reason }));
+        let ids = self.ids.iter().filter(|id| ids_left.remove(id));
+        skipped.extend(ids.map(|id| Skipped { id: Some(*id), name: None, reason }));
+        let names = self.names.iter().filter(|name| names_left.remove(&name.as_str().to_ascii_lowercase()));
+        skipped.extend(names.map(|name| Skipped { id: None, name: Some(name.to_string()), reason }));
         Ok((chosen, skipped))
     }
 }

@@ -15,8 +15,10 @@ use crate::tls::CertificateStore;
 const CHECK_AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
 /// How often a credential that worked is checked again: a permission may be withdrawn, the App suspended.
 const CHECK_EVERY: Duration = Duration::from_mins(10);
+/// How soon at the earliest, when something speaks against it.
+const DOUBTS_WAIT: Duration = Duration::from_secs(10);
 
-/// Checks the credential, sooner again while GitHub doesn't answer, and reports each outcome.
+/// Checks the credential, sooner again while GitHub doesn't answer or after doubts, and reports each outcome.
 pub(super) async fn check_credential(state: Shared, report: watch::Sender<Check>) {
     let (first, longest) = CHECK_AGAIN;
     let mut wait = first;
@@ -28,28 +30,46 @@ pub(super) async fn check_credential(state: Shared, report: watch::Sender<Check>
                     report.send_replace(Check::Passed);
                 }
                 wait = first;
-                tokio::time::sleep(CHECK_EVERY).await;
+                let doubted = async {
+                    tokio::time::sleep(DOUBTS_WAIT).await;
+                    state.github.doubted().await;
+                };
+                tokio::select! {
+                    () = pause(&state, CHECK_EVERY) => {}
+                    () = doubted => {}
+                }
             }
             Err(problem) if problem.is_passing() => {
                 let pending = matches!(*report.borrow(), Check::Pending);
                 let what = if pending { "not ready yet" } else { "the credential can't be checked now" };
                 tracing::warn!(%problem, "{what}");
-                tokio::time::sleep(wait).await;
+                pause(&state, wait).await;
                 wait = (wait * 2).min(longest);
             }
             Err(problem) => {
                 tracing::error!(%problem, "the service can't work");
                 report.send_replace(Check::Failed(problem));
-                tokio::time::sleep(longest).await;
+                pause(&state, longest).await;
             }
         }
     }
 }
 
+/// Waits, unless somebody asks for a check now.
+async fn pause(state: &Shared, at_most: Duration) {
+    let _ = tokio::time::timeout(at_most, state.check_now.notified()).await;
+}
+
 /// The App's key or the token, where it is kept in a file that may be replaced.
 pub(super) struct SecretFile {
     credentials: Credentials,
-    current: Mutex<SecretString>,
+    seen: Mutex<Seen>,
+}
+
+struct Seen {
+    secret: SecretString,
+    /// What is wrong with the file, so that it is said once.
+    problem: Option<String>,
 }
 
 impl SecretFile {
@@ -62,8 +82,8 @@ impl SecretFile {
         if !is_file {
             return Ok(None);
         }
-        let current = Mutex::new(read(credentials)?);
-        Ok(Some(Arc::new(Self { credentials: credentials.clone(), current })))
+        let seen = Mutex::new(Seen { secret: read(credentials)?, problem: None });
+        Ok(Some(Arc::new(Self { credentials: credentials.clone(), seen })))
     }
 
     /// Looks at the file from time to time. By content: Kubernetes replaces a mounted Secret by swapping a
@@ -73,28 +93,44 @@ impl SecretFile {
             tokio::time::sleep(every).await;
             let (file, shared) = (self.clone(), state.clone());
             // A panic there was logged; the next look tries again.
-            let _ = tokio::task::spawn_blocking(move || file.reload_if_changed(&shared)).await;
+            let _ = tokio::task::spawn_blocking(move || file.look(&shared, false)).await;
         }
     }
 
-    /// Puts the file's content in force if it changed. A bad file leaves the old one in force.
-    pub(super) fn reload_if_changed(&self, state: &Shared) {
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Looks at the file now, because somebody asked for it.
+    pub(super) fn reload(&self, state: &Shared) {
+        self.look(state, true);
+    }
+
+    /// Puts the file's content in force if it changed. A bad file leaves the old one in force, which is said
+    /// when it first shows, and to those who ask.
+    fn look(&self, state: &Shared, asked: bool) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let outcome = match read(&self.credentials) {
-            Ok(secret) if secret.expose_secret() == current.expose_secret() => return,
+            Ok(secret) if secret.expose_secret() == seen.secret.expose_secret() => Ok(false),
             Ok(secret) => {
-                let replaced = state.github.replace_secret(secret.clone()).map_err(|error| error.to_string());
-                // Also when it can't be used, so that the log says so once.
-                *current = secret;
-                replaced
+                let replaced = state.github.replace_secret(secret.clone());
+                replaced.map_err(|error| error.to_string()).map(|()| {
+                    seen.secret = secret;
+                    true
+                })
             }
             Err(error) => Err(error.to_string()),
         };
-        metrics::reload("credential", outcome.is_ok());
-        match outcome {
-            Ok(()) => tracing::info!("the credential's file was read again"),
-            Err(error) => tracing::error!(%error, "the old credential stays in force"),
+        match &outcome {
+            Ok(true) => {
+                metrics::reload("credential", true);
+                state.check_now.notify_one();
+                tracing::info!("the credential's file was read again");
+            }
+            Ok(false) => metrics::in_force("credential", true),
+            Err(problem) if asked || seen.problem.as_ref() != Some(problem) => {
+                metrics::reload("credential", false);
+                tracing::error!(error = problem, "the old credential stays in force");
+            }
+            Err(_) => {}
         }
+        seen.problem = outcome.err();
     }
 }
 
@@ -116,7 +152,7 @@ pub(super) fn reload_certificate(certificates: &CertificateStore) {
                 "the TLS certificate was replaced"
             );
         }
-        Ok(false) => {}
+        Ok(false) => metrics::in_force("certificate", true),
         Err(error) => {
             metrics::reload("certificate", false);
             tracing::error!(%error, "the old certificate stays in force");

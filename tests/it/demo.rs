@@ -45,6 +45,15 @@ async fn every_printed_line_works_as_printed_and_does_what_its_comment_says() {
         (200, json!("Successfully added repositories to runner group")),
         (200, json!({ "repos": ["build-tools", "checkout"], "runners": [] })),
         (200, Value::Null),
+        (200, json!(["platform-1"])),
+        (
+            200,
+            json!({
+                "removed": [{ "id": 2, "name": "platform-2" }],
+                "skipped": [{ "id": 3, "name": "platform-3", "reason": "busy" }],
+            }),
+        ),
+        (200, Value::Null),
         (404, json!("repo_not_found")),
         (200, json!("Runner group deleted successfully: payments")),
         (409, json!("group_not_empty")),
@@ -60,7 +69,13 @@ async fn every_printed_line_works_as_printed_and_does_what_its_comment_says() {
         assert_eq!(answer["Code"], code, "{comment}: {answer}");
         assert_eq!(comment.contains("refused"), code != 200, "{comment}: {answer}");
         let told = if code == 200 { &answer["Response"] } else { &answer["Reason"] };
-        if outcome.is_null() {
+        if outcome.is_array() {
+            let names = told["runners"].as_array().unwrap().iter().map(|runner| runner["name"].clone());
+            assert_eq!(names.collect::<Value>(), outcome, "{comment}: {answer}");
+        } else if outcome.is_null() && told["runner"].is_object() {
+            assert!(told["encoded_jit_config"].is_string(), "{comment}: {answer}");
+            assert_eq!(told["runner"]["labels"], json!(["linux", "self-hosted"]), "{comment}: {answer}");
+        } else if outcome.is_null() {
             assert!(told["token"].is_string() && told["expires_at"].is_string(), "{comment}: {answer}");
         } else {
             assert_eq!(*told, outcome, "{comment}: {answer}");

@@ -23,6 +23,8 @@ pub struct App {
     pub server: Server,
     pub clock: Clock,
     pub http: reqwest::Client,
+    /// The service's own, as PEM.
+    pub certificate: String,
     /// Kept for as long as the service may read its files again.
     _folder: TempDir,
     /// A test that makes GitHub refuse the service's own token says so here.
@@ -163,6 +165,7 @@ impl App {
             server,
             clock,
             http,
+            certificate,
             _folder: folder,
             own_token_is_refused: false,
             acts_as: None,

@@ -248,6 +248,10 @@ async fn what_is_missing_or_unknown_is_named_and_answered_in_the_envelope() {
     }
     // The stand-alone proxy's clients send JSON; a form and the query are as good.
     granted(&send(app.request("POST", "/register", olivia).form(&[("scope", "acme")])).await);
+    // As curl sends it with --data and no header, which is how the stand-alone proxy's users were told to ask.
+    let curl =
+        app.request("POST", "/register", olivia).header("content-type", "application/x-www-form-urlencoded");
+    granted(&send(curl.body(r#"{"scope":"acme/web"}"#)).await);
     granted(&send(app.request("POST", "/register?scope=acme", olivia)).await);
 }
 

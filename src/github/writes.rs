@@ -1,0 +1,36 @@
+//! GitHub's ids of the calls that an operation changed something with, for its audit line.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The ids that one audit line names at most.
+const MOST_NOTED: usize = 100;
+
+tokio::task_local! {
+    static CURRENT: WriteIds;
+}
+
+/// The ids so far. Cloning gives the same notes, so that they outlive an operation that is cut off.
+#[derive(Debug, Clone, Default)]
+pub struct WriteIds(Arc<Mutex<Vec<String>>>);
+
+impl WriteIds {
+    /// Runs an operation whose writes are noted here.
+    pub async fn noting<T>(&self, operation: impl Future<Output = T>) -> T {
+        CURRENT.scope(self.clone(), operation).await
+    }
+
+    /// What was noted so far.
+    pub fn so_far(&self) -> Vec<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Notes a write of the current operation. Outside one, such as at start, there is nothing to note it in.
+pub(super) fn note(request_id: &str) {
+    let _ = CURRENT.try_with(|ids| {
+        let mut ids = ids.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if ids.len() < MOST_NOTED {
+            ids.push(request_id.to_owned());
+        }
+    });
+}
