@@ -157,6 +157,14 @@ def test_every_alert_says_what_it_means_and_what_to_do():
         assert rule["annotations"]["summary"] and rule["annotations"]["description"]
 
 
+def test_the_readme_has_every_alert_and_its_severity():
+    metrics = {"serviceMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}}
+    (group,) = Release(least(metrics=metrics)).get("PrometheusRule")["spec"]["groups"]
+    made = {rule["alert"].removeprefix("ActionsRunnerManager"): rule["labels"]["severity"] for rule in group["rules"]}
+    section = (CHART / "README.md").read_text().split("\n## Alerts\n")[1].split("\n## ")[0]
+    assert dict(re.findall(r"^\| `(\w+)` \| (\w+) \|", section, re.MULTILINE)) == made
+
+
 def test_the_rules_and_the_monitor_go_by_the_same_service():
     release = Release(values_of(CHART / "ci" / "monitoring.yaml"))
     service = release.get("Service", "arm-actions-runner-manager-metrics")
