@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import promql_parser
@@ -87,6 +88,27 @@ def test_the_variants_set_every_switch_there_is():
     assert switches <= used
 
 
+def blocks(document: Path) -> list[dict[str, Any]]:
+    """The values that a document shows."""
+    found = re.findall(r"^```yaml\n(.*?)^```$", document.read_text(), re.MULTILINE | re.DOTALL)
+    return [yaml.safe_load(block) for block in found]
+
+
+@pytest.mark.parametrize("document", [CHART / "README.md", ROOT / "docs" / "kubernetes.md"], ids=lambda path: path.name)
+def test_the_values_in_a_document_can_be_installed(document: Path):
+    whole, *parts = blocks(document)
+    assert Release(whole).get("Deployment")
+    for part in parts:
+        assert Release(whole | part).get("Deployment")
+
+
+def test_the_walk_through_names_what_the_chart_makes():
+    whole = blocks(ROOT / "docs" / "kubernetes.md")[0]
+    names = {document["metadata"]["name"] for document in Release(whole).objects}
+    text = (ROOT / "docs" / "kubernetes.md").read_text()
+    assert set(re.findall(r"(?:deployment/|externalsecret )(arm-[\w-]+)", text)) <= names
+
+
 # --- Prometheus and Grafana ---
 
 
@@ -133,6 +155,14 @@ def test_every_alert_says_what_it_means_and_what_to_do():
     for rule in group["rules"]:
         assert rule["labels"]["severity"] in ("warning", "critical")
         assert rule["annotations"]["summary"] and rule["annotations"]["description"]
+
+
+def test_the_readme_has_every_alert_and_its_severity():
+    metrics = {"serviceMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}}
+    (group,) = Release(least(metrics=metrics)).get("PrometheusRule")["spec"]["groups"]
+    made = {rule["alert"].removeprefix("ActionsRunnerManager"): rule["labels"]["severity"] for rule in group["rules"]}
+    section = (CHART / "README.md").read_text().split("\n## Alerts\n")[1].split("\n## ")[0]
+    assert dict(re.findall(r"^\| `(\w+)` \| (\w+) \|", section, re.MULTILINE)) == made
 
 
 def test_the_rules_and_the_monitor_go_by_the_same_service():

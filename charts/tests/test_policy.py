@@ -84,8 +84,8 @@ def test_the_api_is_open_to_all_and_the_admin_port_to_prometheus_alone():
     policy = Release(LEAST).get("NetworkPolicy")["spec"]
     api, admin = policy["ingress"]
     assert policy["policyTypes"] == ["Ingress", "Egress"]
-    assert [port["port"] for port in api["ports"]] == ["api"] and "from" not in api
-    assert [port["port"] for port in admin["ports"]] == ["admin"]
+    assert [port["port"] for port in api["ports"]] == [8443] and "from" not in api
+    assert [port["port"] for port in admin["ports"]] == [9090]
     assert admin["from"] == [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}]
 
 
@@ -99,7 +99,7 @@ def test_pods_reach_dns_and_port_443_and_no_instance_metadata():
 
 def test_nobody_at_all_reaches_the_admin_port_without_metrics_from():
     release = Release(least(networkPolicy={"metricsFrom": []}))
-    assert [rule["ports"][0]["port"] for rule in release.get("NetworkPolicy")["spec"]["ingress"]] == ["api"]
+    assert [rule["ports"][0]["port"] for rule in release.get("NetworkPolicy")["spec"]["ingress"]] == [8443]
 
 
 def test_no_service_but_the_one_for_prometheus_shows_the_admin_port():

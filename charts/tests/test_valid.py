@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import helm_python as helm
@@ -9,7 +10,11 @@ import kubernetes_validate
 import pytest
 import yaml
 from chart import CHART, ROOT, VARIANTS, Release, values_of
+from kubernetes_validate import utils
 from kubernetes_validate.utils import all_versions, major_minor
+
+# It would read the same megabytes again for every object.
+utils.schema_contents = functools.cache(utils.schema_contents)
 
 OLDEST = (1, 28)
 VERSIONS = [

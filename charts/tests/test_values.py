@@ -32,6 +32,13 @@ def test_large_numbers_are_written_as_whole_numbers():
     assert "appID: 1234567890\n" in release.config_text
 
 
+def test_what_is_switched_off_stays_off():
+    server = {"legacyGet": False, "docs": False, "rateLimit": 1}
+    config = Release(least(config={"server": server, "policy": {"registrationTokens": False}})).config
+    assert server.items() <= config["server"].items()
+    assert config["policy"]["registrationTokens"] is False
+
+
 def test_the_address_of_a_listener_can_be_another():
     config = Release(least(config={"server": {"address": "::", "admin": {"address": "::"}}})).config
     assert config["server"]["address"] == "::"
@@ -110,6 +117,11 @@ def test_a_certificate_of_an_existing_secret_is_mounted_under_its_own_names():
     tls = variant("existing-secrets").config["server"]["tls"]
     folder = "/etc/actions-runner-manager/tls"
     assert tls == {"certFile": f"{folder}/fullchain.pem", "keyFile": f"{folder}/privkey.pem"}
+
+
+def test_other_keys_are_those_of_an_existing_secret_only():
+    tls = {"existingSecret": "", "selfSigned": {"enabled": True}, "certKey": "other"}
+    assert Release(least(tls=tls)).config["server"]["tls"]["certFile"].endswith("/tls.crt")
 
 
 def test_a_self_signed_certificate_says_that_it_is_for_trials():

@@ -81,14 +81,23 @@ annotations:
 {{- end -}}
 {{- end -}}
 
+{{/* Only Secrets that somebody else makes have other keys than these. */}}
+{{- define "arm.certKey" -}}
+{{- ternary .Values.tls.certKey "tls.crt" (ne .Values.tls.existingSecret "") -}}
+{{- end -}}
+
+{{- define "arm.keyKey" -}}
+{{- ternary .Values.tls.keyKey "tls.key" (ne .Values.tls.existingSecret "") -}}
+{{- end -}}
+
 {{/* The content of config.yml: what the chart knows, under what `config` says. */}}
 {{- define "arm.config" -}}
 {{- $folder := "/etc/actions-runner-manager" -}}
 {{- $server := dict "address" "0.0.0.0" "port" 8443 "admin" (dict "address" "0.0.0.0" "port" 9090) -}}
 {{- if include "arm.tlsSecret" . -}}
 {{- $_ := set $server "tls" (dict
-      "certFile" (printf "%s/tls/%s" $folder .Values.tls.certKey)
-      "keyFile" (printf "%s/tls/%s" $folder .Values.tls.keyKey)) -}}
+      "certFile" (printf "%s/tls/%s" $folder (include "arm.certKey" .))
+      "keyFile" (printf "%s/tls/%s" $folder (include "arm.keyKey" .))) -}}
 {{- end -}}
 {{- $config := dict "server" $server -}}
 {{- if include "arm.credentialsSecret" . -}}
