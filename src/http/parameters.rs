@@ -31,7 +31,7 @@ impl Parameters {
                 Some("application/json") => all.extend(json(body)?),
                 // What `curl --data '{…}'` sends. No form that means something here begins like this.
                 Some("application/x-www-form-urlencoded") if body.starts_with(b"{") => {
-                    all.extend(json(body)?)
+                    all.extend(json(body)?);
                 }
                 Some("application/x-www-form-urlencoded") => all.extend(form(body)),
                 _ => return Err(ApiError::UnsupportedMediaType),
