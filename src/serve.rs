@@ -65,7 +65,8 @@ pub(crate) async fn until_told(
     };
     tokio::pin!(failed);
     let mut file = ConfigurationFile::of(sources);
-    let mut looks = tokio::time::interval(FILE_LOOKED_AT_EVERY);
+    let mut looks =
+        tokio::time::interval_at(tokio::time::Instant::now() + FILE_LOOKED_AT_EVERY, FILE_LOOKED_AT_EVERY);
     loop {
         tokio::select! {
             _ = signals.terminate.recv() => return Ok(()),
