@@ -218,8 +218,7 @@ async fn exchange(http: HttpRequest, body: Bytes, shared: web::Data<Shared>) -> 
     let template = found.as_ref().map(|(route, _)| route.template);
     let mut visit = Visit::begin(Arc::clone(&shared), &request, template);
     // Half of the way there and half back, so that an answer takes so long with the work in between.
-    let (arrived, latency) =
-        (Instant::now(), Duration::from_nanos(shared.latency.load(Ordering::Relaxed)));
+    let (arrived, latency) = (Instant::now(), Duration::from_nanos(shared.latency.load(Ordering::Relaxed)));
     on_the_way(arrived, latency / 2).await;
     let route = found.map(|(route, params)| {
         request.params = params;

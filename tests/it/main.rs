@@ -19,6 +19,7 @@ mod budget;
 mod config;
 mod contract;
 mod demo;
+mod docs;
 mod edge;
 mod enterprise;
 mod group_delete;
