@@ -146,10 +146,12 @@ impl RunnerName {
 impl Label {
     /// Takes a label of 1 to 256 characters without comma or control characters; GitHub folds its case.
     pub fn parse(value: &str) -> Result<Self, NameError> {
-        let valid = (1..=256).contains(&value.chars().count())
-            && value.chars().all(|character| character != ',' && !character.is_control());
+        // Folding can make it longer: a capital I with a dot becomes two characters.
+        let folded = value.to_lowercase();
+        let valid = (1..=256).contains(&folded.chars().count())
+            && folded.chars().all(|character| character != ',' && !character.is_control());
         let error = NameError { expected: "a label: 1 to 256 characters, no comma, no control character" };
-        valid.then(|| Self(value.to_lowercase())).ok_or(error)
+        valid.then_some(Self(folded)).ok_or(error)
     }
 }
 
@@ -188,6 +190,7 @@ mod tests {
         assert!(RunnerName::parse(&"a".repeat(65)).is_err());
         assert!(Label::parse(&"ä".repeat(256)).is_ok());
         assert!(Label::parse(&"ä".repeat(257)).is_err());
+        assert!(Label::parse(&"\u{130}".repeat(200)).is_err(), "400 characters when folded");
         assert!(OrgName::parse(&"a".repeat(101)).is_err());
         assert!(Login::parse(&"a".repeat(101)).is_err());
     }
