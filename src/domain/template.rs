@@ -95,6 +95,9 @@ impl std::fmt::Display for GroupName {
 }
 
 #[cfg(test)]
+mod properties;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -118,6 +118,23 @@ fn page_of(links: &str, relation: &str) -> Option<u64> {
     query.split('&').find_map(|pair| pair.strip_prefix("page=")).and_then(|number| number.parse().ok())
 }
 
+/// Asserts that a list of which every page is this answer comes to an end.
+#[cfg(any(test, fuzzing))]
+pub(super) fn check_pages<T: Listed>(reply: &Reply) {
+    for page in [Page::<T>::counted(reply), Page::linked(reply, 1)].into_iter().flatten() {
+        let mut fetched = page.pages.clamp(1, MOST_PAGES);
+        while page.goes_on(fetched) {
+            fetched += 1;
+            assert!(fetched <= MOST_PAGES, "it goes on for ever");
+        }
+        let held = page.items.len();
+        assert!(without_duplicates(vec![page]).len() <= held);
+    }
+}
+
+#[cfg(test)]
+mod properties;
+
 #[cfg(test)]
 mod tests {
     use super::*;

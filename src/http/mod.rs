@@ -5,6 +5,8 @@ mod client_address;
 mod edge;
 mod error;
 mod extract;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod groups;
 mod operation;
 mod operation_parameters;
