@@ -89,7 +89,7 @@ pub(super) fn understand(file: Option<File>, sources: &Sources) -> Result<Loaded
         )),
     })?;
     // Invalid only if a problem was noted, which ended it above.
-    let config = config.map_err(|_| Problems::one("the configuration is incomplete".to_owned()))?;
+    let config = config.map_err(|_| Problems::one("the configuration is incomplete"))?;
     Ok(Loaded { config, file: name, settings })
 }
 
@@ -112,7 +112,7 @@ fn read_file(sources: &Sources) -> Result<Option<File>, Problems> {
     let given = named.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
     let path = file_of(sources);
     let name = given.display().to_string();
-    let problem = |reason: &str| Problems::one(format!("{name}: {reason}"));
+    let problem = |reason: &str| Problems::one(&format!("{name}: {reason}"));
 
     let mut bytes = Vec::new();
     match std::fs::metadata(&path) {
@@ -136,9 +136,9 @@ pub(super) fn file(name: String, folder: PathBuf, bytes: Vec<u8>) -> Result<File
     let text = String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         let line = 1 + error.as_bytes().iter().take(valid).filter(|byte| **byte == b'\n').count();
-        Problems::one(format!("{name}:{line}: expected UTF-8 text"))
+        Problems::one(&format!("{name}:{line}: expected UTF-8 text"))
     })?;
     let document = Document::parse(text)
-        .map_err(|error| Problems::one(format!("{name}:{}: {}", error.line, error.reason)))?;
+        .map_err(|error| Problems::one(&format!("{name}:{}: {}", error.line, error.reason)))?;
     Ok(File { name, document, folder })
 }

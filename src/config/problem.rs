@@ -12,18 +12,21 @@ pub struct Problems {
 
 /// More problems than this are counted, not printed: they have one cause.
 const MOST_PRINTED: usize = 50;
+/// Characters of one problem that are printed: it may repeat a key, a value or a path.
+const MOST_CHARACTERS: usize = 1_000;
 
 impl Problems {
     /// Keeps the first problems of `all`, made printable by `print`, in the order of their lines.
     pub(super) fn new<T>(all: &[T], print: impl FnMut(&T) -> (usize, String)) -> Self {
         let mut printed: Vec<_> = all.iter().take(MOST_PRINTED).map(print).collect();
         printed.sort_by_key(|(line, _)| *line);
-        Self { lines: printed.into_iter().map(|(_, text)| text).collect(), found: all.len(), note: None }
+        let lines = printed.iter().map(|(_, text)| printable(text)).collect();
+        Self { lines, found: all.len(), note: None }
     }
 
     /// One problem with the whole file.
-    pub(super) fn one(line: String) -> Self {
-        Self { lines: vec![line], found: 1, note: None }
+    pub(super) fn one(line: &str) -> Self {
+        Self { lines: vec![printable(line)], found: 1, note: None }
     }
 
     /// Adds a remark that is no problem by itself.
@@ -35,6 +38,12 @@ impl Problems {
     pub fn count(&self) -> usize {
         self.found
     }
+}
+
+/// One line, and nothing that a terminal would act on.
+fn printable(text: &str) -> String {
+    let shown = |character: char| if character.is_control() { '\u{fffd}' } else { character };
+    text.chars().take(MOST_CHARACTERS).map(shown).collect()
 }
 
 impl fmt::Display for Problems {

@@ -498,6 +498,20 @@ mod refused {
     }
 
     #[test]
+    fn what_a_problem_repeats_is_one_line_and_nothing_that_a_terminal_acts_on() {
+        let printed =
+            problems_with(&[
+                ("ALLOWED_SCOPES", "my-org/\u{1b}[2J"),
+                ("ARM_SERVER_\u{7}BELL", "x"),
+                (&format!("ARM_SERVER_{}", "X".repeat(5_000)), "x"),
+            ]) + &problems_of("\"a\\eb\": 1\n\"a\\eb\": 2\nappID: 1\nprivateKeyFile: \"no\\asuch\"\n");
+        assert!(printed.contains("my-org/\u{fffd}[2J") && printed.contains("no\u{fffd}such"), "{printed}");
+        for line in printed.lines() {
+            assert!(!line.contains(char::is_control) && line.chars().count() <= 1_000, "{line:?}");
+        }
+    }
+
+    #[test]
     fn a_duplicate_key_is_named_with_the_line_where_it_stands_again() {
         let text = "org: a\ntoken: t\nserver:\n  port: 1\n  tls: {enabled: false}\n  port: 2\norg: b\n";
         assert_lines(
