@@ -15,6 +15,9 @@ const VARIABLE: &str = "#env ";
 const LONGEST_PROBLEM: usize = 1_000;
 
 /// A `config.yml`, in which comments such as `#env ARM_ORG=my-org` also set variables.
+///
+/// # Panics
+/// When something doesn't hold that should hold of every configuration.
 pub fn config(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     let variables = text

@@ -24,6 +24,9 @@ const LONGEST_WAIT: Duration = Duration::from_hours(1);
 const LONGEST_DETAIL: usize = 4_000;
 
 /// The first line is a status, the lines up to an empty one are headers, the rest is a body.
+///
+/// # Panics
+/// When something doesn't hold that should hold of every answer.
 pub fn github_answer(input: &[u8]) {
     let (status, headers, body) = parts(input);
     for call in [Call::get("fuzz", "/a/path".to_owned()), Call::post("fuzz", "/a/path".to_owned())] {

@@ -28,6 +28,9 @@ const LONGEST_MESSAGE: usize = 300;
 
 /// The first line is a query string, the second a content type (or none), the rest a body. Every operation
 /// is asked what it makes of them.
+///
+/// # Panics
+/// When something doesn't hold that should hold of every request.
 pub fn request_parameters(input: &[u8]) {
     let mut parts = input.splitn(3, |byte| *byte == b'\n');
     let mut part = || parts.next().unwrap_or_default();

@@ -130,7 +130,9 @@ proptest! {
         let mut pairs = owned(&sent.pairs());
         pairs.insert(at.index(4), (unknown.clone(), String::new()));
         let mut all = sent_to(&pairs, &places).unwrap();
-        (all.required_text("text").unwrap(), all.required_list("list").unwrap(), all.optional_flag("flag").unwrap());
+        all.required_text("text").unwrap();
+        all.required_list("list").unwrap();
+        all.optional_flag("flag").unwrap();
         let error = all.nothing_else().unwrap_err();
         prop_assert_eq!(error.answer().reason, "unknown_parameter");
         let message = error.answer().message;
