@@ -11,9 +11,10 @@ use secrecy::SecretString;
 use serde_json::json;
 use tokio::sync::OnceCell;
 
+use super::answer::Reply;
 use super::budget::Budget;
 use super::error::{Class, Error};
-use super::transport::{Call, Reply, Transport};
+use super::transport::{Call, Transport};
 use super::types::{Installation, InstallationToken};
 use super::with_token;
 use crate::domain::clock::Clock;

@@ -1,5 +1,6 @@
 //! Typed calls to GitHub's REST API. The only module that knows octocrab.
 
+mod answer;
 mod budget;
 mod circuit;
 mod credential;
@@ -30,12 +31,13 @@ use rustls::pki_types::pem::PemObject;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Notify;
 
+use self::answer::Reply;
 use self::budget::Budget;
 pub use self::circuit::CircuitState;
 use self::credential::AppCredential;
 pub use self::credential::{StartupProblem, TokenState};
 pub use self::error::{Class, Error};
-use self::transport::{Call, Reply, Transport};
+use self::transport::{Call, Transport};
 pub use self::types::{JitRunner, Membership, Repository, Runner, RunnerGroup, RunnerToken, Team, User};
 pub use self::writes::WriteIds;
 use crate::domain::clock::Clock;

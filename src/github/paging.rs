@@ -6,7 +6,8 @@ use std::collections::HashSet;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::de::DeserializeOwned;
 
-use super::transport::{Call, Reply};
+use super::answer::Reply;
+use super::transport::Call;
 use super::types::Counted;
 use super::{Error, Github};
 
