@@ -52,7 +52,9 @@ pub(crate) async fn until_told(
 ) -> Result<(), String> {
     let mut check = server.check();
     let failed = async {
-        match check.wait_for(|check| !matches!(check, Check::Pending)).await.as_deref() {
+        // Cloned, so that nothing is borrowed while this waits for ever: no later outcome could be reported.
+        let first = check.wait_for(|check| !matches!(check, Check::Pending)).await.map(|check| check.clone());
+        match first {
             Ok(Check::Failed(problem)) => problem.to_string(),
             _ => std::future::pending().await,
         }

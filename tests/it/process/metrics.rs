@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use actions_runner_manager::fake_github::Fault;
 use serde_json::json;
 
 use crate::documents::{cells, operations, words};
@@ -54,7 +53,8 @@ fn parsed(series: &str) -> Series {
 /// What the page says of a metric: its type and labels.
 fn documented() -> BTreeMap<String, (String, BTreeSet<String>)> {
     let rows = cells(&operations(), "## Metrics", "| metric |");
-    let row = |row: Vec<String>| (words(&row[0]).remove(0), (row[1].clone(), words(&row[2]).into_iter().collect()));
+    let row =
+        |row: Vec<String>| (words(&row[0]).remove(0), (row[1].clone(), words(&row[2]).into_iter().collect()));
     rows.into_iter().map(row).collect()
 }
 
@@ -75,7 +75,7 @@ fn metric_of(name: &str, types: &BTreeMap<String, String>) -> String {
 async fn started() -> (Service, Cast) {
     let (world, cast, _) = acme_with_groups();
     let mut settings = with_admin();
-    merge(&mut settings, &json!({ "logging": { "level": "info" }, "server": { "unknownTokenRate": 20 } }));
+    merge(&mut settings, &json!({ "logging": { "level": "info" } }));
     let service = Service::with(world, settings).await;
     service.binary.stdout.with("GitHub accepts the credential").await;
     (service, cast)
@@ -83,7 +83,9 @@ async fn started() -> (Service, Cast) {
 
 #[tokio::test]
 async fn every_documented_metric_is_there_from_the_start_and_no_other() {
-    let (service, _) = started().await;
+    let (service, cast) = started().await;
+    // Its answer tells GitHub's budget.
+    service.call("POST", "token-register?team=payments", &cast.ada).await.response();
     let scrape = scrape(&service).await;
     let documented = documented();
     assert!(documented.len() >= 20, "{documented:?}");
@@ -110,7 +112,9 @@ async fn what_somebody_waits_for_is_there_at_zero_before_it_happens() {
         scrape.series.get(&(name.to_owned(), labels)).copied()
     };
     for operation in values["operation"].iter().filter(|operation| *operation != "none") {
-        for (status, reason) in [("200", "none"), ("500", "internal"), ("502", "github_error"), ("503", "overloaded")] {
+        for (status, reason) in
+            [("200", "none"), ("500", "internal"), ("502", "github_error"), ("503", "overloaded")]
+        {
             let labels = [("operation", operation.as_str()), ("reason", reason), ("status", status)];
             assert_eq!(there("arm_requests_total", &labels), Some(0.0), "{operation} {reason}");
         }
@@ -138,18 +142,21 @@ async fn what_somebody_waits_for_is_there_at_zero_before_it_happens() {
         }
         assert_eq!(there("arm_last_reload_successful", &[("what", what)]), Some(1.0));
     }
-    for name in
-        ["arm_log_lines_lost_total", "arm_sweep_runs_total", "arm_sweep_failures_total", "arm_sweep_removed_total"]
-    {
+    for name in [
+        "arm_log_lines_lost_total",
+        "arm_sweep_runs_total",
+        "arm_sweep_failures_total",
+        "arm_sweep_removed_total",
+    ] {
         assert_eq!(there(name, &[]), Some(0.0), "{name}");
     }
     service.stop().await;
 }
 
-/// Whatever comes to somebody's mind, so often that every limit is met.
+/// Whatever comes to somebody's mind; each round says the same with other words.
 async fn hostilities(service: &Service, cast: &Cast, round: usize) {
     let port = service.port;
-    for number in 0..40 {
+    for number in 0..12 {
         let odd = format!("evil{round}x{number}");
         let url = |path: &str| format!("https://localhost:{port}{path}");
         for path in [
@@ -165,7 +172,7 @@ async fn hostilities(service: &Service, cast: &Cast, round: usize) {
             let method = ["GET", "POST", "PATCH", "DELETE", "EVIL", odd.as_str()][number % 6];
             let request = service.http.request(method.parse().unwrap(), url(&path));
             let request = request.header("x-request-id", &odd).header("user-agent", &odd);
-            let token = if number % 5 == 0 { &odd } else { &cast.ada };
+            let token = if number % 4 == 3 { &odd } else { &cast.ada };
             send(request.header("authorization", token)).await;
         }
         send(service.request("POST", "group-add", &odd).body(odd.clone())).await;
@@ -176,8 +183,6 @@ async fn hostilities(service: &Service, cast: &Cast, round: usize) {
 async fn hostile_traffic_makes_no_series_beyond_the_documented_ones() {
     let (service, cast) = started().await;
     hostilities(&service, &cast, 1).await;
-    service.fake.inject(Fault::everywhere().error(500, "Server Error").times(2));
-    service.call("POST", "token-register?team=payments", &cast.bob).await;
     let first = scrape(&service).await;
     hostilities(&service, &cast, 2).await;
     let second = scrape(&service).await;
@@ -188,7 +193,7 @@ async fn hostile_traffic_makes_no_series_beyond_the_documented_ones() {
     for (name, value) in second.series.keys().flat_map(|(_, labels)| labels) {
         seen.entry(name).or_default().insert(value);
     }
-    assert!(seen["reason"].len() > 8 && seen["status"].len() > 6, "too little happened: {seen:?}");
+    assert!(seen["reason"].len() > 10 && seen["status"].len() > 8, "too little happened: {seen:?}");
     for (name, found) in seen {
         if matches!(name, "le" | "version") {
             continue;

@@ -64,7 +64,11 @@ impl Mount {
 }
 
 /// The configuration that names the mounted files.
-fn configuration(mount: &Mount, fake: &actions_runner_manager::fake_github::FakeGithub, extra: &Value) -> String {
+fn configuration(
+    mount: &Mount,
+    fake: &actions_runner_manager::fake_github::FakeGithub,
+    extra: &Value,
+) -> String {
     let elsewhere = tempfile::tempdir().unwrap();
     let mut config = harness::configuration(elsewhere.path(), fake, &unlimited());
     let files = json!({

@@ -59,13 +59,13 @@ async fn certificate_key_and_configuration_are_replaced_and_not_one_request_fail
     load.goes_on().await;
     assert!(service.fake.world(|world| world.minted_tokens().len()) > minted, "the new key was used");
 
-    std::fs::write(service.path("tls.crt"), &new).unwrap();
     service.rewrite_configuration(&json!({ "server": { "rateBurst": 77_777 } }));
     std::fs::write(service.path("key.pem"), key.private_pem()).unwrap();
     service.binary.signal("HUP");
     service.binary.stdout.nth_with(3, READ_AGAIN).await;
     load.goes_on().await;
-    let answer = service.call("GET", "status", &cast.bob).await;
+    let status = client(&new).get(format!("https://localhost:{}/api/v1/status", service.port));
+    let answer = send(status.header("authorization", &cast.ada)).await;
     assert_eq!(answer.header("ratelimit-limit"), "77777");
 
     load.end().await.is_flawless();
