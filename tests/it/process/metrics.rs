@@ -2,7 +2,9 @@
 //! for whatever.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
+use regex::Regex;
 use serde_json::json;
 
 use crate::documents::{cells, operations, words};
@@ -42,11 +44,12 @@ async fn scrape(service: &Service) -> Scrape {
 }
 
 fn parsed(series: &str) -> Series {
-    let shape = regex::Regex::new(r#"^(arm_[a-z_]+)(?:\{((?:[a-z]+="[^"\\]*",?)+)\})?$"#).unwrap();
-    let label = regex::Regex::new(r#"([a-z]+)="([^"]*)""#).unwrap();
-    let found = shape.captures(series).unwrap_or_else(|| panic!("not a series: {series}"));
+    static SHAPE: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r#"^(arm_[a-z_]+)(?:\{((?:[a-z]+="[^"\\]*",?)+)\})?$"#).unwrap());
+    static LABEL: LazyLock<Regex> = LazyLock::new(|| Regex::new(r#"([a-z]+)="([^"]*)""#).unwrap());
+    let found = SHAPE.captures(series).unwrap_or_else(|| panic!("not a series: {series}"));
     let labels = found.get(2).map_or("", |labels| labels.as_str());
-    let labels = label.captures_iter(labels).map(|label| (label[1].to_owned(), label[2].to_owned()));
+    let labels = LABEL.captures_iter(labels).map(|label| (label[1].to_owned(), label[2].to_owned()));
     (found[1].to_owned(), labels.collect())
 }
 
@@ -156,7 +159,7 @@ async fn what_somebody_waits_for_is_there_at_zero_before_it_happens() {
 /// Whatever comes to somebody's mind; each round says the same with other words.
 async fn hostilities(service: &Service, cast: &Cast, round: usize) {
     let port = service.port;
-    for number in 0..12 {
+    for number in 0..30 {
         let odd = format!("evil{round}x{number}");
         let url = |path: &str| format!("https://localhost:{port}{path}");
         for path in [
