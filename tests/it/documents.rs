@@ -7,10 +7,10 @@ pub fn operations() -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operations.md")).unwrap()
 }
 
-/// The rows of a table, without its head: the one that begins with `head`, behind `section`.
-pub fn cells(text: &str, section: &str, head: &str) -> Vec<Vec<String>> {
-    let after = text.split_once(&format!("\n{section}\n")).unwrap_or_else(|| panic!("no {section}")).1;
-    let from = after.find(head).unwrap_or_else(|| panic!("no table {head} in {section}"));
+/// The rows of a table, without its head: the first that begins with `head` behind the line that begins so.
+pub fn cells(text: &str, line: &str, head: &str) -> Vec<Vec<String>> {
+    let after = text.split_once(&format!("\n{line}")).unwrap_or_else(|| panic!("no line \"{line}\"")).1;
+    let from = after.find(head).unwrap_or_else(|| panic!("no table \"{head}\" behind \"{line}\""));
     let lines = after[from..].lines().skip(2).take_while(|line| line.starts_with('|'));
     let row = |line: &str| line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect();
     let rows: Vec<_> = lines.map(row).collect();
