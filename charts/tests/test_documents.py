@@ -165,6 +165,21 @@ def test_the_readme_has_every_alert_and_its_severity():
     assert dict(re.findall(r"^\| `(\w+)` \| (\w+) \|", section, re.MULTILINE)) == made
 
 
+def test_the_page_on_operations_has_every_alert_its_severity_and_what_it_looks_at():
+    metrics = {"serviceMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}}
+    (group,) = Release(least(metrics=metrics)).get("PrometheusRule")["spec"]["groups"]
+    made = {
+        rule["alert"].removeprefix("ActionsRunnerManager"): (
+            rule["labels"]["severity"],
+            set(re.findall(r"\b(arm_\w+|up)\b(?=[{\[])", rule["expr"])),
+        )
+        for rule in group["rules"]
+    }
+    section = (ROOT / "docs" / "operations.md").read_text().split("\n## Alerts\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \| ([^|]+) \|", section, re.MULTILINE)
+    assert {name: (severity, set(re.findall(r"`(\w+)`", looks_at))) for name, severity, looks_at in rows} == made
+
+
 def test_the_rules_and_the_monitor_go_by_the_same_service():
     release = Release(values_of(CHART / "ci" / "monitoring.yaml"))
     service = release.get("Service", "arm-actions-runner-manager-metrics")
