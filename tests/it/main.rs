@@ -28,6 +28,7 @@ mod harness;
 mod jit;
 mod jit_lost;
 mod limits;
+mod links;
 mod panics;
 mod personal_token;
 mod process;
