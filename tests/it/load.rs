@@ -54,7 +54,7 @@ impl Load {
         let answered = Arc::new(watch::Sender::new(0));
         let task = |number: usize| {
             let asking = Asking {
-                client: client(certificates, number % 2 == 0),
+                client: client(certificates, number.is_multiple_of(2)),
                 address: format!("https://localhost:{port}/api/v1/"),
                 token: token.to_owned(),
                 first: number,

@@ -37,14 +37,16 @@ fn scene() -> (World, Cast) {
     (world, cast)
 }
 
-/// What may go wrong with a write.
-fn disturbances() -> Vec<(&'static str, fn(Fault) -> Fault)> {
-    vec![
+/// What goes wrong with a write, and how it is called.
+type Disturbance = (&'static str, fn(Fault) -> Fault);
+
+fn disturbances() -> [Disturbance; 5] {
+    [
         ("a server error", |fault| fault.error(500, "Server Error")),
         ("done, but the connection broke", |fault| fault.after_effect().reset()),
         ("done, but the answer is cut short", |fault| fault.after_effect().truncated()),
         ("refused", |fault| fault.error(403, "Resource not accessible by integration")),
-        ("a limit", |fault| fault.secondary_limit(std::time::Duration::from_secs(60))),
+        ("a limit", |fault| fault.secondary_limit(std::time::Duration::from_mins(1))),
     ]
 }
 

@@ -96,7 +96,7 @@ async fn every_documented_metric_is_there_from_the_start_and_no_other() {
         documented.iter().map(|(name, (kind, _))| (name.clone(), kind.clone())).collect();
     assert_eq!(scrape.types, types);
     assert_eq!(scrape.helps, types.into_keys().collect());
-    for ((name, labels), _) in &scrape.series {
+    for (name, labels) in scrape.series.keys() {
         let metric = metric_of(name, &scrape.types);
         let mut names: BTreeSet<_> = labels.keys().cloned().collect();
         names.remove("le");

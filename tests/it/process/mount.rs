@@ -1,13 +1,14 @@
 //! Files as Kubernetes mounts them: `..data` is a link to a folder, replaced in one step, and each file a link
 //! through it. A change is seen without a signal, by looking every 30 seconds, which this test's clock moves.
 
+use std::collections::BTreeMap;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use actions_runner_manager::config::{self, Sources};
 use actions_runner_manager::domain::clock::Clock;
-use actions_runner_manager::fake_github::AppKey;
+use actions_runner_manager::fake_github::{AppKey, FakeGithub};
 use actions_runner_manager::server::{self, Configuration, Server};
 use actions_runner_manager::tls;
 use serde_json::{Value, json};
@@ -42,6 +43,27 @@ impl Mount {
         std::fs::read_to_string(self.path(name)).unwrap()
     }
 
+    /// Puts the first files there; gives the certificate.
+    fn fill(&mut self, configuration: impl Fn(&Self) -> String) -> String {
+        let (certificate, key) = tls::self_signed(&["localhost"]).unwrap();
+        let config = configuration(self);
+        self.replace(&[
+            ("config.yml", &config),
+            ("key.pem", &harness::private_key()),
+            ("tls.crt", &certificate),
+            ("tls.key", &key),
+        ]);
+        certificate
+    }
+
+    fn sources(&self) -> Sources {
+        Sources {
+            path: Some(self.path("config.yml")),
+            environment: BTreeMap::new(),
+            working_directory: self.folder.path().to_owned(),
+        }
+    }
+
     /// Replaces all files at once: those named here, the others as they were.
     fn replace(&mut self, files: &[(&str, &str)]) {
         let before = FILES.map(|name| (name, std::fs::read_to_string(self.path(name)).unwrap_or_default()));
@@ -64,11 +86,7 @@ impl Mount {
 }
 
 /// The configuration that names the mounted files.
-fn configuration(
-    mount: &Mount,
-    fake: &actions_runner_manager::fake_github::FakeGithub,
-    extra: &Value,
-) -> String {
+fn configuration(mount: &Mount, fake: &FakeGithub, extra: &Value) -> String {
     let elsewhere = tempfile::tempdir().unwrap();
     let mut config = harness::configuration(elsewhere.path(), fake, &unlimited());
     let files = json!({
@@ -96,20 +114,9 @@ async fn a_mounted_certificate_key_and_configuration_change_without_a_signal_and
     world.set_rate_limit(1_000_000);
     let fake = harness::fake(world);
     let mut mount = Mount::new();
-    let ((old, old_key), (new, new_key)) =
-        (tls::self_signed(&["localhost"]).unwrap(), tls::self_signed(&["localhost"]).unwrap());
-    let config = configuration(&mount, &fake, &json!({}));
-    mount.replace(&[
-        ("config.yml", &config),
-        ("key.pem", &harness::private_key()),
-        ("tls.crt", &old),
-        ("tls.key", &old_key),
-    ]);
-    let sources = Sources {
-        path: Some(mount.path("config.yml")),
-        environment: std::collections::BTreeMap::new(),
-        working_directory: mount.folder.path().to_owned(),
-    };
+    let old = mount.fill(|mount| configuration(mount, &fake, &json!({})));
+    let (new, new_key) = tls::self_signed(&["localhost"]).unwrap();
+    let sources = mount.sources();
     let config = config::load(&sources).unwrap_or_else(|problems| panic!("{problems}")).config;
     let clock = Clock::manual();
     let server = server::start(&config, clock.clone()).unwrap();
@@ -166,10 +173,9 @@ async fn the_process_reads_mounted_files_again_when_told_to() {
     let (world, cast, _) = acme_with_groups();
     let fake = harness::fake(world);
     let mut mount = Mount::new();
-    let ((old, old_key), (new, new_key)) =
-        (tls::self_signed(&["localhost"]).unwrap(), tls::self_signed(&["localhost"]).unwrap());
-    let key = harness::private_key();
-    mount.replace(&[("key.pem", &key), ("tls.crt", &old), ("tls.key", &old_key)]);
+    // The process has its configuration elsewhere.
+    let old = mount.fill(|_| String::new());
+    let (new, new_key) = tls::self_signed(&["localhost"]).unwrap();
     let files = json!({
         "privateKeyFile": mount.path("key.pem"),
         "server": { "tls": { "certFile": mount.path("tls.crt"), "keyFile": mount.path("tls.key") } },
