@@ -1,8 +1,8 @@
 //! The organisation of the demo: enough people, teams, groups and runners to try everything on.
 
 use super::world::{
-    GroupId, Level, MembershipState, Permission, RepoVisibility, Role, RunnerStatus, TeamId, TokenKind, UserId,
-    Visibility, World,
+    GroupId, Level, MembershipState, Permission, RepoVisibility, Role, RunnerStatus, TeamId, TokenKind,
+    UserId, Visibility, World,
 };
 
 /// Somebody of the demo, with a token that works.
