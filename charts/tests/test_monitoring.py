@@ -11,7 +11,7 @@ from pathlib import Path
 
 import promql_parser
 import pytest
-from chart import CHART, FULLNAME, Release, least, values_of
+from chart import CHART, FULLNAME, ROOT, Release, least, values_of
 from program import ADDRESS, ADMIN_ADDRESS, demo, started, status, told
 
 # What Prometheus adds to what it takes from a pod.
@@ -137,3 +137,16 @@ def test_the_dashboard_is_put_where_grafana_finds_it():
     assert json.loads(found["data"]["actions-runner-manager.json"]) == dashboard()
     panels = dashboard()["panels"]
     assert len({panel["id"] for panel in panels}) == len(panels)
+
+
+def test_the_page_on_operations_has_every_alert_its_severity_and_what_it_looks_at():
+    made = {
+        rule["alert"].removeprefix("ActionsRunnerManager"): (
+            rule["labels"]["severity"],
+            {name for name, _ in SELECTOR.findall(rule["expr"])},
+        )
+        for rule in rules()
+    }
+    section = (ROOT / "docs" / "operations.md").read_text().split("\n## Alerts\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \| ([^|]+) \|", section, re.MULTILINE)
+    assert {name: (severity, set(re.findall(r"`(\w+)`", looks_at))) for name, severity, looks_at in rows} == made

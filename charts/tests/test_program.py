@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 import subprocess
+import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import yaml
 from chart import CHART, DOCUMENTS, LEAST, ROOT, VARIANTS, Release, blocks, least, refusal, values_of
 from program import ADMIN_ADDRESS, BARE, check_config, configuration, demo, started, status, told
+from prometheus_client.parser import text_string_to_metric_families
 
 
 @pytest.mark.parametrize("file", VARIANTS, ids=lambda file: file.stem)
@@ -94,19 +97,41 @@ def test_helm_test_asks_the_service_through_its_address(binary: Path, tmp_path: 
     assert ask(running.port) == 1
 
 
-def test_the_probes_ask_paths_that_the_admin_port_serves(binary: Path, files: dict[str, str], tmp_path: Path):
-    release = Release(LEAST)
-    config = configuration(release, files, tmp_path)
+@contextmanager
+def serving(binary: Path, config: Path) -> Iterator[str]:
+    """The port of the admin listener, while the service runs in front of nobody."""
     # Port 9 answers nobody, so the credential stays unchecked.
     text = config.read_text().replace("port: 9090", "port: 0").replace("port: 8443", "port: 0")
     config.write_text(text + "github: {apiURL: 'http://127.0.0.1:9'}\ninstallationID: 1\n")
+    with started([binary, "--config", config, "serve"], {}) as process:
+        yield told(process, ADMIN_ADDRESS)
+
+
+def test_the_probes_ask_paths_that_the_admin_port_serves(binary: Path, files: dict[str, str], tmp_path: Path):
+    release = Release(LEAST)
     probes = {name: release.container[f"{name}Probe"]["httpGet"] for name in ("startup", "liveness", "readiness")}
     assert {probe["port"] for probe in probes.values()} == {"admin"}
-
-    with started([binary, "--config", config, "serve"], {}) as process:
-        port = told(process, ADMIN_ADDRESS)
+    with serving(binary, configuration(release, files, tmp_path)) as port:
         assert status(port, probes["startup"]["path"]) == 200
         assert status(port, probes["liveness"]["path"]) == 200
         assert status(port, probes["readiness"]["path"]) == 503
         assert status(port, "/metrics") == 200
         assert status(port, "/other") == 404
+
+
+def test_prometheus_own_parser_reads_the_metrics(binary: Path, files: dict[str, str], tmp_path: Path):
+    with serving(binary, configuration(Release(LEAST), files, tmp_path)) as port:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+            families = list(text_string_to_metric_families(answer.read().decode()))
+    assert len(families) > 15
+    samples = [sample for family in families for sample in family.samples]
+    series = {(sample.name, *sorted(sample.labels.items())) for sample in samples}
+    assert len(series) == len(samples), "a series stands there twice"
+    for family in families:
+        assert family.documentation and family.type in ("counter", "gauge", "histogram"), family.name
+        # The parser takes the suffix of what is called a counter as that of the name, and expects it.
+        suffixes = {"counter": {"_total"}, "gauge": {""}, "histogram": {"_bucket", "_sum", "_count"}}[family.type]
+        assert {sample.name.removeprefix(family.name) for sample in family.samples} == suffixes, family.name
+        if family.type == "histogram":
+            by_le = [sample for sample in family.samples if sample.labels.get("le") == "+Inf"]
+            assert len(by_le) == sum(sample.name.endswith("_count") for sample in family.samples)

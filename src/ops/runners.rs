@@ -6,8 +6,7 @@ use std::collections::HashSet;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 
-use super::error::reason_of;
-use super::groups::missing_group;
+use super::error::{missing_group, reason_of};
 use super::{Error, find_group, on_group, places, write};
 use crate::access::{Authority, ManagedGroup, Reach};
 use crate::audit::Trail;
