@@ -6,13 +6,12 @@ import json
 import re
 import ssl
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import promql_parser
 import pytest
 from chart import CHART, FULLNAME, ROOT, Release, least, values_of
-from program import ADDRESS, ADMIN_ADDRESS, demo, started, status, told
+from program import ADDRESS, ADMIN_ADDRESS, demo, started, told
 
 # What Prometheus adds to what it takes from a pod.
 TARGET = {"namespace", "service"}

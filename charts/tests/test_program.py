@@ -49,7 +49,7 @@ def test_the_program_uses_the_ports_that_the_pod_shows(binary: Path, files: dict
 def test_every_setting_of_the_program_is_a_value_of_the_chart():
     example = (ROOT / "config.example.yml").read_text()
     # Commented settings, save those that hold a secret, and those that exclude another.
-    settings = yaml.safe_load(re.sub(r"^( *)#(?!(privateKey|token|tokenFile|compression):)(?=\w+: )", r"\1", example, flags=re.M))
+    settings = yaml.safe_load(re.sub(r"^( *)#(?!(privateKey|token|tokenFile|compression):)(?=\w+: )", r"\1", example, flags=re.MULTILINE))
     settings["privateKeyFile"] = "/key.pem"
     settings["server"]["tls"] |= {"certFile": "/tls.crt", "keyFile": "/tls.key"}
     release = Release({"config": settings})
@@ -120,9 +120,11 @@ def test_the_probes_ask_paths_that_the_admin_port_serves(binary: Path, files: di
 
 
 def test_prometheus_own_parser_reads_the_metrics(binary: Path, files: dict[str, str], tmp_path: Path):
-    with serving(binary, configuration(Release(LEAST), files, tmp_path)) as port:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
-            families = list(text_string_to_metric_families(answer.read().decode()))
+    with (
+        serving(binary, configuration(Release(LEAST), files, tmp_path)) as port,
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer,
+    ):
+        families = list(text_string_to_metric_families(answer.read().decode()))
     assert len(families) > 15
     samples = [sample for family in families for sample in family.samples]
     series = {(sample.name, *sorted(sample.labels.items())) for sample in samples}
