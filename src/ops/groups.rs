@@ -2,6 +2,7 @@
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::runners::{GROUPS_AT_ONCE, Outcome, each, move_all};
 use super::{Error, find_group, on_group, places, write};
@@ -11,7 +12,7 @@ use crate::github::{self, Class, Github, Runner};
 use crate::state::Shared;
 
 /// What is in a group.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, ToSchema)]
 pub struct GroupContents {
     /// Names of the repositories that may use it.
     pub repos: Vec<String>,
