@@ -104,15 +104,15 @@ pub struct Skipped {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     name: Option<String>,
-    /// `busy`: a job runs on it; `not_matching`: it was named, but doesn't fit the rest; `runner_not_found`: it isn't in
-    /// the group, or went away meanwhile; else why GitHub failed.
     #[schema(schema_with = reasons_to_skip)]
     reason: &'static str,
 }
 
 fn reasons_to_skip() -> Object {
     let all = [BUSY, NOT_MATCHING, GONE].into_iter().chain(REASONS_OF_GITHUB);
-    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(all)).build()
+    let about = "busy: a job runs on it; not_matching: it was named, but doesn't fit the rest; runner_not_found: it isn't \
+                 in the group, or went away meanwhile; else why GitHub failed";
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(all)).description(Some(about)).build()
 }
 
 /// What became of each runner that was meant.

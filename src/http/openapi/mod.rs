@@ -23,9 +23,12 @@ const ABOUT_TOKENS: &str = "A token of a GitHub *user*: a personal access token 
 /// The document.
 pub fn document() -> Value {
     let mut failures = Failures::new();
-    let mut paths = Map::new();
+    let (mut paths, mut bodies) = (Map::new(), Map::new());
     for operation in Operation::ALL {
         let described = operations::described(operation);
+        if operation.methods(true).iter().any(|method| method != Method::GET) {
+            bodies.insert(operation.name().to_owned(), parameters::in_body(&described.parameters));
+        }
         for path in operation.paths() {
             let methods = operation.methods(true);
             let mut item: Map<_, _> = methods
@@ -62,6 +65,7 @@ pub fn document() -> Value {
         "components": {
             "schemas": schemas,
             "headers": answers::headers(),
+            "requestBodies": bodies,
             "responses": failures.into_components(),
             "securitySchemes": { "token": { "type": "http", "scheme": "bearer", "description": ABOUT_TOKENS } },
         },
@@ -92,7 +96,7 @@ fn one(
         "responses": failures.responses(operation, method, described),
     });
     if with_body {
-        one["requestBody"] = parameters::in_body(&described.parameters);
+        one["requestBody"] = json!({ "$ref": format!("#/components/requestBodies/{}", operation.name()) });
     }
     if is_older_form {
         one["deprecated"] = json!(true);
