@@ -14,8 +14,10 @@ const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
 );
 const NO_REFERRER: HeaderValue = HeaderValue::from_static("no-referrer");
 
-/// What is served: path, content type, and the text, made when it is first asked for.
-const FILES: [(&str, &str, fn() -> &'static str); 4] = [
+/// Path, content type, and what makes the text.
+type File = (&'static str, &'static str, fn() -> &'static str);
+
+const FILES: [File; 4] = [
     ("/openapi.json", "application/json", openapi::compact),
     ("/docs", "text/html; charset=utf-8", || include_str!("docs/index.html")),
     ("/docs/docs.css", "text/css; charset=utf-8", || include_str!("docs/docs.css")),

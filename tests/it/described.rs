@@ -186,7 +186,7 @@ fn wrong_request(operation: &Value, asked: &Asked) -> Vec<String> {
         match known.iter().find(|parameter| parameter["name"] == *name) {
             None => wrong.push(format!("the parameter {name} is not described")),
             Some(parameter) => {
-                wrong.extend(problems(&parameter["schema"], &read(&parameter["schema"], &sent)))
+                wrong.extend(problems(&parameter["schema"], &read(&parameter["schema"], &sent)));
             }
         }
     }

@@ -323,8 +323,10 @@ fn the_reasons_are_those_of_the_documentation() {
     let section = section.split("**Order of checks.**").next().unwrap();
     let mut of_documentation: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let mut status = String::new();
-    for cells in
-        section.lines().filter(|line| line.contains("| `") && !line.contains("| `Reason` |")).map(|line| line.split('|').collect::<Vec<_>>())
+    for cells in section
+        .lines()
+        .filter(|line| line.contains("| `") && !line.contains("| `Reason` |"))
+        .map(|line| line.split('|').collect::<Vec<_>>())
     {
         if !cells[1].trim().is_empty() {
             cells[1].trim().clone_into(&mut status);

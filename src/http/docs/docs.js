@@ -52,7 +52,7 @@ function table(caption, headings, rows) {
 // What a value has to look like, in words.
 function form(schema) {
   const { type, items, maxItems, description: words } = resolved(schema);
-  if (type === "array") return `A list, as a,b,c, of at most ${maxItems}. Each: ${form(items)}`;
+  if (type === "array") return `a list, as a,b,c, of at most ${maxItems}; each is ${form(items)}`;
   return type === "boolean" ? "true or false; false if left out" : words;
 }
 
@@ -80,7 +80,7 @@ function parameterField(operation, parameter) {
       make("label", { for: id }, make("code", {}, parameter.name)), " ",
       make("span", { class: "needed" }, needed),
       make("p", { id: `${id}-about` }, ...inline(parameter.description), ". ",
-        make("span", { class: "quiet" }, form(parameter.schema)))),
+        make("span", { class: "quiet" }, `Form: ${form(parameter.schema)}`))),
     field);
 }
 
@@ -158,7 +158,7 @@ function tryForm(operation) {
     ["query", "the query"], ["json", "a JSON object"], ["form", "a form"],
   ]);
   const line = make("pre", { class: "wrap", tabindex: "0", role: "region", "aria-label": `curl line of ${name}` });
-  const copy = make("button", { type: "button" }, "Copy");
+  const copy = make("button", { type: "button" });
   const button = make("button", { type: "submit" }, `Send ${methods[0]}`);
   const told = make("p", { role: "status" });
   const shown = make("div");
@@ -167,8 +167,8 @@ function tryForm(operation) {
     ? [make("fieldset", {}, make("legend", {}, "Parameters"), ...fields)]
     : [make("p", { class: "quiet" }, "No parameters.")];
   const made = make("form", { autocomplete: "off", "aria-label": `Try ${name}` }, ...parameters,
-    make("div", { class: "row" }, methodLabel, ...(fields.length ? [placeLabel] : []), button),
-    make("h4", {}, "With curl"), line, copy, told, shown);
+    make("div", { class: "row" }, methodLabel, ...(fields.length ? [placeLabel] : [])),
+    line, make("div", { class: "row" }, button, copy), told, shown);
   made.noValidate = true;
 
   const request = () => {
@@ -179,7 +179,7 @@ function tryForm(operation) {
     placeLabel.hidden = method.value === "GET";
     button.textContent = `Send ${method.value}`;
     line.textContent = curl(request());
-    copy.textContent = "Copy";
+    copy.textContent = "Copy the curl line";
   };
   made.addEventListener("input", update);
   made.addEventListener("submit", async (event) => {
@@ -189,14 +189,18 @@ function tryForm(operation) {
     button.disabled = false;
   });
   copy.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(line.textContent);
-    copy.textContent = "Copied";
+    try {
+      await navigator.clipboard.writeText(line.textContent);
+      copy.textContent = "Copied";
+    } catch {
+      copy.textContent = "The browser doesn't let this page copy";
+    }
   });
   update();
   return made;
 }
 
-// The answers by each method that has others than the documented one.
+// What may come back, by the documented method.
 function answers(operation) {
   const rows = Object.entries(operation.byMethod[operation.methods[0]].responses).map(([status, response]) => {
     const { description: words, headers, content } = resolved(response);

@@ -12,6 +12,7 @@ use actix_web::http::Method;
 use serde_json::{Map, Value, json};
 
 use self::answers::Failures;
+use self::operations::Described;
 use super::Operation;
 
 const ABOUT: &str = include_str!("about.md");
@@ -33,12 +34,8 @@ pub fn document() -> Value {
             let methods = operation.methods(true);
             let mut item: Map<_, _> = methods
                 .iter()
-                .enumerate()
-                .map(|(place, method)| {
-                    let name = path.rsplit('/').next().unwrap_or_default();
-                    let id =
-                        if place == 0 { name.to_owned() } else { format!("{name}-{method}").to_lowercase() };
-                    let described = one(operation, method, &id, &described, &mut failures);
+                .map(|method| {
+                    let described = one(operation, &path, method, &described, &mut failures);
                     (method.as_str().to_lowercase(), described)
                 })
                 .collect();
@@ -72,17 +69,22 @@ pub fn document() -> Value {
     })
 }
 
-/// An operation by one method.
+/// An operation on one path by one method.
 fn one(
     operation: Operation,
+    path: &str,
     method: &Method,
-    id: &str,
-    described: &operations::Described,
+    described: &Described,
     failures: &mut Failures,
 ) -> Value {
-    let with_body = method != Method::GET;
+    let (with_body, is_older_form) = (method != Method::GET, operation.is_older_form(method));
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let is_documented = operation.methods(true).first() == Some(method);
+    let id = if is_documented { name.to_owned() } else { format!("{name}-{method}").to_lowercase() };
     let mut about = described.about.to_owned();
-    let is_older_form = operation.is_older_form(method);
+    if name != operation.name() {
+        about = format!("{about} Another name of `{}`.", operation.name());
+    }
     if is_older_form {
         about
             .push_str(" This is the older form, which the administrator can switch off: use another method.");

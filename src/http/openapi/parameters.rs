@@ -200,9 +200,6 @@ pub(super) fn in_query(parameters: &[Parameter], with_body: bool) -> Vec<Value> 
             described["style"] = json!("form");
             described["explode"] = json!(false);
         }
-        if parameter.need == Need::Always && with_body {
-            described["description"] = json!(format!("{}. Needed, here or in the body", parameter.about));
-        }
         described
     });
     described.collect()
@@ -229,7 +226,8 @@ pub(super) fn in_body(parameters: &[Parameter]) -> Value {
         shown.map(|parameter| (parameter.name.to_owned(), example_in_json(parameter))).collect();
     let form = json!({ "schema": properties(Kind::in_text), "encoding": encoding, "example": example });
     json!({
-        "description": "Parameters that are not in the query; at most 256 KiB. A name in both places is a conflict.",
+        "description": "Parameters that are not in the query; one that is needed has to be in either. A name in both is a \
+                        conflict. At most 256 KiB.",
         "required": false,
         "content": {
             "application/json": { "schema": properties(Kind::in_json), "example": example },
