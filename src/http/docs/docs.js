@@ -249,8 +249,8 @@ function render() {
   document.getElementById("nav").replaceChildren(...links);
   document.getElementById("main").replaceChildren(
     make("details", {}, make("summary", {}, "How requests and answers look"), ...prose(info.description),
-      make("h4", {}, "Token"), ...prose(components.securitySchemes.token.description),
-      make("h4", {}, "Headers of answers"), table("Headers of answers", ["Name", "Meaning"], headers),
+      make("h2", { class: "small" }, "Token"), ...prose(components.securitySchemes.token.description),
+      make("h2", { class: "small" }, "Headers of answers"), table("Headers of answers", ["Name", "Meaning"], headers),
       make("p", {}, "All of this for programs: ", make("a", { href: "/openapi.json" }, "/openapi.json"), ".")),
     ...parts);
   if (location.hash) document.getElementById(location.hash.slice(1))?.scrollIntoView();
