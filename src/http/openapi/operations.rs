@@ -352,7 +352,7 @@ fn runners_remove() -> Described {
             names,
             labels("Runners with all of these labels", Need::OneOf),
             a("offline", Need::OneOf, Kind::Flag, "Only runners that are not connected", "true"),
-            a("dry_run", Need::Never, Kind::Flag, "Only say which", "true"),
+            a("dry_run", Need::Never, Kind::Flag, "Only say which it would be", "true"),
         ],
         reasons: OF_NAMED_RUNNERS,
         answer: answer::<RemoveAnswer>(),
