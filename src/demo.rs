@@ -38,7 +38,7 @@ pub(crate) async fn run(port: u16, print: fn(&str)) -> Result<(), String> {
     let telemetry = telemetry::init(&config.logging).map_err(|error| error.to_string())?;
     let server = server::start(&config, Clock::system()).map_err(|error| explained(&error, port))?;
     print(&tour(&people, server.address().port(), &folder.path().join("tls.crt")));
-    let outcome = until_told(&mut signals, &server, &telemetry, &sources).await;
+    let outcome = until_told(&mut signals, &server, &telemetry, sources).await;
     server.stop(DRAIN).await;
     telemetry.flush();
     outcome

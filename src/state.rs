@@ -103,6 +103,16 @@ impl Writes {
         self.tasks.spawn_on(write, &self.runtime).await.ok().flatten()
     }
 
+    /// Whether no write is seen to its end any more.
+    pub fn are_given_up(&self) -> bool {
+        self.given_up.is_cancelled()
+    }
+
+    /// Waits until no write is seen to its end any more.
+    pub async fn until_given_up(&self) {
+        self.given_up.cancelled().await;
+    }
+
     /// Waits until no write is under way any more.
     pub async fn ended(&self) {
         self.tasks.close();

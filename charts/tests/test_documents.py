@@ -1,4 +1,4 @@
-"""The chart's texts, its rules and its dashboard agree with the values and with the program."""
+"""The chart's texts and its schema agree with the values."""
 
 from __future__ import annotations
 
@@ -7,17 +7,13 @@ import re
 from pathlib import Path
 from typing import Any
 
-import promql_parser
 import pytest
 import yaml
-from chart import CHART, ROOT, Release, least, values_of
+from chart import CHART, DOCUMENTS, Release, blocks, least, refusal, values_of
 
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 SEE = "see values.yaml"
-METRICS = set(re.findall(r'describe_\w+!\(\s*"(arm_\w+)"', (ROOT / "src" / "metrics.rs").read_text()))
-# What Prometheus makes of a histogram.
-METRICS |= {f"{name}_{part}" for name in METRICS if name.endswith("_duration_seconds") for part in ("bucket", "sum", "count")}
 
 
 def at(path: str) -> Any:
@@ -76,6 +72,26 @@ def test_every_object_of_the_schema_says_whether_other_keys_are_allowed():
     walk(SCHEMA)
 
 
+def closed(schema: dict[str, Any], path: str = "") -> list[str]:
+    """Where the schema lists all keys there are."""
+    inner = (closed(below, f"{path}.{key}".lstrip(".")) for key, below in schema.get("properties", {}).items())
+    return sum(inner, [path] if schema.get("additionalProperties") is False else [])
+
+
+@pytest.mark.parametrize("path", closed(SCHEMA))
+def test_an_unknown_key_is_refused_wherever_the_keys_are_known(path: str):
+    values: dict[str, Any] = {"misspelt": 1}
+    for key in reversed(path.split(".") if path else []):
+        values = {key: values}
+    assert "additional properties 'misspelt' not allowed" in refusal(least(**values))
+
+
+def test_only_what_kubernetes_describes_itself_may_have_any_keys():
+    found = {leaf for leaf in leaves(VALUES) if at(leaf) == {}}
+    own = {leaf for leaf in found if not re.search(r"([aA]nnotations|[lL]abels|nodeSelector|affinity|behavior)$", leaf)}
+    assert own == {"config"} and "config" in closed(SCHEMA)
+
+
 def test_every_variant_says_what_it_is():
     for file in (CHART / "ci").glob("*.yaml"):
         assert re.match(r"# .+\.\n", file.read_text()), file.name
@@ -88,18 +104,14 @@ def test_the_variants_set_every_switch_there_is():
     assert switches <= used
 
 
-def blocks(document: Path) -> list[dict[str, Any]]:
-    """The values that a document shows."""
-    found = re.findall(r"^```yaml\n(.*?)^```$", document.read_text(), re.MULTILINE | re.DOTALL)
-    return [yaml.safe_load(block) for block in found]
-
-
-@pytest.mark.parametrize("document", [CHART / "README.md", ROOT / "docs" / "kubernetes.md"], ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_the_values_in_a_document_can_be_installed(document: Path):
     whole, *parts = blocks(document)
     assert Release(whole).get("Deployment")
     for part in parts:
         assert Release(whole | part).get("Deployment")
+<<<<<<< HEAD
+=======
 
 
 def test_the_walk_through_names_what_the_chart_makes():
@@ -165,6 +177,21 @@ def test_the_readme_has_every_alert_and_its_severity():
     assert dict(re.findall(r"^\| `(\w+)` \| (\w+) \|", section, re.MULTILINE)) == made
 
 
+def test_the_page_on_operations_has_every_alert_its_severity_and_what_it_looks_at():
+    metrics = {"serviceMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}}
+    (group,) = Release(least(metrics=metrics)).get("PrometheusRule")["spec"]["groups"]
+    made = {
+        rule["alert"].removeprefix("ActionsRunnerManager"): (
+            rule["labels"]["severity"],
+            set(re.findall(r"\b(arm_\w+|up)\b(?=[{\[])", rule["expr"])),
+        )
+        for rule in group["rules"]
+    }
+    section = (ROOT / "docs" / "operations.md").read_text().split("\n## Alerts\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \| ([^|]+) \|", section, re.MULTILINE)
+    assert {name: (severity, set(re.findall(r"`(\w+)`", looks_at))) for name, severity, looks_at in rows} == made
+
+
 def test_the_rules_and_the_monitor_go_by_the_same_service():
     release = Release(values_of(CHART / "ci" / "monitoring.yaml"))
     service = release.get("Service", "arm-actions-runner-manager-metrics")
@@ -180,3 +207,4 @@ def test_the_dashboard_is_put_where_grafana_finds_it():
     assert dashboard["metadata"]["labels"]["grafana_dashboard"] == "1"
     panels = json.loads(dashboard["data"]["actions-runner-manager.json"])["panels"]
     assert len({panel["id"] for panel in panels}) == len(panels)
+>>>>>>> ops

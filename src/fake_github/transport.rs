@@ -217,10 +217,9 @@ async fn exchange(http: HttpRequest, body: Bytes, shared: web::Data<Shared>) -> 
     let found = routes::find(&request.method, &request.path);
     let template = found.as_ref().map(|(route, _)| route.template);
     let mut visit = Visit::begin(Arc::clone(&shared), &request, template);
-    let latency = shared.latency.load(Ordering::Relaxed);
-    if latency > 0 {
-        tokio::time::sleep(Duration::from_nanos(latency)).await;
-    }
+    // Half of the way there and half back, so that an answer takes so long with the work in between.
+    let (arrived, latency) = (Instant::now(), Duration::from_nanos(shared.latency.load(Ordering::Relaxed)));
+    on_the_way(arrived, latency / 2).await;
     let route = found.map(|(route, params)| {
         request.params = params;
         route
@@ -245,9 +244,17 @@ async fn exchange(http: HttpRequest, body: Bytes, shared: web::Data<Shared>) -> 
     {
         fault.wait().await;
     }
-    match fault.as_ref().map(Fault::trouble) {
+    let response = match fault.as_ref().map(Fault::trouble) {
         None | Some(Trouble::JustLate) => send(&mut visit, &answer, false),
         Some(trouble) => misbehave(&http, &mut visit, &shared, &request, trouble, &answer),
+    };
+    on_the_way(arrived, latency).await;
+    response
+}
+
+async fn on_the_way(arrived: Instant, latency: Duration) {
+    if !latency.is_zero() {
+        tokio::time::sleep_until((arrived + latency).into()).await;
     }
 }
 

@@ -57,7 +57,7 @@ pub enum ApiError {
     Operation(ops::Error),
     /// The request as a whole took too long.
     Deadline,
-    /// The service is on its way out.
+    /// The service stopped and could not wait for the end.
     ShuttingDown,
     /// A defect of this service.
     Internal,
@@ -157,7 +157,7 @@ impl ApiError {
                 answer(StatusCode::GATEWAY_TIMEOUT, "github_timeout", message.into())
             }
             Self::ShuttingDown => {
-                let message = "This server is shutting down; send the request again";
+                let message = "This server stops and can't wait any longer; what was begun may still happen";
                 answer(StatusCode::SERVICE_UNAVAILABLE, "shutting_down", message.into()).after(REPLICA_WAIT)
             }
             Self::Internal => internal(),
@@ -277,6 +277,7 @@ fn operation(error: &ops::Error) -> Answer {
         }
         ops::Error::Github(error) => return from_github(error),
         ops::Error::TooLate => return ApiError::Deadline.answer(),
+        ops::Error::CutOff => return ApiError::ShuttingDown.answer(),
         ops::Error::Internal => return internal(),
     };
     Answer { status, reason: error.reason(), message, retry_after: None }

@@ -8,8 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
-use super::error::{REASONS_OF_GITHUB, reason_of};
-use super::groups::missing_group;
+use super::error::{REASONS_OF_GITHUB, missing_group, reason_of};
 use super::{Error, find_group, on_group, places, write};
 use crate::access::{Authority, ManagedGroup, Reach};
 use crate::audit::Trail;

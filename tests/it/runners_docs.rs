@@ -5,12 +5,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use actions_runner_manager::fake_github::{GroupId, RunnerStatus, Visibility, World};
-use serde_json::{Value, json};
+use actions_runner_manager::fake_github::GroupId;
 use tempfile::TempDir;
 
 use crate::harness::App;
-use crate::scene::{Cast, acme_with_groups};
+use crate::scene::acme_with_groups;
 
 /// Says how it got its config, and does no job.
 const RUN_SH: &str = r#"#!/bin/sh
@@ -171,32 +170,4 @@ async fn a_refusal_ends_the_examples_and_nothing_is_started() {
         assert!(is_empty(&machine.at("records")), "{name}");
     }
     assert!(app.fake.world(|world| world.runners_of(group).is_empty()));
-}
-
-/// What the lines of the page are about.
-fn world_of_the_page() -> (World, Cast) {
-    let (mut world, cast, group) = acme_with_groups();
-    let billing = world.add_team("billing");
-    world.add_maintainer(billing, cast.ada_id);
-    world.add_group("billing", Visibility::Selected);
-    world.add_maintainer(cast.search, cast.ada_id);
-    for (name, status) in [("payments-1", RunnerStatus::Online), ("payments-2", RunnerStatus::Offline)] {
-        world.add_runner(group, name, &["self-hosted", "linux", "gpu"], status);
-    }
-    (world, cast)
-}
-
-#[tokio::test]
-async fn every_curl_line_of_the_page_works_as_printed() {
-    let page = include_str!("../../docs/runners.md");
-    let lines: Vec<_> = page.lines().filter(|line| line.starts_with("curl ")).collect();
-    assert!(lines.len() >= 15, "{lines:?}");
-    for line in lines {
-        let (world, cast) = world_of_the_page();
-        let app = App::with(world, json!({ "admin": { "team": "search" } })).await;
-        let machine = Machine::new(&app);
-        let output = machine.run(&app, &cast.ada, &["-c", line]).await;
-        let answer: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
-        assert_eq!(answer["Code"], 200, "{line}: {answer}");
-    }
 }

@@ -1,4 +1,4 @@
-"""The program's demo, for tests that look at it from outside: a browser, and tools that read the API's description."""
+"""The program's demo, to be looked at with a browser."""
 
 import re
 import subprocess
