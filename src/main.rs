@@ -18,8 +18,12 @@ use clap_complete::Shell;
 #[derive(Parser)]
 #[command(version, about, max_term_width = 100)]
 struct Arguments {
-    /// The configuration file [default: `CONFIG_PATH`, then `config.yml` in the working directory]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        help = "The configuration file [default: CONFIG_PATH, then config.yml in the working directory]"
+    )]
     config: Option<PathBuf>,
     #[command(subcommand)]
     command: Option<Command>,
@@ -37,17 +41,29 @@ enum Command {
     },
     /// Read the configuration, say what is wrong with it or what is in force, and end
     CheckConfig,
-    /// Print the description of the API in the terms of `OpenAPI` 3.1, as /openapi.json serves it
+    #[command(
+        about = "Print the description of the API in the terms of OpenAPI 3.1, as /openapi.json serves it"
+    )]
     Openapi,
     /// Ask the running service whether it answers; for container health checks
     Healthcheck,
-    /// Print the script that completes this command line in a shell
+    /// Print the script with which a shell completes this command line
     Completions {
         /// The shell to print it for
         shell: Shell,
     },
-    /// Print this command line's manual page, for man
-    Man,
+    /// Print a page of the manual, to be read with: man -l -
+    Man {
+        /// The command to print the page of; without it, that of the whole
+        command: Option<String>,
+    },
+}
+
+impl Command {
+    /// Whether it reads the configuration.
+    fn is_configured(&self) -> bool {
+        matches!(self, Self::Serve | Self::CheckConfig | Self::Healthcheck)
+    }
 }
 
 /// The configuration is wrong, or the command line is: something to correct before another try.
@@ -57,11 +73,15 @@ const EXIT_FAILURE: u8 = 1;
 
 fn main() -> ExitCode {
     let Arguments { config, command } = Arguments::parse();
-    match command.unwrap_or(Command::Serve) {
+    let command = command.unwrap_or(Command::Serve);
+    if config.is_some() && !command.is_configured() {
+        return fail(EXIT_USAGE, "this command reads no configuration, so --config is of no use with it");
+    }
+    match command {
         Command::Demo { port } => in_runtime(demo::run(port, print)),
         Command::Openapi => write(openapi::pretty().as_bytes()),
         Command::Completions { shell } => write(&completions(shell)),
-        Command::Man => write(&manual()),
+        Command::Man { command } => manual(command.as_deref()),
         Command::Serve => {
             configured(config, |sources, loaded| in_runtime(serve::run(sources, loaded.config)))
         }
@@ -93,11 +113,19 @@ fn completions(shell: Shell) -> Vec<u8> {
     script
 }
 
-fn manual() -> Vec<u8> {
-    let mut page = Vec::new();
+/// The page of the whole, or of one of its commands.
+fn manual(of: Option<&str>) -> ExitCode {
+    let mut whole = Arguments::command();
+    whole.build();
+    let page = match of {
+        None => Some(&whole),
+        Some(name) => whole.find_subcommand(name),
+    };
+    let Some(page) = page else { return fail(EXIT_USAGE, "there is no such command; see --help") };
+    let mut text = Vec::new();
     // Writing into memory can't fail.
-    let _ = clap_mangen::Man::new(Arguments::command()).render(&mut page);
-    page
+    let _ = clap_mangen::Man::new(page.clone()).render(&mut text);
+    write(&text)
 }
 
 /// Writes a command's answer. Whoever reads it may have seen enough, as `head` does.
