@@ -151,7 +151,9 @@ fn tour(people: &People, port: u16, certificate: &Path) -> String {
     ];
     let mut text = format!(
         "Actions Runner Manager is serving https://localhost:{port} in front of a small GitHub of its own.\n\
-         Try it from another terminal; Ctrl-C ends it and forgets everything.\n"
+         Try it from another terminal; Ctrl-C ends it and forgets everything.\n\
+         In a browser, https://localhost:{port}/docs explains the API and tries it, with one of the tokens below. The\n\
+         browser will warn: the certificate is the demo's own.\n"
     );
     for (who, method, what, outcome) in steps {
         let _ = write!(

@@ -167,6 +167,7 @@ fn build(
         scopes: ArcSwap::from_pointee(config.scopes.clone()),
         administrators: config.admin_team.clone(),
         legacy_get: config.server.legacy_get,
+        docs: config.server.docs,
         trusted_proxies: config.server.trusted_proxies.clone(),
         request_deadline: (config.github.timeout * CALLS_IN_A_ROW).min(DRAIN.max(config.github.timeout)),
         certificates,

@@ -50,6 +50,8 @@ pub struct State {
     pub administrators: Option<TeamSlug>,
     /// Whether GET still works on operations that change something.
     pub legacy_get: bool,
+    /// Whether `/docs` and `/openapi.json` are served.
+    pub docs: bool,
     /// The networks whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
     /// How long a request may take as a whole.

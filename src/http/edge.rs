@@ -27,8 +27,8 @@ use crate::metrics;
 use crate::state::Shared;
 
 /// Since when the GET forms are deprecated: 2026-11-21, in RFC 9745's form.
-const DEPRECATED_SINCE: &str = "@1795219200";
-const DEPRECATION_LINK: &str = "</docs>; rel=\"deprecation\"; type=\"text/html\"";
+pub(super) const DEPRECATED_SINCE: &str = "@1795219200";
+pub(super) const DEPRECATION_LINK: &str = "</docs>; rel=\"deprecation\"; type=\"text/html\"";
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
 const RATE_LIMIT_REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
@@ -168,7 +168,7 @@ impl Asked {
             headers.insert(RATE_LIMIT_RESET, seconds_rounded_up(allowance.reset).into());
         }
         let operation = self.notes.0.operation.get();
-        if self.method == Method::GET && operation.is_some_and(Operation::has_legacy_get) {
+        if operation.is_some_and(|operation| operation.is_older_form(&self.method)) {
             headers.insert(DEPRECATION, HeaderValue::from_static(DEPRECATED_SINCE));
             headers.insert(header::LINK, HeaderValue::from_static(DEPRECATION_LINK));
         }

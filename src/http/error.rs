@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, ResponseError};
-use serde::Serialize;
 
+use super::envelope::Failure;
 use crate::access::AccessError;
 use crate::github::{self, Class};
 use crate::limits::Limited;
@@ -77,21 +77,6 @@ impl Answer {
     }
 }
 
-/// The body of every failure.
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Envelope<'a> {
-    code: u16,
-    error: &'a str,
-    reason: &'a str,
-    #[serde(rename = "RequestID")]
-    request_id: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    done: Option<&'a [String]>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    failed: Option<&'a [String]>,
-}
-
 impl ApiError {
     /// The complete answer.
     pub(super) fn respond(&self, request_id: &str) -> HttpResponse {
@@ -112,7 +97,7 @@ impl ApiError {
         if let Self::MethodNotAllowed { allow } = self {
             response.insert_header((header::ALLOW, allow.clone()));
         }
-        response.json(Envelope {
+        response.json(Failure {
             code: answer.status.as_u16(),
             error: &answer.message,
             reason: answer.reason,

@@ -109,6 +109,10 @@ impl Error {
     }
 }
 
+/// What [`reason_of`] may give.
+pub(super) const REASONS_OF_GITHUB: [&str; 5] =
+    ["github_rate_limited", "overloaded", "github_timeout", "github_unavailable", "github_error"];
+
 /// The `Reason` of a failed call to GitHub.
 pub fn reason_of(error: &github::Error) -> &'static str {
     match error.class() {

@@ -2,6 +2,7 @@
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::error::missing_group;
 use super::runners::{GROUPS_AT_ONCE, Outcome, each, move_all};
@@ -12,7 +13,7 @@ use crate::github::{Class, Github, Runner};
 use crate::state::Shared;
 
 /// What is in a group.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, ToSchema)]
 pub struct GroupContents {
     /// Names of the repositories that may use it.
     pub repos: Vec<String>,
