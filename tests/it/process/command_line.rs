@@ -110,7 +110,8 @@ async fn bash_completes_a_command_with_the_printed_script() {
     let script = run(&["completions", "bash"], &[], folder.path()).await;
     std::fs::write(folder.path().join("script"), script.stdout).unwrap();
     let ask = "source ./script; COMP_WORDS=(actions-runner-manager che); COMP_CWORD=1; \
-               _actions-runner-manager actions-runner-manager che actions-runner-manager; echo \"${COMPREPLY[@]}\"";
+               with=$(complete -p actions-runner-manager); with=${with##*-F }; \
+               ${with%% *} actions-runner-manager che actions-runner-manager; echo \"${COMPREPLY[@]}\"";
     let done =
         std::process::Command::new("bash").args(["-c", ask]).current_dir(folder.path()).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&done.stdout), "check-config\n", "{done:?}");
