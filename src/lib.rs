@@ -6,6 +6,9 @@ pub mod audit;
 pub mod config;
 pub mod domain;
 pub mod fake_github;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod github;
 pub mod http;
 pub mod limits;

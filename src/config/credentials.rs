@@ -1,5 +1,7 @@
 //! What the service shows to GitHub, and where it comes from.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
@@ -91,10 +93,14 @@ fn read_secret(path: &Path) -> Result<SecretString, SecretError> {
     if metadata.is_dir() {
         return Err(unreadable("it is a directory".to_owned()));
     }
-    if metadata.len() > MOST_BYTES {
+    // One byte more than allowed tells a file that is too large, even if it says that it has none, as devices do.
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes))
+        .map_err(|cause| unreadable(cause.to_string()))?;
+    if bytes.len() as u64 > MOST_BYTES {
         return Err(unreadable(format!("it is larger than {MOST_BYTES} bytes")));
     }
-    let bytes = std::fs::read(path).map_err(|cause| unreadable(cause.to_string()))?;
     let text = String::from_utf8(bytes).map_err(|_| unreadable("it is not UTF-8 text".to_owned()))?;
     if text.trim().is_empty() {
         return Err(unreadable("it is empty".to_owned()));

@@ -73,7 +73,10 @@ impl std::fmt::Display for Source {
 /// # Errors
 /// All problems found, not only the first.
 pub fn load(sources: &Sources) -> Result<Loaded, Problems> {
-    let file = read_file(sources)?;
+    understand(read_file(sources)?, sources)
+}
+
+pub(super) fn understand(file: Option<File>, sources: &Sources) -> Result<Loaded, Problems> {
     let name = file.as_ref().map(|file| PathBuf::from(&file.name));
     let environment = Environment::new(&sources.environment);
     let mut reader = Reader::new(file, environment, sources.working_directory.clone());
@@ -125,6 +128,11 @@ fn read_file(sources: &Sources) -> Result<Option<File>, Problems> {
     if bytes.len() as u64 > MOST_BYTES {
         return Err(problem(&format!("expected at most {MOST_BYTES} bytes; this is no configuration")));
     }
+    let folder = path.parent().map(Path::to_owned).unwrap_or_default();
+    file(name, folder, bytes).map(Some)
+}
+
+pub(super) fn file(name: String, folder: PathBuf, bytes: Vec<u8>) -> Result<File, Problems> {
     let text = String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         let line = 1 + error.as_bytes().iter().take(valid).filter(|byte| **byte == b'\n').count();
@@ -132,6 +140,5 @@ fn read_file(sources: &Sources) -> Result<Option<File>, Problems> {
     })?;
     let document = Document::parse(text)
         .map_err(|error| Problems::one(format!("{name}:{}: {}", error.line, error.reason)))?;
-    let folder = path.parent().map(Path::to_owned).unwrap_or_default();
-    Ok(Some(File { name, document, folder }))
+    Ok(File { name, document, folder })
 }

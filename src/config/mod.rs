@@ -5,10 +5,14 @@
 mod credentials;
 mod document;
 mod environment;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod load;
 mod logging;
 mod node;
 mod problem;
+#[cfg(test)]
+mod properties;
 mod reader;
 mod sections;
 mod unknown;

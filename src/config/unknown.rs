@@ -15,7 +15,7 @@ pub(super) fn in_document(document: &Document, known: &[&'static str]) -> Vec<Pr
         .iter()
         .map(|steps| Problem {
             origin: Some(Origin::File(steps.clone())),
-            key: joined(steps),
+            key: repeatable(&joined(steps)),
             message: "stands twice in its section; leave one out".to_owned(),
         })
         .collect();
@@ -49,7 +49,7 @@ fn walk(section: &Node, path: &mut Vec<Step>, known: &[&'static str], problems: 
             _ => Some(format!("unknown key{}", suggestion(&full, known))),
         };
         if let Some(message) = message {
-            let key = full.chars().take(MOST_QUOTED).filter(|character| !character.is_control()).collect();
+            let key = repeatable(&full);
             problems.push(Problem { origin: Some(Origin::File(path.clone())), key, message });
         } else if is_section {
             walk(value, path, known, problems);
@@ -91,6 +91,11 @@ pub(super) fn is_inside_of_a_value(root: &Node, key: &str) -> bool {
 
 fn is_below(key: &str, section: &str) -> bool {
     key.strip_prefix(section).is_some_and(|rest| rest.starts_with('.'))
+}
+
+/// A key as a message says it back: short, and nothing that a terminal would act on.
+fn repeatable(key: &str) -> String {
+    key.chars().take(MOST_QUOTED).filter(|character| !character.is_control()).collect()
 }
 
 fn joined(steps: &[Step]) -> String {

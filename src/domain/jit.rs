@@ -98,6 +98,9 @@ impl JitPolicy {
 }
 
 #[cfg(test)]
+mod properties;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::domain::pattern::Pattern;

@@ -1,5 +1,7 @@
 //! Pure rules: names, patterns, the naming template, policy. No I/O, no GitHub, no HTTP.
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod checks;
 pub mod clock;
 pub mod jit;
 pub mod names;

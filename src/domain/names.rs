@@ -201,9 +201,11 @@ impl Label {
 
     /// Takes a label of 1 to 256 characters without comma or control characters; GitHub folds its case.
     pub fn parse(value: &str) -> Result<Self, NameError> {
-        let valid = (1..=Self::MOST).contains(&value.chars().count())
-            && value.chars().all(|character| character != ',' && !character.is_control());
-        valid.then(|| Self(value.to_lowercase())).ok_or(NameError { expected: Self::EXPECTED })
+        // Folding can make it longer: a capital I with a dot becomes two characters.
+        let folded = value.to_lowercase();
+        let valid = (1..=Self::MOST).contains(&folded.chars().count())
+            && folded.chars().all(|character| character != ',' && !character.is_control());
+        valid.then_some(Self(folded)).ok_or(NameError { expected: Self::EXPECTED })
     }
 
     /// What [`Label::parse`] takes, as a regular expression, not anchored. The ranges are Unicode's control characters.
@@ -211,6 +213,9 @@ impl Label {
         format!(r"[^,\u0000-\u001f\u007f-\u009f]{{1,{}}}", Self::MOST)
     }
 }
+
+#[cfg(test)]
+mod properties;
 
 #[cfg(test)]
 mod tests {
@@ -247,6 +252,7 @@ mod tests {
         assert!(RunnerName::parse(&"a".repeat(65)).is_err());
         assert!(Label::parse(&"ä".repeat(256)).is_ok());
         assert!(Label::parse(&"ä".repeat(257)).is_err());
+        assert!(Label::parse(&"\u{130}".repeat(200)).is_err(), "400 characters when folded");
         assert!(OrgName::parse(&"a".repeat(101)).is_err());
         assert!(Login::parse(&"a".repeat(101)).is_err());
     }

@@ -37,13 +37,15 @@ impl Pattern {
             position,
         };
         if text.len() > MOST_BYTES {
-            return Err(error("longer than 1000 bytes", MOST_BYTES + 1));
+            let too_far = text.char_indices().position(|(at, letter)| at + letter.len_utf8() > MOST_BYTES);
+            return Err(error("longer than 1000 bytes", too_far.unwrap_or(0) + 1));
         }
         if let Some((at, _)) = text.chars().enumerate().find(|(_, character)| character.is_control()) {
             return Err(error("a control character", at + 1));
         }
         if text.trim() != text {
-            return Err(error("white space at an end", 1));
+            let place = if text.trim_start() == text { text.chars().count() } else { 1 };
+            return Err(error("white space at an end", place));
         }
         let body = match text.strip_prefix(REGEX_PREFIX) {
             Some("") => return Err(error("nothing behind match:", REGEX_PREFIX.len() + 1)),
@@ -85,10 +87,10 @@ fn regex_syntax_check(expression: &str) -> Result<(), (String, usize)> {
         return Ok(());
     };
     let message = cause.to_string();
-    // regex marks the place with a caret under the pattern, behind an indent of four.
-    let caret = message.lines().find_map(|line| {
-        line.trim_start().starts_with('^').then(|| line.chars().take_while(|mark| *mark == ' ').count())
-    });
+    // regex marks the place with a caret under the pattern, behind an indent of four. The pattern itself may
+    // begin with a caret, too.
+    let is_mark = |line: &&str| line.contains('^') && line.trim_matches([' ', '^']).is_empty();
+    let caret = message.lines().rfind(is_mark).and_then(|line| line.find('^'));
     Err((last_line(&message).to_owned(), caret.map_or(1, |column| column.saturating_sub(4) + 1)))
 }
 
@@ -129,6 +131,9 @@ impl Rules {
             && self.allow.iter().any(|pattern| pattern.matches(value))
     }
 }
+
+#[cfg(test)]
+mod properties;
 
 #[cfg(test)]
 mod tests {
@@ -195,6 +200,10 @@ mod tests {
         let message = Pattern::parse("match:ab(c").unwrap_err().to_string();
         assert!(message.contains("\"match:ab(c\""), "{message}");
         assert!(message.contains("unclosed group at position 9"), "{message}");
+        let message = Pattern::parse("match:^ab(c").unwrap_err().to_string();
+        assert!(message.contains("at position 10"), "not at the pattern's own caret: {message}");
+        assert!(Pattern::parse("ab ").unwrap_err().to_string().ends_with("at position 3"));
+        assert!(Pattern::parse(&"ä".repeat(501)).unwrap_err().to_string().ends_with("at position 501"));
         for text in ["", "match:", " a", "a ", "a\nb", "match:a)(b", "match:(a{1000}){1000}{1000}"] {
             assert!(Pattern::parse(text).is_err(), "{text:?}");
         }

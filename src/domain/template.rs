@@ -15,6 +15,11 @@ pub enum TemplateError {
     /// Something in braces that is neither.
     #[error("expected {{team}} and {{id}} as the only words in braces")]
     UnknownWord,
+    /// Where one team's slug and id could read as another's: `a1` and `2` as `a` and `12`.
+    #[error(
+        "expected something other than digits between {{team}} and {{id}}, so that no two teams share a group"
+    )]
+    Ambiguous,
     /// A text that no group name should have.
     #[error("expected at most 200 printable characters, without white space at the ends")]
     Text,
@@ -32,6 +37,9 @@ impl GroupNameTemplate {
         if text.replace("{team}", "").replace("{id}", "").contains(['{', '}']) {
             return Err(TemplateError::UnknownWord);
         }
+        if is_ambiguous(text) {
+            return Err(TemplateError::Ambiguous);
+        }
         Ok(Self(text.to_owned()))
     }
 
@@ -40,6 +48,15 @@ impl GroupNameTemplate {
         // A slug holds no braces, so the second replacement can't meet what the first put in.
         GroupName(self.0.replace("{team}", slug.as_str()).replace("{id}", &id.to_string()))
     }
+}
+
+/// Whether digits at most stand between a slug, which may end or begin with digits, and an id.
+fn is_ambiguous(text: &str) -> bool {
+    let meet = |one: &str, other: &str| {
+        let digits = |character: char| character.is_ascii_digit();
+        text.split(one).skip(1).any(|behind| behind.trim_start_matches(digits).starts_with(other))
+    };
+    meet("{team}", "{id}") || meet("{id}", "{team}")
 }
 
 /// The name of a managed runner group. Only a template makes one.
@@ -78,6 +95,9 @@ impl std::fmt::Display for GroupName {
 }
 
 #[cfg(test)]
+mod properties;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -101,6 +121,18 @@ mod tests {
         assert_eq!(GroupNameTemplate::parse("{team"), Err(TemplateError::NoTeam));
         assert_eq!(GroupNameTemplate::parse(" {team}"), Err(TemplateError::Text));
         assert_eq!(GroupNameTemplate::parse("{team}\n"), Err(TemplateError::Text));
+    }
+
+    #[test]
+    fn a_template_in_which_a_slug_and_an_id_run_into_each_other_is_refused() {
+        // Team "a1" with id 2 and team "a" with id 12 would share the group "a12".
+        for text in ["{team}{id}", "{id}{team}", "x-{team}0{id}", "{id}12{team}", "{team}-{id}{team}"] {
+            assert_eq!(GroupNameTemplate::parse(text), Err(TemplateError::Ambiguous), "{text}");
+        }
+        for text in ["{team}-{id}", "{team}2-{id}", "{id}_7{team}", "{team}{team}", "{id}{id}", "{team}x{id}"]
+        {
+            assert!(GroupNameTemplate::parse(text).is_ok(), "{text}");
+        }
     }
 
     #[test]

@@ -92,6 +92,9 @@ fn millis(time: Duration) -> u64 {
 }
 
 #[cfg(test)]
+mod properties;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

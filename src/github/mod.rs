@@ -4,6 +4,8 @@ mod budget;
 mod circuit;
 mod credential;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod groups;
 mod paging;
 mod personal_token;

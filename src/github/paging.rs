@@ -37,11 +37,7 @@ impl Github {
         kind: &'static str,
         path: &str,
     ) -> Result<Vec<T>, Error> {
-        self.list(kind, path, |reply, _| {
-            let page: Counted<T> = reply.parse()?;
-            Ok(Page { items: page.items, pages: page.total_count.div_ceil(PAGE_SIZE) })
-        })
-        .await
+        self.list(kind, path, |reply, _| Page::counted(reply)).await
     }
 
     /// All entries of a list that is a plain array, its last page stated in the `Link` header.
@@ -50,12 +46,7 @@ impl Github {
         kind: &'static str,
         path: &str,
     ) -> Result<Vec<T>, Error> {
-        self.list(kind, path, |reply, number| {
-            // The last page has no link to the last one.
-            let pages = reply.header("link").and_then(last_page).unwrap_or(number);
-            Ok(Page { items: reply.parse()?, pages })
-        })
-        .await
+        self.list(kind, path, Page::linked).await
     }
 
     async fn list<T: Listed>(
@@ -82,6 +73,21 @@ impl Github {
     }
 }
 
+impl<T: DeserializeOwned> Page<T> {
+    /// A page that states how many entries there are in all.
+    fn counted(reply: &Reply) -> Result<Self, Error> {
+        let page: Counted<T> = reply.parse()?;
+        Ok(Self { items: page.items, pages: page.total_count.div_ceil(PAGE_SIZE) })
+    }
+
+    /// The page of this number, whose `Link` header leads to the others.
+    fn linked(reply: &Reply, number: u64) -> Result<Self, Error> {
+        // The last page leads to no other but the ones before it.
+        let pages = reply.header("link").and_then(last_page).unwrap_or(number);
+        Ok(Self { items: reply.parse()?, pages })
+    }
+}
+
 impl<T> Page<T> {
     /// Whether there is more behind this page, the last of `fetched`. A count is a hint: the list may have
     /// grown since the first page, and a count below what was fetched is wrong.
@@ -97,12 +103,37 @@ fn without_duplicates<T: Listed>(pages: Vec<Page<T>>) -> Vec<T> {
     pages.into_iter().flat_map(|page| page.items).filter(|item| seen.insert(item.id())).collect()
 }
 
-/// The page number of the link with `rel="last"` (RFC 8288).
-fn last_page(link: &str) -> Option<u64> {
-    let target = link.split(',').find(|part| part.contains("rel=\"last\""))?.split('>').next()?;
-    let query = target.split_once('?')?.1;
+/// The page number of the link with `rel="last"` (RFC 8288), or else of the next one: GitHub leaves the last out
+/// where counting would take it long.
+fn last_page(links: &str) -> Option<u64> {
+    page_of(links, "rel=\"last\"").or_else(|| page_of(links, "rel=\"next\""))
+}
+
+fn page_of(links: &str, relation: &str) -> Option<u64> {
+    // A target may hold commas and semicolons, but no angle bracket.
+    let mut links = links.split('<').filter_map(|link| link.split_once('>'));
+    let (target, _) =
+        links.find(|(_, parameters)| parameters.split([';', ',']).any(|part| part.trim() == relation))?;
+    let (_, query) = target.split_once('?')?;
     query.split('&').find_map(|pair| pair.strip_prefix("page=")).and_then(|number| number.parse().ok())
 }
+
+/// Asserts that a list of which every page is this answer comes to an end.
+#[cfg(any(test, fuzzing))]
+pub(super) fn check_pages<T: Listed>(reply: &Reply) {
+    for page in [Page::<T>::counted(reply), Page::linked(reply, 1)].into_iter().flatten() {
+        let mut fetched = page.pages.clamp(1, MOST_PAGES);
+        while page.goes_on(fetched) {
+            fetched += 1;
+            assert!(fetched <= MOST_PAGES, "it goes on for ever");
+        }
+        let held = page.items.len();
+        assert!(without_duplicates(vec![page]).len() <= held);
+    }
+}
+
+#[cfg(test)]
+mod properties;
 
 #[cfg(test)]
 mod tests {

@@ -30,6 +30,12 @@ const MOST_ATTEMPTS: u32 = 3;
 const FIRST_BACK_OFF: Duration = Duration::from_millis(100);
 /// Callers that may wait for each call under way before others are turned away.
 const QUEUE_PER_CALL: usize = 4;
+/// Characters of GitHub's own message that are repeated; its longest ones are a few sentences.
+const MOST_SAID: usize = 1_000;
+/// Characters of one header that says what a call takes.
+const MOST_NEEDED: usize = 200;
+/// Characters of GitHub's id of a request, which has about 40.
+const MOST_ID: usize = 100;
 /// How metrics call an attempt that nobody waits for any more.
 const GIVEN_UP: &str = "given_up";
 
@@ -79,6 +85,30 @@ impl Call {
         })
     }
 
+    /// What an answer to this call means, and how long it asks to wait. `now` is in seconds since 1970.
+    pub(super) fn answered(
+        &self,
+        status: StatusCode,
+        headers: HeaderMap,
+        body: Bytes,
+        now: u64,
+    ) -> (Result<Reply, Error>, Option<Hold>) {
+        let hold = Hold::read(status, &headers, now);
+        if status.is_success() {
+            let what = format!("{} {}", self.method, self.path);
+            return (Ok(Reply { body, headers, what }), hold);
+        }
+        let message = said(&body);
+        let class = classify(status, &message, hold);
+        let hold = match class {
+            Class::RateLimited { retry_after } => Some(Hold::for_the_next(retry_after)),
+            _ => None,
+        };
+        let why = format!("GitHub answered {} \"{message}\"{}", status.as_u16(), needed(&headers));
+        let error = self.fails(class, why).with_request_id(request_id(&headers));
+        (Err(error.with_enterprise_version(enterprise_version(&headers))), hold)
+    }
+
     fn fails(&self, class: Class, why: impl std::fmt::Display) -> Error {
         Error::new(class, format!("{} {}: {why}", self.method, self.path))
     }
@@ -95,6 +125,8 @@ pub(super) struct Reply {
 impl Reply {
     pub(super) fn parse<T: DeserializeOwned>(&self) -> Result<T, Error> {
         serde_json::from_slice(&self.body).map_err(|cause| {
+            // A value of a wrong type is quoted, be it as long as the answer.
+            let cause = repeatable(&cause.to_string(), MOST_SAID);
             let detail = format!("{}: the answer is not what GitHub documents: {cause}", self.what);
             Error::new(Class::Unexpected, detail).with_request_id(self.request_id())
         })
@@ -105,7 +137,7 @@ impl Reply {
     }
 
     pub(super) fn request_id(&self) -> Option<String> {
-        self.header("x-github-request-id").map(str::to_owned)
+        request_id(&self.headers)
     }
 }
 
@@ -208,9 +240,7 @@ impl Transport {
             client.execute(call.request(client)?).await.map_err(|cause| unreachable(call, &cause))?;
         let (head, body) = response.into_parts();
         budget.report(&head.headers);
-        let hold = Hold::read(head.status, &head.headers, self.clock.unix_seconds());
-        let request_id =
-            head.headers.get("x-github-request-id").and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let request_id = request_id(&head.headers);
         // A token that had to be renewed on the way is no change.
         let is_change = call.method != Method::GET && !call.path.starts_with("/app/");
         if let (true, Some(request_id)) = (is_change, &request_id) {
@@ -224,19 +254,9 @@ impl Transport {
                 return Err(error.with_request_id(request_id));
             }
         };
-        if head.status.is_success() {
-            budget.note(hold, &self.clock);
-            let what = format!("{} {}", call.method, call.path);
-            return Ok(Reply { body, headers: head.headers, what });
-        }
-        let message = serde_json::from_slice::<ErrorBody>(&body).unwrap_or_default().message;
-        let class = classify(head.status, &message, hold);
-        if let Class::RateLimited { retry_after } = class {
-            budget.note(Some(Hold::for_the_next(retry_after)), &self.clock);
-        }
-        let why = format!("GitHub answered {} \"{message}\"{}", head.status.as_u16(), needed(&head.headers));
-        let error = call.fails(class, why).with_request_id(request_id);
-        Err(error.with_enterprise_version(enterprise_version(&head.headers)))
+        let (outcome, hold) = call.answered(head.status, head.headers, body, self.clock.unix_seconds());
+        budget.note(hold, &self.clock);
+        outcome
     }
 
     /// Waits for one of the places for calls under way. Running out of time here says nothing about GitHub.
@@ -327,6 +347,21 @@ fn classify(status: StatusCode, message: &str, hold: Option<Hold>) -> Class {
     }
 }
 
+fn request_id(headers: &HeaderMap) -> Option<String> {
+    Some(repeatable(headers.get("x-github-request-id")?.to_str().ok()?, MOST_ID))
+}
+
+/// GitHub's own words in a refusal, in a form that a log line and an answer can repeat: short, one line.
+fn said(body: &[u8]) -> String {
+    repeatable(&serde_json::from_slice::<ErrorBody>(body).unwrap_or_default().message, MOST_SAID)
+}
+
+/// At most so many characters, in one line.
+fn repeatable(text: &str, most: usize) -> String {
+    let shown = |character: char| if character.is_control() { ' ' } else { character };
+    text.chars().take(most).map(shown).collect()
+}
+
 /// What GitHub's headers say that the refused call takes, for the log.
 fn needed(headers: &HeaderMap) -> String {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -334,7 +369,7 @@ fn needed(headers: &HeaderMap) -> String {
     for name in ["X-Accepted-GitHub-Permissions", "X-Accepted-OAuth-Scopes", "X-OAuth-Scopes", "X-GitHub-SSO"]
     {
         // Behind the semicolon is an address that lets its bearer go on.
-        let value: String = text(name).split("; url=").next().unwrap_or_default().chars().take(200).collect();
+        let value = repeatable(text(name).split("; url=").next().unwrap_or_default(), MOST_NEEDED);
         if !value.is_empty() {
             let _ = write!(said, ", {name}: {value}");
         }
@@ -383,6 +418,31 @@ mod tests {
         assert_eq!(class(418, "", None), Class::Unexpected);
         assert_eq!(class(503, "", None), Class::Faulty);
         assert_eq!(class(503, "", minute), limited);
+    }
+
+    fn answered(status: u16, headers: &[(&'static str, &str)], body: &str) -> Result<Reply, Error> {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.insert(*name, value.parse().unwrap());
+        }
+        let call = Call::get("team", "/a/path".to_owned());
+        call.answered(StatusCode::from_u16(status).unwrap(), map, Bytes::copy_from_slice(body.as_bytes()), 0)
+            .0
+    }
+
+    #[test]
+    fn what_github_says_is_repeated_in_one_line_and_not_without_end() {
+        let body = serde_json::json!({ "message": format!("no\r\n{}", "x".repeat(100_000)) }).to_string();
+        let headers = [("x-accepted-oauth-scopes", "admin:org\tx"), ("x-github-request-id", "A:1")];
+        let error = answered(422, &headers, &body).unwrap_err();
+        let Class::Rejected(message) = error.class() else { panic!("{:?}", error.class()) };
+        assert!(message.starts_with("no  xxx") && message.len() == MOST_SAID, "{message}");
+        assert!(error.to_string().contains("X-Accepted-OAuth-Scopes: admin:org x"), "{error}");
+        assert_eq!(error.request_id(), Some("A:1"));
+
+        let body = serde_json::json!({ "id": "y".repeat(100_000), "slug": "a" }).to_string();
+        let error = answered(200, &[], &body).unwrap().parse::<super::super::Team>().unwrap_err();
+        assert!(error.to_string().len() < MOST_SAID + 100, "{} bytes", error.to_string().len());
     }
 
     #[test]

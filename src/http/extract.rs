@@ -19,7 +19,7 @@ use super::operation_parameters::OperationParameters;
 use super::parameters::{Parameters, invalid};
 use crate::access::{AccessError, Authority, Caller, CallerToken, ManagedTeam, Reach, TokenError};
 use crate::audit::Trail;
-use crate::domain::names::TeamSlug;
+use crate::domain::names::{OrgName, TeamSlug};
 use crate::metrics;
 use crate::state::Shared;
 
@@ -51,7 +51,7 @@ impl<P: OperationParameters> FromRequest for Authorized<P> {
             let slug = slug(&team, &trail)?;
             let maintainer = state.teams.maintainer(&state.github, &caller, &slug).await?;
             note(&trail, maintainer.team());
-            let parameters = own_parameters(&mut rest, &state)?;
+            let parameters = own_parameters(&mut rest, state.github.org())?;
             let authority = maintainer.under(&state.policy.load())?;
             Ok(Self { state, authority, parameters, trail })
         })
@@ -102,7 +102,7 @@ impl<P: OperationParameters> FromRequest for Reaching<P> {
                 trail.note(|record| record.team = Some(team.clone()));
                 let oversight = state.teams.oversight(&state.github, &caller, administrators).await?;
                 trail.note(|record| record.as_administrator = true);
-                let parameters = own_parameters(&mut rest, &state)?;
+                let parameters = own_parameters(&mut rest, state.github.org())?;
                 return Ok(Self { reach: Reach::Everything(oversight), parameters, state, trail });
             }
             let slug = slug(&team, &trail)?;
@@ -113,7 +113,7 @@ impl<P: OperationParameters> FromRequest for Reaching<P> {
             {
                 return Err(error.clone().into());
             }
-            let parameters = own_parameters(&mut rest, &state)?;
+            let parameters = own_parameters(&mut rest, state.github.org())?;
             let authority = authority?;
             Ok(Self { reach: Reach::Team(Box::new(authority)), parameters, state, trail })
         })
@@ -192,8 +192,11 @@ pub(super) fn note(trail: &Trail, team: &ManagedTeam) {
 }
 
 /// The operation's own parameters, and none that it doesn't know.
-fn own_parameters<P: OperationParameters>(rest: &mut Parameters, state: &Shared) -> Result<P, ApiError> {
-    let parameters = P::take(rest, state.github.org())?;
+pub(super) fn own_parameters<P: OperationParameters>(
+    rest: &mut Parameters,
+    org: &OrgName,
+) -> Result<P, ApiError> {
+    let parameters = P::take(rest, org)?;
     rest.nothing_else()?;
     Ok(parameters)
 }

@@ -7,6 +7,8 @@ mod edge;
 mod envelope;
 mod error;
 mod extract;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod groups;
 pub mod openapi;
 mod operation;

@@ -176,6 +176,9 @@ impl<'de> Visitor<'de> for Entries {
 }
 
 #[cfg(test)]
+mod properties;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

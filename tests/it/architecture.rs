@@ -19,6 +19,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("ops", &["state", "access", "github", "domain", "audit"]),
     ("http", &["state", "ops", "access", "limits", "domain", "audit", "github", "metrics"]),
     ("fake_github", &[]),
+    // Only compiled for tests and fuzz targets.
+    ("fuzzing", &["config", "github", "http"]),
     (
         "server",
         &[
@@ -36,7 +38,7 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
         .flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] })
         .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
         // A module's own tests may use whatever they need.
-        .filter(|path| !path.ends_with("tests.rs"))
+        .filter(|path| !path.ends_with("tests.rs") && !path.ends_with("properties.rs"))
         .collect()
 }
 

@@ -1,0 +1,109 @@
+//! A configuration's text and variables, through the code that reads them.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::load::{Loaded, Sources, file, understand};
+use super::{Config, Problems};
+use crate::domain::checks::assert_is_one_segment;
+
+/// The file's name in messages.
+pub(super) const NAME: &str = "config.yml";
+/// A comment that starts so sets a variable: `#env NAME=VALUE`.
+const VARIABLE: &str = "#env ";
+/// A problem repeats little of what was written.
+const LONGEST_PROBLEM: usize = 1_000;
+
+/// A `config.yml`, in which comments such as `#env ARM_ORG=my-org` also set variables.
+pub fn config(input: &[u8]) {
+    let text = String::from_utf8_lossy(input);
+    let variables = text
+        .lines()
+        .filter_map(|line| line.strip_prefix(VARIABLE)?.split_once('='))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+    let sources = Sources {
+        path: Some(PathBuf::from(NAME)),
+        environment: variables,
+        // No file is there, so that what a setting names is not found, rather than found by chance.
+        working_directory: PathBuf::from("/nowhere"),
+    };
+    // YAML ends a line at each of these.
+    let lines = 1 + text.matches(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']).count();
+    match load_text(input, &sources) {
+        Ok(loaded) => {
+            check_settings(&loaded);
+            check_config(&loaded.config);
+        }
+        Err(problems) => check_problems(&problems, lines),
+    }
+}
+
+/// As `load`, of a file with this text.
+pub(super) fn load_text(text: &[u8], sources: &Sources) -> Result<Loaded, Problems> {
+    let file = file(NAME.to_owned(), sources.working_directory.clone(), text.to_vec())?;
+    understand(Some(file), sources)
+}
+
+/// Each problem is one line, and says where it is, of which key, and what was expected.
+pub(super) fn check_problems(problems: &Problems, lines_of_file: usize) {
+    let printed = problems.to_string();
+    let mut lines: Vec<_> = printed.lines().collect();
+    let sum = lines.pop().unwrap_or_default();
+    assert!(sum.starts_with(&format!("{} problem", problems.count())), "{sum}");
+    assert_eq!(lines.len(), problems.count().min(50), "{printed}");
+    for problem in lines {
+        check_problem(problem, lines_of_file);
+    }
+}
+
+fn check_problem(problem: &str, lines_of_file: usize) {
+    assert!(!problem.contains(char::is_control), "{problem:?}");
+    assert!(problem.chars().count() <= LONGEST_PROBLEM, "{problem}");
+    let Some(rest) = problem.strip_prefix(NAME).and_then(|rest| rest.strip_prefix(':')) else {
+        let name = problem.split(": ").next().unwrap_or_default();
+        assert!(!name.is_empty() && name != problem, "no variable is named: {problem}");
+        return;
+    };
+    let (line, rest) = rest.split_once(": ").unwrap_or_default();
+    // What is missing at the end of the file is missing in the line behind it.
+    assert!(line.parse().is_ok_and(|line: usize| (1..=lines_of_file + 1).contains(&line)), "{problem}");
+    let says = ["expected", "missing", "unknown", "stands twice", "contradicts", "not usable as YAML"];
+    let says_more = ["does not compile", "looks", "private key", "cannot read", "it is", "differently"];
+    let is_said = says.iter().chain(&says_more).any(|word| rest.contains(word));
+    assert!(is_said, "it says nothing of what was expected: {problem}");
+}
+
+fn check_settings(loaded: &Loaded) {
+    assert!(!loaded.settings.is_empty());
+    for setting in &loaded.settings {
+        let is_secret = matches!(setting.path.as_str(), "token" | "privateKey");
+        assert!(!is_secret || matches!(setting.value.as_str(), "" | "<secret>"), "{}", setting.path);
+    }
+}
+
+fn check_config(config: &Config) {
+    const DAY: Duration = Duration::from_hours(24);
+    assert_is_one_segment(config.org.as_str());
+    config.admin_team.iter().for_each(|team| assert_is_one_segment(team.as_str()));
+    let url = config.github.api_url.as_str();
+    let parsed = reqwest::Url::parse(url);
+    assert!(parsed.as_ref().is_ok_and(|url| url.host().is_some() && url.username().is_empty()), "{url}");
+    assert!(!url.ends_with('/') && !url.contains(['?', '#', '@']), "{url}");
+    assert!((Duration::from_millis(100)..=DAY).contains(&config.github.timeout));
+    assert!((1..=10_000).contains(&config.github.concurrency));
+    for rate in [config.server.rate_limit, config.server.unknown_token_rate] {
+        assert!((0.001..=1_000_000.0).contains(&rate), "{rate}");
+    }
+    assert!(config.server.rate_burst >= 1);
+    let cache = &config.cache;
+    let spans = [cache.identity, cache.refused_identity, cache.team, cache.membership];
+    for span in spans.into_iter().chain([cache.refused_membership, cache.group]) {
+        assert!(span <= DAY, "{span:?}");
+    }
+    assert!((1..=100).contains(&config.policy.jit.max_labels));
+    assert!(config.sweep.offline_runners.every >= Duration::from_secs(1));
+    let is_open = config.server.tls.files.is_none() && !config.server.tls.terminated_elsewhere;
+    assert!(!is_open || config.server.bind_address().ip().is_loopback(), "plain HTTP leaves the host");
+    config.warnings().iter().for_each(|warning| assert!(!warning.is_empty()));
+}

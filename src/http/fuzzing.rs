@@ -1,0 +1,168 @@
+//! A request's query string, content type and body, through the code that the extractors use.
+
+use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+
+use super::error::ApiError;
+use super::extract::own_parameters;
+use super::operation_parameters::{
+    AnyRepos, GroupDelete, JitConfig, MaybeRepo, OperationParameters, RunnersRemove, RunnersTransfer,
+    SomeRepos, TeamOnly,
+};
+use super::parameters::{Parameters, invalid};
+use crate::domain::checks::{assert_is_one_query_value, assert_is_one_segment};
+use crate::domain::names::{Label, OrgName, RepoName, RunnerName, TeamSlug};
+use crate::domain::scope::Scope;
+use crate::ops::runners::{Filter, Selection};
+
+/// What may be wrong with parameters, by status.
+const REASONS: [(u16, &str); 6] = [
+    (400, "missing_parameter"),
+    (400, "invalid_parameter"),
+    (400, "unknown_parameter"),
+    (400, "conflicting_parameter"),
+    (400, "invalid_body"),
+    (415, "unsupported_media_type"),
+];
+/// A message repeats little of what was sent.
+const LONGEST_MESSAGE: usize = 300;
+
+/// The first line is a query string, the second a content type (or none), the rest a body. Every operation
+/// is asked what it makes of them.
+pub fn request_parameters(input: &[u8]) {
+    let mut parts = input.splitn(3, |byte| *byte == b'\n');
+    let mut part = || parts.next().unwrap_or_default();
+    let query = String::from_utf8_lossy(part()).into_owned();
+    let mut headers = HeaderMap::new();
+    match HeaderValue::from_bytes(part()) {
+        Ok(value) if !value.is_empty() => drop(headers.insert(CONTENT_TYPE, value)),
+        _ => {}
+    }
+    let body = part();
+    let Ok(org) = OrgName::parse("my-org") else { return };
+    let request = Request { query: &query, headers: &headers, body, org: &org };
+    request.asks::<TeamOnly>(|_| {});
+    request.asks::<MaybeRepo>(|MaybeRepo(repo)| repo.iter().for_each(check_repo));
+    request.asks::<SomeRepos>(|SomeRepos(repos)| {
+        assert!(!repos.is_empty());
+        check_repos(repos);
+    });
+    request.asks::<AnyRepos>(|AnyRepos(repos)| check_repos(repos));
+    request.asks::<GroupDelete>(|wanted| {
+        assert!(wanted.transfer_to.is_none() || !wanted.remove_runners);
+        wanted.transfer_to.iter().for_each(check_slug);
+    });
+    request.asks::<JitConfig>(|JitConfig(wanted)| {
+        assert!((1..=100).contains(&wanted.labels.len()));
+        wanted.labels.iter().for_each(check_label);
+        wanted.name.iter().for_each(check_runner);
+        assert_is_one_segment(wanted.work_folder.as_str());
+    });
+    request.asks::<Filter>(|filter| {
+        filter.label.iter().for_each(check_label);
+        filter.name.iter().for_each(check_runner);
+    });
+    request.asks::<RunnersRemove>(|wanted| {
+        assert!(kinds(&wanted.selection) > 0 || wanted.selection.offline);
+        check_selection(&wanted.selection);
+    });
+    request.asks::<RunnersTransfer>(|wanted| {
+        assert!(kinds(&wanted.selection) <= 1 && !wanted.selection.offline);
+        check_selection(&wanted.selection);
+        check_slug(&wanted.to);
+    });
+    request.asks_for_a_scope();
+}
+
+/// What was sent.
+struct Request<'a> {
+    query: &'a str,
+    headers: &'a HeaderMap,
+    body: &'a [u8],
+    org: &'a OrgName,
+}
+
+impl Request<'_> {
+    /// In the order in which an operation of a team looks at its parameters.
+    fn asks<P: OperationParameters>(&self, check: impl Fn(&P)) {
+        let outcome = self.read().and_then(|mut all| {
+            let team = all.required_text("team")?;
+            let slug = TeamSlug::parse(&team).map_err(|error| invalid("team", &error.to_string()))?;
+            Ok((slug, own_parameters::<P>(&mut all, self.org)?))
+        });
+        match outcome {
+            Ok((slug, parameters)) => {
+                check_slug(&slug);
+                check(&parameters);
+            }
+            Err(error) => check_refusal(&error),
+        }
+    }
+
+    /// As the token proxy's operations do.
+    fn asks_for_a_scope(&self) {
+        let outcome = self.read().and_then(|mut all| {
+            let scope = all.required_text("scope")?;
+            let scope =
+                Scope::parse(&scope, self.org).map_err(|error| invalid("scope", &error.to_string()))?;
+            all.nothing_else()?;
+            Ok(scope)
+        });
+        match outcome {
+            Ok(Scope::Org(org)) => assert_eq!(&org, self.org),
+            Ok(Scope::Repo(org, repo)) => {
+                assert_eq!(&org, self.org);
+                check_repo(&repo);
+            }
+            Err(error) => check_refusal(&error),
+        }
+    }
+
+    fn read(&self) -> Result<Parameters, ApiError> {
+        Parameters::read(self.query, self.headers, self.body)
+    }
+}
+
+fn check_refusal(error: &ApiError) {
+    let answer = error.answer();
+    assert!(REASONS.contains(&(answer.status.as_u16(), answer.reason)), "{}", answer.reason);
+    assert!(answer.message.chars().count() <= LONGEST_MESSAGE, "{}", answer.message);
+    assert!(!answer.message.contains(char::is_control), "{:?}", answer.message);
+}
+
+fn check_slug(slug: &TeamSlug) {
+    assert_is_one_segment(slug.as_str());
+    assert_eq!(TeamSlug::parse(slug.as_str()).as_ref(), Ok(slug));
+}
+
+fn check_repo(name: &RepoName) {
+    assert_is_one_segment(name.as_str());
+    assert_eq!(RepoName::parse(name.as_str()).as_ref(), Ok(name));
+}
+
+fn check_repos(names: &Vec<RepoName>) {
+    names.iter().for_each(check_repo);
+    let once: std::collections::HashSet<_> =
+        names.iter().map(|name| name.as_str().to_ascii_lowercase()).collect();
+    assert_eq!(once.len(), names.len(), "a repository stands twice in {names:?}");
+}
+
+fn check_runner(name: &RunnerName) {
+    assert_is_one_query_value(name.as_str());
+    assert_eq!(RunnerName::parse(name.as_str()).as_ref(), Ok(name));
+}
+
+fn check_label(label: &Label) {
+    assert_eq!(Label::parse(label.as_str()).as_ref(), Ok(label));
+}
+
+fn kinds(selection: &Selection) -> usize {
+    [selection.ids.is_empty(), selection.names.is_empty(), selection.labels.is_empty()]
+        .into_iter()
+        .filter(|empty| !empty)
+        .count()
+}
+
+fn check_selection(selection: &Selection) {
+    selection.names.iter().for_each(check_runner);
+    selection.labels.iter().for_each(check_label);
+}
