@@ -38,7 +38,7 @@ pub(crate) async fn run(port: u16, print: fn(&str)) -> Result<(), String> {
     let telemetry = telemetry::init(&config.logging).map_err(|error| error.to_string())?;
     let server = server::start(&config, Clock::system()).map_err(|error| explained(&error, port))?;
     print(&tour(&people, server.address().port(), &folder.path().join("tls.crt")));
-    let outcome = until_told(&mut signals, &server, &telemetry, &sources).await;
+    let outcome = until_told(&mut signals, &server, &telemetry, sources).await;
     server.stop(DRAIN).await;
     telemetry.flush();
     outcome
@@ -151,7 +151,9 @@ fn tour(people: &People, port: u16, certificate: &Path) -> String {
     ];
     let mut text = format!(
         "Actions Runner Manager is serving https://localhost:{port} in front of a small GitHub of its own.\n\
-         Try it from another terminal; Ctrl-C ends it and forgets everything.\n"
+         Try it from another terminal; Ctrl-C ends it and forgets everything.\n\
+         In a browser, https://localhost:{port}/docs explains the API and tries it, with one of the tokens below. The\n\
+         browser will warn: the certificate is the demo's own.\n"
     );
     for (who, method, what, outcome) in steps {
         let _ = write!(

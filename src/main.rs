@@ -4,19 +4,26 @@ mod demo;
 mod healthcheck;
 mod serve;
 
+use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use actions_runner_manager::config::{self, Config, Credentials, Loaded, Sources};
+use actions_runner_manager::http::openapi;
 use actions_runner_manager::tls::CertificateStore;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
 
 /// Lets GitHub team maintainers manage their own self-hosted runner group, and nothing else.
 #[derive(Parser)]
 #[command(version, about, max_term_width = 100)]
 struct Arguments {
-    /// The configuration file [default: `CONFIG_PATH`, then `config.yml` in the working directory]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        help = "The configuration file [default: CONFIG_PATH, then config.yml in the working directory]"
+    )]
     config: Option<PathBuf>,
     #[command(subcommand)]
     command: Option<Command>,
@@ -34,8 +41,29 @@ enum Command {
     },
     /// Read the configuration, say what is wrong with it or what is in force, and end
     CheckConfig,
+    #[command(
+        about = "Print the description of the API in the terms of OpenAPI 3.1, as /openapi.json serves it"
+    )]
+    Openapi,
     /// Ask the running service whether it answers; for container health checks
     Healthcheck,
+    /// Print the script with which a shell completes this command line
+    Completions {
+        /// The shell to print it for
+        shell: Shell,
+    },
+    /// Print a page of the manual, to be read with: man -l -
+    Man {
+        /// The command to print the page of; without it, that of the whole
+        command: Option<String>,
+    },
+}
+
+impl Command {
+    /// Whether it reads the configuration.
+    fn is_configured(&self) -> bool {
+        matches!(self, Self::Serve | Self::CheckConfig | Self::Healthcheck)
+    }
 }
 
 /// The configuration is wrong, or the command line is: something to correct before another try.
@@ -44,28 +72,70 @@ const EXIT_USAGE: u8 = 2;
 const EXIT_FAILURE: u8 = 1;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    if let Some(Command::Demo { port }) = arguments.command {
-        return in_runtime(demo::run(port, print));
+    let Arguments { config, command } = Arguments::parse();
+    let command = command.unwrap_or(Command::Serve);
+    if config.is_some() && !command.is_configured() {
+        return fail(EXIT_USAGE, "this command reads no configuration, so --config is of no use with it");
     }
-    let sources = match sources(arguments.config) {
+    match command {
+        Command::Demo { port } => in_runtime(demo::run(port, print)),
+        Command::Openapi => write(openapi::pretty().as_bytes()),
+        Command::Completions { shell } => write(&completions(shell)),
+        Command::Man { command } => manual(command.as_deref()),
+        Command::Serve => {
+            configured(config, |sources, loaded| in_runtime(serve::run(sources, loaded.config)))
+        }
+        Command::Healthcheck => configured(config, |_, loaded| in_runtime(healthcheck::run(loaded.config))),
+        Command::CheckConfig => configured(config, |_, loaded| match check_files(&loaded.config) {
+            Ok(()) => write(in_force(&loaded).as_bytes()),
+            Err(message) => fail(EXIT_USAGE, &message),
+        }),
+    }
+}
+
+/// Does what needs the configuration, or says all that is wrong with it.
+fn configured(path: Option<PathBuf>, command: impl FnOnce(Sources, Loaded) -> ExitCode) -> ExitCode {
+    let sources = match sources(path) {
         Ok(sources) => sources,
         Err(message) => return fail(EXIT_USAGE, &message),
     };
-    let loaded = match config::load(&sources) {
-        Ok(loaded) => loaded,
-        Err(problems) => return fail(EXIT_USAGE, &problems.to_string()),
+    match config::load(&sources) {
+        Ok(loaded) => command(sources, loaded),
+        Err(problems) => fail(EXIT_USAGE, &problems.to_string()),
+    }
+}
+
+fn completions(shell: Shell) -> Vec<u8> {
+    let mut script = Vec::new();
+    let mut command = Arguments::command();
+    let name = command.get_name().to_owned();
+    clap_complete::generate(shell, &mut command, name, &mut script);
+    script
+}
+
+/// The page of the whole, or of one of its commands.
+fn manual(of: Option<&str>) -> ExitCode {
+    let mut whole = Arguments::command();
+    whole.build();
+    let page = match of {
+        None => Some(&whole),
+        Some(name) => whole.find_subcommand(name),
     };
-    match arguments.command.unwrap_or(Command::Serve) {
-        Command::Serve | Command::Demo { .. } => in_runtime(serve::run(sources, loaded.config)),
-        Command::CheckConfig => match check_files(&loaded.config) {
-            Ok(()) => {
-                print(&in_force(&loaded));
-                ExitCode::SUCCESS
-            }
-            Err(message) => fail(EXIT_USAGE, &message),
-        },
-        Command::Healthcheck => in_runtime(healthcheck::run(loaded.config)),
+    let Some(page) = page else { return fail(EXIT_USAGE, "there is no such command; see --help") };
+    let mut text = Vec::new();
+    // Writing into memory can't fail.
+    let _ = clap_mangen::Man::new(page.clone()).render(&mut text);
+    write(&text)
+}
+
+/// Writes a command's answer. Whoever reads it may have seen enough, as `head` does.
+fn write(answer: &[u8]) -> ExitCode {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(answer).and_then(|()| out.flush()) {
+        Err(cause) if cause.kind() != ErrorKind::BrokenPipe => {
+            fail(EXIT_FAILURE, &format!("the answer can't be written: {cause}"))
+        }
+        _ => ExitCode::SUCCESS,
     }
 }
 
@@ -115,7 +185,7 @@ fn in_force(loaded: &Loaded) -> String {
             .iter()
             .map(|setting| format!("{} = {}  ({})", setting.path, setting.value, setting.source)),
     );
-    lines.join("\n")
+    lines.join("\n") + "\n"
 }
 
 #[expect(clippy::print_stdout, reason = "a command's answer belongs on standard output")]

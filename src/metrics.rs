@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use metrics::{
-    Counter, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+    Counter, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
 };
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
@@ -24,7 +24,43 @@ const FAILURES: &[(u16, &str)] = &[
     (504, "github_timeout"),
 ];
 /// What is read again while the service runs.
-const RELOADED: &[&str] = &["configuration", "certificate", "credential"];
+pub const RELOADED: &[&str] = &["configuration", "certificate", "credential"];
+/// The caches.
+pub const CACHES: &[&str] = &["identity", "team", "membership", "group", "installation_token"];
+/// The limiters: of users, and of addresses that send unknown tokens.
+pub const LIMITERS: &[&str] = &["user", "unknown_token"];
+/// The calls to GitHub.
+pub const CALLS: &[&str] = &[
+    "add_group_repository",
+    "create_group",
+    "delete_group",
+    "delete_runner",
+    "group",
+    "group_hosted_runners",
+    "group_repositories",
+    "group_runners",
+    "groups",
+    "installation",
+    "installation_token",
+    "jit_config",
+    "membership",
+    "move_runner",
+    "org_membership",
+    "registration_token",
+    "removal_token",
+    "remove_group_repository",
+    "repository_permission",
+    "repository_registration_token",
+    "repository_removal_token",
+    "runner",
+    "runner_named",
+    "set_group_repositories",
+    "team",
+    "team_repositories",
+    "team_repository",
+    "teams",
+    "user",
+];
 
 /// How often what was observed is added to the histograms.
 const ADDED_UP_EVERY: Duration = Duration::from_secs(5);
@@ -87,6 +123,17 @@ pub fn start(operations: impl IntoIterator<Item = &'static str>) {
             requests(operation, *status, reason).increment(0);
         }
         requests(operation, 200, NO_REASON).increment(0);
+        // To ask for a histogram makes it appear.
+        let _ = request_seconds(operation);
+    }
+    for call in CALLS {
+        github_calls(call, "success", 1).increment(0);
+        let _ = github_seconds(call);
+    }
+    for name in CACHES {
+        for outcome in ["hit", "miss"] {
+            lookups(name, outcome).increment(0);
+        }
     }
     for what in RELOADED {
         for outcome in ["success", "failure"] {
@@ -94,8 +141,8 @@ pub fn start(operations: impl IntoIterator<Item = &'static str>) {
         }
         in_force(what, true);
     }
-    for limiter in ["user", "unknown_token"] {
-        counter!("arm_rate_limited_total", "limiter" => limiter).increment(0);
+    for limiter in LIMITERS {
+        limits(limiter).increment(0);
     }
     lost_lines(0);
     sweeps(0, 0, 0);
@@ -106,7 +153,11 @@ pub fn request(operation: &'static str, status: u16, reason: Option<&'static str
     let operation = if operation.is_empty() { NO_REASON } else { operation };
     let reason = reason.unwrap_or(NO_REASON);
     requests(operation, status, reason).increment(1);
-    histogram!("arm_request_duration_seconds", "operation" => operation).record(took);
+    request_seconds(operation).record(took);
+}
+
+fn request_seconds(operation: &'static str) -> Histogram {
+    histogram!("arm_request_duration_seconds", "operation" => operation)
 }
 
 fn requests(operation: &'static str, status: u16, reason: &'static str) -> Counter {
@@ -115,14 +166,22 @@ fn requests(operation: &'static str, status: u16, reason: &'static str) -> Count
 
 /// A call to GitHub ended; `outcome` is `success` or a class of failure.
 pub fn github_call(call: &'static str, outcome: &'static str, attempt: u32, took: Duration) {
+    debug_assert!(CALLS.contains(&call), "{call} is not in the list of calls");
+    github_calls(call, outcome, attempt).increment(1);
+    github_seconds(call).record(took);
+}
+
+fn github_calls(call: &'static str, outcome: &'static str, attempt: u32) -> Counter {
     let attempt = match attempt {
         1 => "1",
         2 => "2",
         _ => "3",
     };
     counter!("arm_github_requests_total", "call" => call, "outcome" => outcome, "attempt" => attempt)
-        .increment(1);
-    histogram!("arm_github_request_duration_seconds", "call" => call).record(took);
+}
+
+fn github_seconds(call: &'static str) -> Histogram {
+    histogram!("arm_github_request_duration_seconds", "call" => call)
 }
 
 /// What GitHub said about the App's budget; `reset` is in seconds since 1970.
@@ -145,13 +204,22 @@ pub fn github_circuit(open: bool) {
 
 /// Something was looked up in a cache.
 pub fn cache(name: &'static str, hit: bool) {
-    let outcome = if hit { "hit" } else { "miss" };
-    counter!("arm_cache_lookups_total", "cache" => name, "outcome" => outcome).increment(1);
+    debug_assert!(CACHES.contains(&name), "{name} is not in the list of caches");
+    lookups(name, if hit { "hit" } else { "miss" }).increment(1);
+}
+
+fn lookups(cache: &'static str, outcome: &'static str) -> Counter {
+    counter!("arm_cache_lookups_total", "cache" => cache, "outcome" => outcome)
 }
 
 /// A limiter refused a request: `user` or `unknown_token`.
 pub fn limited(limiter: &'static str) {
-    counter!("arm_rate_limited_total", "limiter" => limiter).increment(1);
+    debug_assert!(LIMITERS.contains(&limiter), "{limiter} is not in the list of limiters");
+    limits(limiter).increment(1);
+}
+
+fn limits(limiter: &'static str) -> Counter {
+    counter!("arm_rate_limited_total", "limiter" => limiter)
 }
 
 /// When the certificate expires, in seconds since 1970.

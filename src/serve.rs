@@ -1,17 +1,11 @@
 //! `serve`: runs until it is told to stop, or finds that it can't work.
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
-
-use actions_runner_manager::config::{self, Config, Sources};
+use actions_runner_manager::config::{Config, Sources};
 use actions_runner_manager::domain::clock::Clock;
 use actions_runner_manager::metrics;
-use actions_runner_manager::server::{self, Check, DRAIN, Server};
+use actions_runner_manager::server::{self, Check, Configuration, DRAIN, Server};
 use actions_runner_manager::telemetry::{self, Telemetry};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-
-/// How often the configuration's file is looked at.
-const FILE_LOOKED_AT_EVERY: Duration = Duration::from_secs(30);
 
 /// Serves until SIGTERM or SIGINT; SIGHUP reads the configuration again.
 pub(crate) async fn run(sources: Sources, config: Config) -> Result<(), String> {
@@ -24,7 +18,7 @@ pub(crate) async fn run(sources: Sources, config: Config) -> Result<(), String> 
         tracing::error!(%error, "the service can't start");
         error.to_string()
     })?;
-    let outcome = until_told(&mut signals, &server, &telemetry, &sources).await;
+    let outcome = until_told(&mut signals, &server, &telemetry, sources).await;
     server.stop(DRAIN).await;
     telemetry.flush();
     outcome
@@ -54,79 +48,30 @@ pub(crate) async fn until_told(
     signals: &mut Signals,
     server: &Server,
     telemetry: &Telemetry,
-    sources: &Sources,
+    sources: Sources,
 ) -> Result<(), String> {
     let mut check = server.check();
     let failed = async {
-        match check.wait_for(|check| !matches!(check, Check::Pending)).await.as_deref() {
+        // Cloned, so that nothing is borrowed while this waits for ever: no later outcome could be reported.
+        let first = check.wait_for(|check| !matches!(check, Check::Pending)).await.map(|check| check.clone());
+        match first {
             Ok(Check::Failed(problem)) => problem.to_string(),
             _ => std::future::pending().await,
         }
     };
     tokio::pin!(failed);
-    let mut file = ConfigurationFile::of(sources);
-    let mut looks =
-        tokio::time::interval_at(tokio::time::Instant::now() + FILE_LOOKED_AT_EVERY, FILE_LOOKED_AT_EVERY);
+    let mut configuration = Configuration::of(sources);
+    let set_level = |config: &Config| telemetry.set_level(config.logging.level);
     loop {
         tokio::select! {
             _ = signals.terminate.recv() => return Ok(()),
             _ = signals.interrupt.recv() => return Ok(()),
-            _ = signals.hang_up.recv() => {
-                file.has_changed();
-                reload(server, telemetry, sources);
-            }
-            _ = looks.tick() => {
+            _ = signals.hang_up.recv() => configuration.reload(server, set_level),
+            () = server.until_next_look() => {
                 metrics::lost_lines(telemetry.lost_lines());
-                if file.has_changed() {
-                    reload(server, telemetry, sources);
-                }
+                configuration.reload_if_changed(server, set_level);
             }
             problem = &mut failed => return Err(problem),
         }
-    }
-}
-
-/// The configuration's file as it was last seen. Compared by content: Kubernetes replaces a mounted `ConfigMap` by
-/// swapping a symbolic link.
-struct ConfigurationFile {
-    path: PathBuf,
-    seen: Option<Vec<u8>>,
-}
-
-impl ConfigurationFile {
-    fn of(sources: &Sources) -> Self {
-        let path = config::file_of(sources);
-        let seen = content(&path);
-        Self { path, seen }
-    }
-
-    fn has_changed(&mut self) -> bool {
-        let now = content(&self.path);
-        // A file that can't be read just now, as while it is replaced, has not changed yet.
-        let changed = now.is_some() && now != self.seen;
-        if changed {
-            self.seen = now;
-        }
-        changed
-    }
-}
-
-/// Nothing for what is no plain file: reading a pipe could wait for ever.
-fn content(path: &Path) -> Option<Vec<u8>> {
-    let is_file = std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
-    if is_file { std::fs::read(path).ok() } else { None }
-}
-
-/// A bad file leaves the old configuration in force.
-fn reload(server: &Server, telemetry: &Telemetry, sources: &Sources) {
-    let loaded = config::load(sources);
-    metrics::reload("configuration", loaded.is_ok());
-    match loaded {
-        Ok(loaded) => {
-            telemetry.set_level(loaded.config.logging.level);
-            server.reload(&loaded.config);
-            tracing::info!("the configuration was read again");
-        }
-        Err(problems) => tracing::error!(%problems, "the old configuration stays in force"),
     }
 }

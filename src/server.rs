@@ -1,6 +1,7 @@
 //! The only place where parts are wired: state, listener, start-up check, reload, graceful stop.
 
 mod background;
+mod reload;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use self::background::{SecretFile, check_credential, reload_certificate};
+pub use self::reload::Configuration;
 use crate::access::{Groups, Identities, Keep, Teams};
 use crate::config::{AdminListener, CacheConfig, Config, Credentials, SecretError};
 use crate::domain::clock::Clock;
@@ -28,6 +30,11 @@ use crate::tls::{self, CertificateStore, TlsError};
 
 /// How long requests under way may take to finish after the service was told to stop.
 pub const DRAIN: Duration = Duration::from_secs(25);
+/// How long open connections are still served when the service was told to stop, each answer saying that the
+/// connection ends with it. So a client in the middle of a conversation doesn't send a request that nobody reads.
+const LAST_REQUESTS: Duration = Duration::from_millis(250);
+/// How long those who are cut off have to take the answer that says so.
+const LAST_ANSWERS: Duration = Duration::from_secs(1);
 /// Calls to GitHub that wait for each other in one request, at most: user, membership, group, list, write.
 const CALLS_IN_A_ROW: u32 = 5;
 /// Groups that somebody may wait for at once.
@@ -35,7 +42,7 @@ const GROUP_TURNS: u64 = 100_000;
 /// Runners whose JIT config was handed out that are known at once, and for how long: GitHub removes those that
 /// don't connect within a day.
 const HANDED_OUT: (u64, Duration) = (100_000, Duration::from_hours(24));
-/// How often the files of certificate and credential are looked at.
+/// How often the files of configuration, certificate and credential are looked at.
 const FILES_LOOKED_AT_EVERY: Duration = Duration::from_secs(30);
 /// A client has this long to send its request's head; slow ones must not hold a worker's connections.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -109,13 +116,14 @@ pub fn start(config: &Config, clock: Clock) -> Result<Server, StartError> {
     let admin = config.server.admin.map(|admin| listen_for_admins(admin, &state)).transpose()?;
     let mut background = vec![tokio::spawn(check_credential(state.clone(), report))];
     if let Some(certificates) = &state.certificates {
-        background.push(tls::spawn_watch(certificates.clone(), FILES_LOOKED_AT_EVERY));
+        background.push(tls::spawn_watch(certificates.clone(), FILES_LOOKED_AT_EVERY, clock.clone()));
     }
     if admin.is_some() {
         background.push(tokio::spawn(metrics::add_up()));
     }
     if let Some(secret) = &secret {
-        background.push(tokio::spawn(secret.clone().watch(state.clone(), FILES_LOOKED_AT_EVERY)));
+        let watch = secret.clone().watch(state.clone(), FILES_LOOKED_AT_EVERY, clock.clone());
+        background.push(tokio::spawn(watch));
     }
     if config.sweep.offline_runners.enabled {
         let sweep = Sweep::new(state.clone(), config.sweep.offline_runners.clone(), clock.clone());
@@ -159,6 +167,7 @@ fn build(
         scopes: ArcSwap::from_pointee(config.scopes.clone()),
         administrators: config.admin_team.clone(),
         legacy_get: config.server.legacy_get,
+        docs: config.server.docs,
         trusted_proxies: config.server.trusted_proxies.clone(),
         request_deadline: (config.github.timeout * CALLS_IN_A_ROW).min(DRAIN.max(config.github.timeout)),
         certificates,
@@ -207,7 +216,8 @@ fn listen(config: &Config, state: &Shared) -> Result<Listening, StartError> {
         // Answers are written whole; holding one back until the client acknowledges what came before, such as
         // TLS session tickets, can cost it 40 ms.
         .tcp_nodelay(true)
-        .shutdown_timeout(DRAIN.as_secs())
+        // `stop` sets the bound; this one is only behind it.
+        .shutdown_timeout((DRAIN * 2).as_secs())
         .disable_signals();
     let bound = match &state.certificates {
         Some(certificates) => server.bind_rustls_0_23(address, certificates.server_config()?),
@@ -258,6 +268,11 @@ impl Server {
         self.state.check.clone()
     }
 
+    /// Waits until it is time to look at files again.
+    pub async fn until_next_look(&self) {
+        self.clock.sleep(FILES_LOOKED_AT_EVERY).await;
+    }
+
     /// Puts what may change while the service runs in force: policy, scopes, limits, and the files of certificate and
     /// credential.
     pub fn reload(&self, config: &Config) {
@@ -276,18 +291,22 @@ impl Server {
         self.state.check_now.notify_one();
     }
 
-    /// Stops accepting, lets requests and writes under way finish within `at_most`, and ends.
+    /// Stops accepting, lets requests and writes under way finish within `at_most`, and ends. Who takes longer is
+    /// answered with 503.
     pub async fn stop(self, at_most: Duration) {
         self.state.draining.store(true, Ordering::SeqCst);
         tracing::info!("stopping: requests under way are finished");
         let ending = async {
+            self.handle.pause().await;
+            tokio::time::sleep(LAST_REQUESTS).await;
             self.handle.stop(true).await;
             self.state.writes.ended().await;
         };
         if tokio::time::timeout(at_most, ending).await.is_err() {
             tracing::warn!("some requests took too long and are cut off");
-            self.serving.abort();
             self.state.writes.give_up().await;
+            let _ = tokio::time::timeout(LAST_ANSWERS, self.handle.stop(true)).await;
+            self.serving.abort();
         }
         for task in self.background {
             task.abort();

@@ -50,6 +50,8 @@ pub struct State {
     pub administrators: Option<TeamSlug>,
     /// Whether GET still works on operations that change something.
     pub legacy_get: bool,
+    /// Whether `/docs` and `/openapi.json` are served.
+    pub docs: bool,
     /// The networks whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
     /// How long a request may take as a whole.
@@ -99,6 +101,16 @@ impl Writes {
         let given_up = self.given_up.clone();
         let write = async move { given_up.run_until_cancelled(write).await };
         self.tasks.spawn_on(write, &self.runtime).await.ok().flatten()
+    }
+
+    /// Whether no write is seen to its end any more.
+    pub fn are_given_up(&self) -> bool {
+        self.given_up.is_cancelled()
+    }
+
+    /// Waits until no write is seen to its end any more.
+    pub async fn until_given_up(&self) {
+        self.given_up.cancelled().await;
     }
 
     /// Waits until no write is under way any more.

@@ -15,6 +15,7 @@ use rustls::sign::CertifiedKey;
 use rustls::{InconsistentKeys, ServerConfig};
 use tokio::task::JoinHandle;
 
+use crate::domain::clock::Clock;
 use crate::metrics;
 
 /// Why a certificate can't be used.
@@ -186,13 +187,13 @@ impl Current {
     }
 }
 
-/// Checks every `every` whether the files changed, until the task is aborted. A failure is logged when it
+/// Checks every `every` on the clock whether the files changed, until the task is aborted. A failure is logged when it
 /// first shows, not at every check.
-pub fn spawn_watch(store: Arc<CertificateStore>, every: Duration) -> JoinHandle<()> {
+pub fn spawn_watch(store: Arc<CertificateStore>, every: Duration, clock: Clock) -> JoinHandle<()> {
     tokio::spawn(async move {
         let mut last_failure = None;
         loop {
-            tokio::time::sleep(every).await;
+            clock.sleep(every).await;
             let checked = store.clone();
             let outcome = tokio::task::spawn_blocking(move || checked.reload_if_changed()).await;
             let failure = match outcome {

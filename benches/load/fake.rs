@@ -49,10 +49,12 @@ pub(crate) struct Calls {
     pub(crate) kinds: BTreeMap<String, u64>,
 }
 
-/// The team that everything is about.
+/// The team that nearly everything is about.
 pub(crate) const TEAM: &str = "payments";
 /// The start of its repositories' names.
 pub(crate) const REPOSITORY: &str = "repo-";
+/// A team of the same maintainer that has no group yet.
+pub(crate) const SPARE_TEAM: &str = "spare";
 /// More than GitHub ever allows: what is measured here is not the limit.
 const NO_LIMIT: u64 = 1 << 40;
 /// Calls that the log keeps: more than any single request makes.
@@ -93,6 +95,8 @@ fn world(size: &World) -> Outcome<(fake_github::World, Settings)> {
     let token = world.add_token(maintainer, TokenKind::Classic);
     let team = world.add_team(TEAM);
     world.add_maintainer(team, maintainer);
+    let spare = world.add_team(SPARE_TEAM);
+    world.add_maintainer(spare, maintainer);
     let group = add_groups(&mut world, size.groups);
     for index in 0..size.repositories {
         let repository = world.add_repository(&format!("{REPOSITORY}{index}"), RepoVisibility::Private);

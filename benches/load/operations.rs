@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use crate::Outcome;
-use crate::client::{Connection, HERE, request};
-use crate::fake::{Calls, REPOSITORY, TEAM};
+use crate::client::{self, Connection, HERE};
+use crate::fake::{Calls, REPOSITORY, SPARE_TEAM, TEAM};
 use crate::figures::{Latencies, millis, number, per_second};
 use crate::github::Github;
 use crate::load::{Answers, Load, Until, always};
@@ -20,18 +20,33 @@ struct Operation {
     label: String,
     method: &'static str,
     path: String,
-    cold: u64,
-    warm: u64,
+    cold: Option<u64>,
+    warm: Option<u64>,
     /// Rounds when warm, where the design names them.
     rounds: Option<u64>,
     /// Whether it leaves something behind each time, so that many of it would measure another world.
     grows: bool,
+    /// What makes it possible once more, by method and path.
+    undo: Option<(&'static str, String)>,
 }
 
 impl Operation {
     fn new(method: &'static str, name: &str, cold: u64, warm: u64) -> Self {
         let path = format!("/api/v1/{name}?team={TEAM}");
-        Self { label: name.to_owned(), method, path, cold, warm, rounds: None, grows: false }
+        Self { cold: Some(cold), warm: Some(warm), ..Self::uncounted(method, name, path) }
+    }
+
+    /// One whose calls the design doesn't name.
+    fn uncounted(method: &'static str, name: &str, path: String) -> Self {
+        let label = name.to_owned();
+        Self { label, method, path, cold: None, warm: None, rounds: None, grows: false, undo: None }
+    }
+
+    /// One that makes or deletes the group of [`SPARE_TEAM`], and is undone before it is measured again.
+    fn of_group(method: &'static str, name: &str, undo: (&'static str, &str)) -> Self {
+        let path = |name: &str| format!("/api/v1/{name}?team={SPARE_TEAM}");
+        let undo = Some((undo.0, path(undo.1)));
+        Self { undo, ..Self::uncounted(method, name, path(name)) }
     }
 
     /// The operation for the first repositories of the team.
@@ -58,6 +73,7 @@ fn all(size: Size) -> Vec<Operation> {
     let lists = size.runner_pages() + size.repository_pages();
     let look_up = |repositories: u64| repositories.min(size.repository_pages());
     let status = Operation { path: crate::bare::PATH.to_owned(), ..Operation::new("GET", "status", 1, 0) };
+    let trial = format!("/api/v1/runners-remove?team={TEAM}&offline=true&dry_run=true");
     let repositories = |method, name, count: u64, writes: u64| {
         let calls = look_up(count) + writes;
         Operation::new(method, name, found + calls, calls).with_repositories(count)
@@ -73,6 +89,9 @@ fn all(size: Size) -> Vec<Operation> {
         repositories("PATCH", "repos-remove", 1, 1).in_rounds(2),
         repositories("PATCH", "repos-set", 1, 1).in_rounds(2),
         repositories("PATCH", "repos-set", 10, 1),
+        Operation::of_group("POST", "group-add", ("DELETE", "group-delete")),
+        Operation::of_group("DELETE", "group-delete", ("POST", "group-add")),
+        Operation::uncounted("DELETE", "runners-remove (trial)", trial),
         Operation::new("POST", "jitconfig-generate", found + 1, 1).with_labels().in_rounds(1),
     ]
 }
@@ -139,20 +158,50 @@ pub(crate) async fn measure(extent: &Extent, report: &mut Report) -> Outcome<()>
 
 async fn one(operation: &Operation, github: &mut Github, extent: &Extent) -> Outcome<Measured> {
     let service = Service::start(github, Limits::Off).await?;
-    let request = request(operation.method, &operation.path, &github.settings.token);
+    let request = client::request(operation.method, &operation.path, &github.settings.token);
     let mut connection = Connection::open(&service.target, HERE).await?;
     github.set_latency(extent.latency)?;
     let started = Instant::now();
     exchange(&mut connection, &request).await?;
     let (cold_time, cold) = (started.elapsed(), github.calls()?);
+    let undo =
+        operation.undo.as_ref().map(|(method, path)| client::request(method, path, &github.settings.token));
+    if let Some(undo) = &undo {
+        exchange(&mut connection, undo).await?;
+    }
     github.clear()?;
     exchange(&mut connection, &request).await?;
     let warm = github.calls()?;
-    let slow =
-        Load::one_by_one(&service.target, request.clone(), extent.slow_samples).run().await?.all(200)?;
+    let slow = match undo {
+        None => {
+            let load = Load::one_by_one(&service.target, request.clone(), extent.slow_samples);
+            load.run().await?.all(200)?.latencies
+        }
+        Some(undo) => in_turns(&mut connection, &undo, &request, extent.slow_samples).await?,
+    };
     github.set_latency(Duration::ZERO)?;
-    let busy = if operation.grows { None } else { Some(busy(&service, request, extent).await?) };
-    Ok(Measured { cold, cold_time, warm, slow: slow.latencies, busy })
+    let busy = match operation {
+        Operation { grows: false, undo: None, .. } => Some(busy(&service, request, extent).await?),
+        _ => None,
+    };
+    Ok(Measured { cold, cold_time, warm, slow, busy })
+}
+
+/// How long a request takes that has to be undone before each time.
+async fn in_turns(
+    connection: &mut Connection,
+    undo: &[u8],
+    request: &[u8],
+    times: u64,
+) -> Outcome<Latencies> {
+    let mut latencies = Vec::new();
+    for _ in 0..times {
+        exchange(connection, undo).await?;
+        let started = Instant::now();
+        exchange(connection, request).await?;
+        latencies.push(started.elapsed());
+    }
+    Ok(latencies.into())
 }
 
 async fn busy(service: &Service, request: Vec<u8>, extent: &Extent) -> Outcome<Busy> {
@@ -181,10 +230,10 @@ async fn exchange(connection: &mut Connection, request: &[u8]) -> Outcome<()> {
 fn row(operation: &Operation, measured: &Measured) -> Vec<String> {
     let mut cells = vec![
         operation.label.clone(),
-        against(measured.cold.total, Some(operation.cold)),
+        against(measured.cold.total, operation.cold),
         measured.cold.rounds.to_string(),
         millis(measured.cold_time),
-        against(measured.warm.total, Some(operation.warm)),
+        against(measured.warm.total, operation.warm),
         against(measured.warm.rounds, operation.rounds),
         millis(measured.slow.p50()),
         millis(measured.slow.p99()),
@@ -218,8 +267,8 @@ fn against(count: u64, design: Option<u64>) -> String {
 impl Kept {
     fn take(&mut self, operation: &Operation, size: Size, measured: &Measured, report: &mut Report) {
         for (count, design) in [
-            (measured.cold.total, Some(operation.cold)),
-            (measured.warm.total, Some(operation.warm)),
+            (measured.cold.total, operation.cold),
+            (measured.warm.total, operation.warm),
             (measured.warm.rounds, operation.rounds),
         ] {
             self.counted += usize::from(design.is_some());

@@ -70,7 +70,7 @@ impl Extent {
         Self {
             sizes: chosen,
             latency: Duration::from_millis(50),
-            slow_samples: if quick { 15 } else { 60 },
+            slow_samples: if quick { 15 } else { 40 },
             busy: if quick { Duration::from_millis(500) } else { seconds(2) },
             runs: if quick { 2 } else { 5 },
             starts: if quick { 5 } else { 20 },

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "charts" / "actions-runner-manager"
 VARIANTS = sorted((CHART / "ci").glob("*.yaml"))
+WALK_THROUGH = ROOT / "docs" / "kubernetes.md"
+# Those that show values.
+DOCUMENTS = [CHART / "README.md", WALK_THROUGH]
 RELEASE, NAMESPACE = "arm", "runners"
 FULLNAME = "arm-actions-runner-manager"
 
@@ -27,6 +31,12 @@ LEAST = {
 def values_of(file: Path) -> dict[str, Any]:
     """A file of values, read as Helm reads it."""
     return helm.values_from_yaml(file.read_text())
+
+
+def blocks(document: Path, language: str = "yaml") -> list[Any]:
+    """What a document shows in this language; of YAML what it means."""
+    found = re.findall(rf"^ *```{language}\n(.*?)^ *```$", document.read_text(), re.MULTILINE | re.DOTALL)
+    return [yaml.safe_load(block) for block in found] if language == "yaml" else found
 
 
 def least(**more: Any) -> dict[str, Any]:

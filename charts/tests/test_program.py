@@ -2,66 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import helm_python as helm
 import pytest
 import yaml
-from chart import CHART, LEAST, ROOT, VARIANTS, Release, least, refusal, values_of
-
-FOLDER = "/etc/actions-runner-manager"
-# Nothing of the surroundings may change what the program reads.
-BARE = {"PATH": os.environ["PATH"]}
-
-
-@pytest.fixture(scope="session")
-def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """A key and a certificate. Helm's engine makes them, so no other program is needed."""
-    folder = tmp_path_factory.mktemp("keys")
-    helm.Chart.create("keys", folder).close()
-    for template in (folder / "keys" / "templates").rglob("*.*"):
-        template.unlink()
-    (folder / "keys" / "templates" / "keys.yaml").write_text(
-        '{{ $made := genSelfSignedCert "localhost" nil (list "localhost") 1 }}'
-        'key: {{ genPrivateKey "rsa" | quote }}\ncert: {{ $made.Cert | quote }}\ncertKey: {{ $made.Key | quote }}\n'
-    )
-    with helm.Chart.load(folder / "keys") as chart:
-        (rendered,) = (text for text in chart.render({}).values() if "cert:" in text)
-    return yaml.safe_load(rendered)
-
-
-def configuration(release: Release, files: dict[str, str], folder: Path) -> Path:
-    """config.yml of the release in `folder`, beside all files it names; only their folder is another."""
-    text = release.config_text
-    server = release.config["server"].get("tls", {})
-    contents = {
-        release.config.get("privateKeyFile"): files["key"],
-        release.config.get("tokenFile"): "a-token",
-        server.get("certFile"): files["cert"],
-        server.get("keyFile"): files["certKey"],
-        release.config.get("github", {}).get("caFile"): files["cert"],
-    }
-    for path, content in contents.items():
-        if path:
-            target = folder / path.lstrip("/")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(content)
-            text = text.replace(path, str(target))
-    config = folder / "config.yml"
-    config.write_text(text)
-    return config
-
-
-def check_config(binary: Path, config: Path) -> subprocess.CompletedProcess[str]:
-    arguments = [binary, "--config", config, "check-config"]
-    return subprocess.run(arguments, env=BARE, capture_output=True, text=True, timeout=30, check=False)
+from chart import CHART, DOCUMENTS, LEAST, ROOT, VARIANTS, Release, blocks, least, refusal, values_of
+from program import ADMIN_ADDRESS, BARE, check_config, configuration, demo, started, status, told
+from prometheus_client.parser import text_string_to_metric_families
 
 
 @pytest.mark.parametrize("file", VARIANTS, ids=lambda file: file.stem)
@@ -69,6 +21,14 @@ def test_the_program_accepts_the_config_of_every_variant(file: Path, binary: Pat
     checked = check_config(binary, configuration(Release(values_of(file)), files, tmp_path))
     assert checked.returncode == 0, checked.stderr
     assert "The configuration is valid" in checked.stdout
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_the_program_accepts_the_config_of_the_values_in_a_document(
+    document: Path, binary: Path, files: dict[str, str], tmp_path: Path
+):
+    checked = check_config(binary, configuration(Release(blocks(document)[0]), files, tmp_path))
+    assert checked.returncode == 0, checked.stderr
 
 
 def test_the_program_would_tell_an_unknown_key(binary: Path, files: dict[str, str], tmp_path: Path):
@@ -89,7 +49,7 @@ def test_the_program_uses_the_ports_that_the_pod_shows(binary: Path, files: dict
 def test_every_setting_of_the_program_is_a_value_of_the_chart():
     example = (ROOT / "config.example.yml").read_text()
     # Commented settings, save those that hold a secret, and those that exclude another.
-    settings = yaml.safe_load(re.sub(r"^( *)#(?!(privateKey|token|tokenFile|compression):)(?=\w+: )", r"\1", example, flags=re.M))
+    settings = yaml.safe_load(re.sub(r"^( *)#(?!(privateKey|token|tokenFile|compression):)(?=\w+: )", r"\1", example, flags=re.MULTILINE))
     settings["privateKeyFile"] = "/key.pem"
     settings["server"]["tls"] |= {"certFile": "/tls.crt", "keyFile": "/tls.key"}
     release = Release({"config": settings})
@@ -118,67 +78,62 @@ def test_a_grace_period_shorter_than_the_programs_drain_is_refused():
     assert f"must be {shortest} or more" in refusal(least(terminationGracePeriodSeconds=shortest - 1))
 
 
-@contextmanager
-def demo(binary: Path) -> Iterator[int]:
-    """The demo on a free port."""
-    with subprocess.Popen([binary, "demo", "--port", "0"], env=BARE, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            port = next(match[1] for line in process.stdout if (match := re.search(r"localhost:(\d+)", line)))
-            yield int(port)
-        finally:
-            process.terminate()
-            process.stdout.read()
-
-
 def test_helm_test_asks_the_service_through_its_address(binary: Path, tmp_path: Path):
-    (container,) = Release(LEAST).get("Pod")["spec"]["containers"]
+    pod = Release(LEAST).get("Pod")
+    assert pod["metadata"]["annotations"]["helm.sh/hook"] == "test" and pod["spec"]["restartPolicy"] == "Never"
+    (container,) = pod["spec"]["containers"]
     variables = {variable["name"]: variable["value"] for variable in container["env"]}
     # What Kubernetes does with the Service's variables.
     assert variables["ARM_SERVER_ADDRESS"] == "$(ARM_ACTIONS_RUNNER_MANAGER_SERVICE_HOST)"
     assert variables["ARM_SERVER_PORT"] == "443"
 
-    def ask(port: int) -> int:
+    def ask(port: str) -> int:
         service = {"ARM_ACTIONS_RUNNER_MANAGER_SERVICE_HOST": "127.0.0.1", "ARM_ACTIONS_RUNNER_MANAGER_PORT": "tcp://127.0.0.1:443"}
-        environment = BARE | service | variables | {"ARM_SERVER_ADDRESS": "127.0.0.1", "ARM_SERVER_PORT": str(port)}
+        environment = BARE | service | variables | {"ARM_SERVER_ADDRESS": "127.0.0.1", "ARM_SERVER_PORT": port}
         return subprocess.run([binary, *container["args"]], cwd=tmp_path, env=environment, timeout=30, check=False).returncode
 
-    with demo(binary) as port:
-        assert ask(port) == 0
-    assert ask(port) == 1
+    with demo(binary, tmp_path) as running:
+        assert ask(running.port) == 0
+    assert ask(running.port) == 1
+
+
+@contextmanager
+def serving(binary: Path, config: Path) -> Iterator[str]:
+    """The port of the admin listener, while the service runs in front of nobody."""
+    # Port 9 answers nobody, so the credential stays unchecked.
+    text = config.read_text().replace("port: 9090", "port: 0").replace("port: 8443", "port: 0")
+    config.write_text(text + "github: {apiURL: 'http://127.0.0.1:9'}\ninstallationID: 1\n")
+    with started([binary, "--config", config, "serve"], {}) as process:
+        yield told(process, ADMIN_ADDRESS)
 
 
 def test_the_probes_ask_paths_that_the_admin_port_serves(binary: Path, files: dict[str, str], tmp_path: Path):
     release = Release(LEAST)
-    config = configuration(release, files, tmp_path)
-    # Port 9 answers nobody, so the credential stays unchecked.
-    text = config.read_text().replace("port: 9090", "port: 0").replace("port: 8443", "port: 0")
-    config.write_text(text + "github: {apiURL: 'http://127.0.0.1:9'}\ninstallationID: 1\n")
     probes = {name: release.container[f"{name}Probe"]["httpGet"] for name in ("startup", "liveness", "readiness")}
     assert {probe["port"] for probe in probes.values()} == {"admin"}
-
-    arguments = [binary, "--config", config, "serve"]
-    with subprocess.Popen(arguments, env=BARE, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            port = next(found for line in process.stdout if (found := admin_port(line)))
-            assert status(port, probes["startup"]["path"]) == 200
-            assert status(port, probes["liveness"]["path"]) == 200
-            assert status(port, probes["readiness"]["path"]) == 503
-            assert status(port, "/metrics") == 200
-            assert status(port, "/other") == 404
-        finally:
-            process.terminate()
-            process.stdout.read()
+    with serving(binary, configuration(release, files, tmp_path)) as port:
+        assert status(port, probes["startup"]["path"]) == 200
+        assert status(port, probes["liveness"]["path"]) == 200
+        assert status(port, probes["readiness"]["path"]) == 503
+        assert status(port, "/metrics") == 200
+        assert status(port, "/other") == 404
 
 
-def admin_port(line: str) -> int | None:
-    """The port of the admin listener, in the line of the log that tells it."""
-    match = re.search(r'"admin_address":"[^"]*:(\d+)"', line)
-    return int(match[1]) if match else None
-
-
-def status(port: int, path: str) -> int:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
-            return answer.status
-    except urllib.error.HTTPError as error:
-        return error.code
+def test_prometheus_own_parser_reads_the_metrics(binary: Path, files: dict[str, str], tmp_path: Path):
+    with (
+        serving(binary, configuration(Release(LEAST), files, tmp_path)) as port,
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer,
+    ):
+        families = list(text_string_to_metric_families(answer.read().decode()))
+    assert len(families) > 15
+    samples = [sample for family in families for sample in family.samples]
+    series = {(sample.name, *sorted(sample.labels.items())) for sample in samples}
+    assert len(series) == len(samples), "a series stands there twice"
+    for family in families:
+        assert family.documentation and family.type in ("counter", "gauge", "histogram"), family.name
+        # The parser takes the suffix of what is called a counter as that of the name, and expects it.
+        suffixes = {"counter": {"_total"}, "gauge": {""}, "histogram": {"_bucket", "_sum", "_count"}}[family.type]
+        assert {sample.name.removeprefix(family.name) for sample in family.samples} == suffixes, family.name
+        if family.type == "histogram":
+            by_le = [sample for sample in family.samples if sample.labels.get("le") == "+Inf"]
+            assert len(by_le) == sum(sample.name.endswith("_count") for sample in family.samples)

@@ -130,6 +130,19 @@ def test_a_self_signed_certificate_says_that_it_is_for_trials():
     assert "self-signed" in release.notes and "curl --insecure" in release.notes
 
 
+@pytest.mark.parametrize(
+    ("more", "insecure"),
+    [
+        ({"service": {"type": "LoadBalancer"}}, True),
+        ({"ingress": {"enabled": True, "hosts": ["arm.example.com"]}}, True),
+        ({"ingress": {"enabled": True, "hosts": ["arm.example.com"], "tlsSecret": "real"}}, False),
+    ],
+)
+def test_curl_is_told_not_to_check_the_self_signed_certificate_where_callers_see_it(more: dict, insecure: bool):
+    release = Release(values_of(CHART / "ci" / "trial.yaml") | more)
+    assert ("curl --insecure" in release.notes) is insecure
+
+
 def test_behind_a_mesh_the_pods_speak_http():
     release = variant("mesh")
     assert release.get("Service")["spec"]["ports"][0]["appProtocol"] == "http"

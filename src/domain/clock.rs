@@ -1,8 +1,9 @@
 //! The time that caches, limits and tokens go by: the system's, or one that a test moves by hand.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::watch;
 
 /// A monotonic and a wall clock that move together. Cloning gives the same clock.
 #[derive(Clone, Debug)]
@@ -11,7 +12,7 @@ pub struct Clock(Source);
 #[derive(Clone, Debug)]
 enum Source {
     System { started: Instant },
-    Manual { started: SystemTime, elapsed_nanos: Arc<AtomicU64> },
+    Manual { started: SystemTime, elapsed: Arc<watch::Sender<Duration>> },
 }
 
 impl Clock {
@@ -22,16 +23,14 @@ impl Clock {
 
     /// A clock that stands still until [`Clock::advance`] moves it. For tests.
     pub fn manual() -> Self {
-        Self(Source::Manual { started: SystemTime::now(), elapsed_nanos: Arc::default() })
+        Self(Source::Manual { started: SystemTime::now(), elapsed: Arc::default() })
     }
 
     /// Time since the clock was made; never goes back.
     pub fn now(&self) -> Duration {
         match &self.0 {
             Source::System { started } => started.elapsed(),
-            Source::Manual { elapsed_nanos, .. } => {
-                Duration::from_nanos(elapsed_nanos.load(Ordering::SeqCst))
-            }
+            Source::Manual { elapsed, .. } => *elapsed.borrow(),
         }
     }
 
@@ -44,10 +43,22 @@ impl Clock {
         wall.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
     }
 
+    /// Waits until so much time went by on this clock.
+    pub async fn sleep(&self, time: Duration) {
+        match &self.0 {
+            Source::System { .. } => tokio::time::sleep(time).await,
+            Source::Manual { elapsed, .. } => {
+                let until = self.now().saturating_add(time);
+                // The sender lives as long as this borrow of it, so this can't fail.
+                let _ = elapsed.subscribe().wait_for(|now| *now >= until).await;
+            }
+        }
+    }
+
     /// Moves a manual clock forward; the system's clock is left alone.
     pub fn advance(&self, by: Duration) {
-        if let Source::Manual { elapsed_nanos, .. } = &self.0 {
-            elapsed_nanos.fetch_add(u64::try_from(by.as_nanos()).unwrap_or(u64::MAX), Ordering::SeqCst);
+        if let Source::Manual { elapsed, .. } = &self.0 {
+            elapsed.send_modify(|now| *now = now.saturating_add(by));
         }
     }
 }

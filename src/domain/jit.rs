@@ -1,6 +1,6 @@
 //! What a JIT config may ask for: labels, name, work folder.
 
-use crate::domain::names::{Label, NameError, RunnerName, TeamSlug};
+use crate::domain::names::{Form, Label, NameError, RunnerName, TeamSlug};
 use crate::domain::policy::JitPolicy;
 
 /// GitHub's bound on a runner's name.
@@ -27,14 +27,19 @@ pub enum JitRefusal {
 pub struct WorkFolder(String);
 
 impl WorkFolder {
+    /// What a folder's name has to look like.
+    pub const EXPECTED: &'static str = "a folder's name: 1 to 64 of A-Z a-z 0-9 . _ -, not only dots";
+    const FORM: Form = Form::new("._-", 64);
+
     /// Takes a folder name: no path, nothing hidden behind dots.
     pub fn parse(value: &str) -> Result<Self, NameError> {
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-        let valid = (1..=64).contains(&value.len())
-            && value.bytes().all(allowed)
-            && value.bytes().any(|byte| byte != b'.');
-        let error = NameError::new("a folder's name: 1 to 64 of A-Z a-z 0-9 . _ -, not only dots");
-        valid.then(|| Self(value.to_owned())).ok_or(error)
+        let valid = Self::FORM.fits(value) && value.bytes().any(|byte| byte != b'.');
+        valid.then(|| Self(value.to_owned())).ok_or(NameError::new(Self::EXPECTED))
+    }
+
+    /// What [`WorkFolder::parse`] takes, as a regular expression to be put at the end of one.
+    pub fn pattern() -> String {
+        format!(r"(?!\.+$){}", Self::FORM.pattern())
     }
 
     /// The name as text.

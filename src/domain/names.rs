@@ -22,8 +22,34 @@ impl NameError {
     }
 }
 
-fn all(value: &str, most: usize, allowed: impl Fn(u8) -> bool) -> bool {
-    (1..=most).contains(&value.len()) && value.bytes().all(allowed)
+/// What a name is made of: ASCII letters and digits, some punctuation, and how many of them. Both the check and the
+/// pattern that callers are told come from here.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Form {
+    punctuation: &'static str,
+    most: usize,
+}
+
+impl Form {
+    /// 1 to `most` letters, digits and characters of `punctuation`.
+    pub(super) const fn new(punctuation: &'static str, most: usize) -> Self {
+        Self { punctuation, most }
+    }
+
+    /// Whether a value is made of that.
+    pub(super) fn fits(self, value: &str) -> bool {
+        (1..=self.most).contains(&value.len())
+            && value
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || self.punctuation.as_bytes().contains(&byte))
+    }
+
+    /// The same as a regular expression, not anchored.
+    pub(super) fn pattern(self) -> String {
+        // Browsers want a hyphen in a class escaped.
+        let punctuation = self.punctuation.replace('-', r"\-");
+        format!("[A-Za-z0-9{punctuation}]{{1,{}}}", self.most)
+    }
 }
 
 macro_rules! name {
@@ -73,9 +99,11 @@ name! {
 }
 
 impl OrgName {
+    pub(super) const FORM: Form = Form::new("_-", 100);
+
     /// Takes an organisation's login: letters, digits, hyphens and (on GHES) underscores.
     pub fn parse(value: &str) -> Result<Self, NameError> {
-        let valid = all(value, 100, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+        let valid = Self::FORM.fits(value);
         let error = NameError { expected: "an organisation's login: 1 to 100 of A-Z a-z 0-9 - _" };
         valid.then(|| Self(value.to_owned())).ok_or(error)
     }
@@ -89,24 +117,29 @@ impl OrgName {
 impl TeamSlug {
     /// What a slug has to look like.
     pub const EXPECTED: &'static str = "a team's slug: 1 to 255 of a-z 0-9 _ -";
+    const FORM: Form = Form::new("_-", 255);
 
     /// Takes a slug in any letter case. Enterprise teams (`ent:…`) are not served.
     pub fn parse(value: &str) -> Result<Self, NameError> {
+        let valid = Self::FORM.fits(value);
         // ASCII only: Unicode lower-casing would turn the Kelvin sign into a plain k.
-        let lower = value.to_ascii_lowercase();
-        let valid = all(&lower, 255, |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-'));
-        valid.then_some(Self(lower)).ok_or(NameError { expected: Self::EXPECTED })
+        valid.then(|| Self(value.to_ascii_lowercase())).ok_or(NameError { expected: Self::EXPECTED })
+    }
+
+    /// What [`TeamSlug::parse`] takes, as a regular expression, not anchored.
+    pub fn pattern() -> String {
+        Self::FORM.pattern()
     }
 }
 
 impl RepoName {
-    const EXPECTED: &'static str = "a repository's name: 1 to 100 of A-Z a-z 0-9 . _ -, not . or ..";
+    /// What a name has to look like.
+    pub const EXPECTED: &'static str = "a repository's name: 1 to 100 of A-Z a-z 0-9 . _ -, not . or ..";
+    const FORM: Form = Form::new("._-", 100);
 
     /// Takes a name without owner.
     pub fn parse(value: &str) -> Result<Self, NameError> {
-        let valid =
-            all(value, 100, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
-                && !matches!(value, "." | "..");
+        let valid = Self::FORM.fits(value) && !matches!(value, "." | "..");
         valid.then(|| Self(value.to_owned())).ok_or(NameError { expected: Self::EXPECTED })
     }
 
@@ -119,6 +152,16 @@ impl RepoName {
         }
     }
 
+    /// What [`RepoName::parse`] takes, as a regular expression to be put at the end of one.
+    pub fn pattern() -> String {
+        format!(r"(?!\.{{1,2}}$){}", Self::FORM.pattern())
+    }
+
+    /// What [`RepoName::parse_in`] takes, likewise; whether it is the right organisation is not in it.
+    pub fn pattern_in() -> String {
+        format!("(?:{}/)?{}", OrgName::FORM.pattern(), Self::pattern())
+    }
+
     /// Whether both name the same repository; GitHub ignores letter case.
     pub fn is(&self, other: &str) -> bool {
         self.0.eq_ignore_ascii_case(other)
@@ -128,30 +171,46 @@ impl RepoName {
 impl Login {
     /// Takes a login. Bots' logins (`name[bot]`) don't fit: they have no team membership.
     pub fn parse(value: &str) -> Result<Self, NameError> {
-        let valid = all(value, 100, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+        let valid = Form::new("_-", 100).fits(value);
         let error = NameError { expected: "a user's login: 1 to 100 of A-Z a-z 0-9 - _" };
         valid.then(|| Self(value.to_owned())).ok_or(error)
     }
 }
 
 impl RunnerName {
+    /// What a name has to look like.
+    pub const EXPECTED: &'static str = "a runner's name: 1 to 64 of A-Z a-z 0-9 . _ -";
+    const FORM: Form = Form::new("._-", 64);
+
     /// Takes a runner's name (at most 64 characters on GitHub's side, actions/runner#1710).
     pub fn parse(value: &str) -> Result<Self, NameError> {
-        let valid = all(value, 64, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'));
-        let error = NameError { expected: "a runner's name: 1 to 64 of A-Z a-z 0-9 . _ -" };
-        valid.then(|| Self(value.to_owned())).ok_or(error)
+        let valid = Self::FORM.fits(value);
+        valid.then(|| Self(value.to_owned())).ok_or(NameError { expected: Self::EXPECTED })
+    }
+
+    /// What [`RunnerName::parse`] takes, as a regular expression, not anchored.
+    pub fn pattern() -> String {
+        Self::FORM.pattern()
     }
 }
 
 impl Label {
+    /// What a label has to look like.
+    pub const EXPECTED: &'static str = "a label: 1 to 256 characters, no comma, no control character";
+    const MOST: usize = 256;
+
     /// Takes a label of 1 to 256 characters without comma or control characters; GitHub folds its case.
     pub fn parse(value: &str) -> Result<Self, NameError> {
         // Folding can make it longer: a capital I with a dot becomes two characters.
         let folded = value.to_lowercase();
-        let valid = (1..=256).contains(&folded.chars().count())
+        let valid = (1..=Self::MOST).contains(&folded.chars().count())
             && folded.chars().all(|character| character != ',' && !character.is_control());
-        let error = NameError { expected: "a label: 1 to 256 characters, no comma, no control character" };
-        valid.then_some(Self(folded)).ok_or(error)
+        valid.then_some(Self(folded)).ok_or(NameError { expected: Self::EXPECTED })
+    }
+
+    /// What [`Label::parse`] takes, as a regular expression, not anchored. The ranges are Unicode's control characters.
+    pub fn pattern() -> String {
+        format!(r"[^,\u0000-\u001f\u007f-\u009f]{{1,{}}}", Self::MOST)
     }
 }
 

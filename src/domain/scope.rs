@@ -14,14 +14,23 @@ pub enum Scope {
 }
 
 impl Scope {
+    /// What a scope has to look like.
+    pub const EXPECTED: &'static str = "the configured organisation, or it and a repository: org or org/repo";
+
     /// Takes `org` or `org/repo`, where `org` must be the configured organisation.
     pub fn parse(value: &str, org: &OrgName) -> Result<Self, NameError> {
-        let other = || NameError::new("the configured organisation, or it and a repository: org or org/repo");
+        let other = || NameError::new(Self::EXPECTED);
         match value.split_once('/') {
             None if org.is(value) => Ok(Self::Org(org.clone())),
             Some((owner, name)) if org.is(owner) => Ok(Self::Repo(org.clone(), RepoName::parse(name)?)),
             _ => Err(other()),
         }
+    }
+
+    /// What [`Scope::parse`] takes, as a regular expression to be put at the end of one; whether it is the right
+    /// organisation is not in it.
+    pub fn pattern() -> String {
+        format!("{}(?:/{})?", OrgName::FORM.pattern(), RepoName::pattern())
     }
 }
 

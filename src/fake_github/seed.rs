@@ -1,8 +1,8 @@
 //! The organisation of the demo: enough people, teams, groups and runners to try everything on.
 
 use super::world::{
-    GroupId, MembershipState, Permission, RepoVisibility, Role, RunnerStatus, TeamId, TokenKind, UserId,
-    Visibility, World,
+    GroupId, Level, MembershipState, Permission, RepoVisibility, Role, RunnerStatus, TeamId, TokenKind,
+    UserId, Visibility, World,
 };
 
 /// Somebody of the demo, with a token that works.
@@ -45,6 +45,8 @@ fn person(world: &mut World, login: &'static str, about: &'static str, id: UserI
 /// Builds the demo's organisation, `octo-demo`; the same every time.
 pub fn demo() -> Demo {
     let mut world = World::new("octo-demo");
+    // What tokens of single repositories take.
+    world.grant_app_permission("administration", Level::Write);
     let platform = world.add_team("Platform");
     let payments = world.add_team("Payments");
     let data = world.add_team("Data & ML 2");

@@ -66,7 +66,7 @@ impl Class {
 
 impl Error {
     /// An error of a class, with what the log should say.
-    pub(super) fn new(class: Class, detail: impl Into<String>) -> Self {
+    pub fn new(class: Class, detail: impl Into<String>) -> Self {
         Self { class, detail: detail.into(), request_id: None, enterprise_version: None }
     }
 

@@ -11,7 +11,7 @@ use std::time::Instant;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderName, HeaderValue};
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpResponse, ResponseError};
 use futures_util::FutureExt;
@@ -27,8 +27,8 @@ use crate::metrics;
 use crate::state::Shared;
 
 /// Since when the GET forms are deprecated: 2026-11-21, in RFC 9745's form.
-const DEPRECATED_SINCE: &str = "@1795219200";
-const DEPRECATION_LINK: &str = "</docs>; rel=\"deprecation\"; type=\"text/html\"";
+pub(super) const DEPRECATED_SINCE: &str = "@1795219200";
+pub(super) const DEPRECATION_LINK: &str = "</docs>; rel=\"deprecation\"; type=\"text/html\"";
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
 const RATE_LIMIT_REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
@@ -63,6 +63,7 @@ impl Notes {
 
 /// A request as the edge sees it, for as long as it takes to answer.
 struct Asked {
+    state: Option<Shared>,
     trail: Trail,
     notes: Notes,
     request_id: String,
@@ -79,20 +80,24 @@ pub(super) async fn edge(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    let asked = Asked::of(&request);
+    let state = request.app_data::<Shared>().cloned();
+    let asked = Asked::of(&request, state.clone());
     let span = asked.span.clone();
-    let Some(state) = request.app_data::<Shared>() else {
+    let Some(state) = state else {
         return Err(asked.abandon(ApiError::Internal));
     };
-    let deadline = state.request_deadline;
     asked.trail.note(|record| record.client = client_address(&request, &state.trusted_proxies));
-    if state.draining.load(Ordering::Relaxed) {
-        return Err(asked.abandon(ApiError::ShuttingDown));
-    }
     request.extensions_mut().insert(asked.trail.clone());
     request.extensions_mut().insert(asked.notes.clone());
     let answer = AssertUnwindSafe(next.call(request).instrument(span.clone())).catch_unwind();
-    let outcome = tokio::time::timeout(deadline, answer).await;
+    let outcome = tokio::select! {
+        biased;
+        outcome = tokio::time::timeout(state.request_deadline, answer) => outcome,
+        () = state.writes.until_given_up() => {
+            let _entered = span.enter();
+            return Err(asked.abandon(ApiError::ShuttingDown));
+        }
+    };
     let _entered = span.enter();
     match outcome {
         Ok(Ok(Ok(response))) => Ok(asked.finish(response)),
@@ -108,10 +113,11 @@ pub(super) async fn edge(
 }
 
 impl Asked {
-    fn of(request: &ServiceRequest) -> Self {
+    fn of(request: &ServiceRequest, state: Option<Shared>) -> Self {
         let request_id = request_id::new();
         let own_id = request.headers().get("x-request-id").and_then(|id| id.to_str().ok());
         Self {
+            state,
             trail: Trail::new(request_id.clone()),
             notes: Notes::default(),
             span: tracing::info_span!("request", request_id),
@@ -146,6 +152,10 @@ impl Asked {
     }
 
     fn add_headers(&self, response: &mut HttpResponse) {
+        if self.state.as_ref().is_some_and(|state| state.draining.load(Ordering::Relaxed)) {
+            // Whoever keeps the connection must not send another request into nothing.
+            response.head_mut().set_connection_type(ConnectionType::Close);
+        }
         let headers = response.headers_mut();
         if let Ok(request_id) = HeaderValue::from_str(&self.request_id) {
             headers.insert(REQUEST_ID, request_id);
@@ -158,7 +168,7 @@ impl Asked {
             headers.insert(RATE_LIMIT_RESET, seconds_rounded_up(allowance.reset).into());
         }
         let operation = self.notes.0.operation.get();
-        if self.method == Method::GET && operation.is_some_and(Operation::has_legacy_get) {
+        if operation.is_some_and(|operation| operation.is_older_form(&self.method)) {
             headers.insert(DEPRECATION, HeaderValue::from_static(DEPRECATED_SINCE));
             headers.insert(header::LINK, HeaderValue::from_static(DEPRECATION_LINK));
         }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, ResponseError};
-use serde::Serialize;
 
+use super::envelope::Failure;
 use crate::access::AccessError;
 use crate::github::{self, Class};
 use crate::limits::Limited;
@@ -57,7 +57,7 @@ pub enum ApiError {
     Operation(ops::Error),
     /// The request as a whole took too long.
     Deadline,
-    /// The service is on its way out.
+    /// The service stopped and could not wait for the end.
     ShuttingDown,
     /// A defect of this service.
     Internal,
@@ -75,21 +75,6 @@ impl Answer {
     fn after(self, wait: Duration) -> Self {
         Self { retry_after: Some(wait), ..self }
     }
-}
-
-/// The body of every failure.
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Envelope<'a> {
-    code: u16,
-    error: &'a str,
-    reason: &'a str,
-    #[serde(rename = "RequestID")]
-    request_id: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    done: Option<&'a [String]>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    failed: Option<&'a [String]>,
 }
 
 impl ApiError {
@@ -112,7 +97,7 @@ impl ApiError {
         if let Self::MethodNotAllowed { allow } = self {
             response.insert_header((header::ALLOW, allow.clone()));
         }
-        response.json(Envelope {
+        response.json(Failure {
             code: answer.status.as_u16(),
             error: &answer.message,
             reason: answer.reason,
@@ -172,7 +157,7 @@ impl ApiError {
                 answer(StatusCode::GATEWAY_TIMEOUT, "github_timeout", message.into())
             }
             Self::ShuttingDown => {
-                let message = "This server is shutting down; send the request again";
+                let message = "This server stops and can't wait any longer; what was begun may still happen";
                 answer(StatusCode::SERVICE_UNAVAILABLE, "shutting_down", message.into()).after(REPLICA_WAIT)
             }
             Self::Internal => internal(),
@@ -292,6 +277,7 @@ fn operation(error: &ops::Error) -> Answer {
         }
         ops::Error::Github(error) => return from_github(error),
         ops::Error::TooLate => return ApiError::Deadline.answer(),
+        ops::Error::CutOff => return ApiError::ShuttingDown.answer(),
         ops::Error::Internal => return internal(),
     };
     Answer { status, reason: error.reason(), message, retry_after: None }

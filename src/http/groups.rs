@@ -2,14 +2,20 @@
 
 use actix_web::Responder;
 
+use super::ApiError;
+use super::envelope::success;
 use super::extract::{Authorized, Reaching};
 use super::operation_parameters::{GroupDelete, TeamOnly};
-use super::{ApiError, success};
 use crate::ops::groups::{self, RunnersOfDeleted};
+
+/// What the answer of `add` begins with; the group's name follows.
+pub(super) const CREATED: &str = "Runner group created successfully: ";
+/// The same of `delete`.
+pub(super) const DELETED: &str = "Runner group deleted successfully: ";
 
 pub(super) async fn add(asked: Authorized<TeamOnly>) -> Result<impl Responder, ApiError> {
     let group = groups::add(&asked.state, &asked.authority, &asked.trail).await?;
-    Ok(success(format!("Runner group created successfully: {group}")))
+    Ok(success(format!("{CREATED}{group}")))
 }
 
 pub(super) async fn delete(asked: Authorized<GroupDelete>) -> Result<impl Responder, ApiError> {
@@ -22,7 +28,7 @@ pub(super) async fn delete(asked: Authorized<GroupDelete>) -> Result<impl Respon
         GroupDelete { .. } => RunnersOfDeleted::MustBeNone,
     };
     let group = groups::delete(&asked.state, &asked.authority, plan, &asked.trail).await?;
-    Ok(success(format!("Runner group deleted successfully: {group}")))
+    Ok(success(format!("{DELETED}{group}")))
 }
 
 pub(super) async fn list(asked: Reaching<TeamOnly>) -> Result<impl Responder, ApiError> {

@@ -2,12 +2,15 @@
 
 pub mod admin;
 mod client_address;
+mod docs;
 mod edge;
+mod envelope;
 mod error;
 mod extract;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod groups;
+pub mod openapi;
 mod operation;
 mod operation_parameters;
 mod parameters;
@@ -20,25 +23,13 @@ mod tokens;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::middleware::from_fn;
-use actix_web::{App, FromRequest, Handler, HttpResponse, Responder, web};
-use serde::Serialize;
+use actix_web::{App, FromRequest, Handler, HttpResponse, Responder, Route, web};
 
+use self::envelope::success;
 pub use self::error::ApiError;
 use self::extract::Authenticated;
 pub use self::operation::Operation;
 use crate::state::Shared;
-
-/// The body of every success.
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Success<T> {
-    code: u16,
-    response: T,
-}
-
-fn success<T: Serialize>(response: T) -> HttpResponse {
-    HttpResponse::Ok().json(Success { code: 200, response })
-}
 
 /// The application of one worker.
 pub fn app(
@@ -52,17 +43,22 @@ pub fn app(
         InitError = (),
     >,
 > {
-    let legacy_get = state.legacy_get;
+    let (legacy_get, docs) = (state.legacy_get, state.docs);
     App::new()
         .app_data(state)
         .configure(|config| routes(config, legacy_get))
+        .configure(|config| {
+            if docs {
+                docs::routes(config);
+            }
+        })
         .default_service(web::to(async || Err::<HttpResponse, _>(ApiError::NotFound)))
         .wrap(from_fn(edge::edge))
 }
 
 fn routes(config: &mut web::ServiceConfig, legacy_get: bool) {
     for operation in Operation::ALL {
-        let mut route = Route { config, operation, legacy_get };
+        let mut route = Place { config, operation, legacy_get };
         match operation {
             Operation::GroupAdd => route.to(groups::add),
             Operation::GroupDelete => route.to(groups::delete),
@@ -83,18 +79,20 @@ fn routes(config: &mut web::ServiceConfig, legacy_get: bool) {
     }
 }
 
+const SERVER_READY: &str = "Server ready";
+
 async fn status(_: Authenticated) -> impl Responder {
-    success("Server ready")
+    success(SERVER_READY)
 }
 
 /// Where an operation is about to be registered.
-struct Route<'a> {
+struct Place<'a> {
     config: &'a mut web::ServiceConfig,
     operation: Operation,
     legacy_get: bool,
 }
 
-impl Route<'_> {
+impl Place<'_> {
     #[expect(clippy::needless_pass_by_value, reason = "as actix-web's own `to`; callers name functions")]
     fn to<H, Args>(&mut self, handler: H)
     where
@@ -109,12 +107,15 @@ impl Route<'_> {
             for method in &methods {
                 resource = resource.route(web::method(method.clone()).to(handler.clone()));
             }
-            let allow = allow.clone();
-            let refuse = move || {
-                let allow = allow.clone();
-                async move { Err::<HttpResponse, _>(ApiError::MethodNotAllowed { allow }) }
-            };
-            self.config.service(resource.default_service(web::to(refuse)));
+            self.config.service(resource.default_service(reached_by(allow.clone())));
         }
     }
+}
+
+/// Answers requests by methods that a path doesn't have.
+fn reached_by(allow: String) -> Route {
+    web::to(move || {
+        let allow = allow.clone();
+        async move { Err::<HttpResponse, _>(ApiError::MethodNotAllowed { allow }) }
+    })
 }

@@ -111,8 +111,18 @@ impl Operation {
         }
     }
 
+    /// Whether a success is in the envelope: the stand-alone token proxy knew none.
+    pub(super) fn has_envelope(self) -> bool {
+        !matches!(self, Self::ProxyRegister | Self::ProxyRemove)
+    }
+
+    /// Whether this method is the older form of the operation.
+    pub(super) fn is_older_form(self, method: &Method) -> bool {
+        *method == Method::GET && self.has_legacy_get()
+    }
+
     /// Whether GET is the older form of an operation that changes something.
-    pub fn has_legacy_get(self) -> bool {
+    fn has_legacy_get(self) -> bool {
         // The operations that the earlier service had.
         matches!(
             self,

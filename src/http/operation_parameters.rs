@@ -10,7 +10,7 @@ use crate::ops::jit::Wanted;
 use crate::ops::runners::{Filter, Selection, StatusFilter};
 
 /// GitHub's bound on the labels of one runner.
-const MOST_LABELS: usize = 100;
+pub(super) const MOST_LABELS: usize = 100;
 
 /// The parameters of an operation beside `team`.
 pub(super) trait OperationParameters: Sized + 'static {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::error::ApiError;
 
 /// Items in one list.
-const MOST_ITEMS: usize = 1_000;
+pub(super) const MOST_ITEMS: usize = 1_000;
 /// An unknown name is repeated to the caller up to this length.
 const MOST_REPEATED: usize = 64;
 

@@ -2,24 +2,25 @@
 
 use actix_web::Responder;
 
+use super::ApiError;
+use super::envelope::success;
 use super::extract::Authorized;
 use super::operation_parameters::{AnyRepos, SomeRepos};
-use super::{ApiError, success};
-use crate::ops::repos;
+use crate::ops::repos::{self, Change};
 
-/// Also the answer of `set`, as in the earlier service.
-const ADDED: &str = "Successfully added repositories to runner group";
-const REMOVED: &str = "Successfully removed repositories from runner group";
+/// The answer of `add`, and of `set`, too, as in the earlier service.
+pub(super) const ADDED: &str = "Successfully added repositories to runner group";
+pub(super) const REMOVED: &str = "Successfully removed repositories from runner group";
 
 pub(super) async fn add(asked: Authorized<SomeRepos>) -> Result<impl Responder, ApiError> {
     let SomeRepos(names) = &asked.parameters;
-    repos::add(&asked.state, &asked.authority, names, &asked.trail).await?;
+    repos::change(&asked.state, &asked.authority, names, Change::Add, &asked.trail).await?;
     Ok(success(ADDED))
 }
 
 pub(super) async fn remove(asked: Authorized<SomeRepos>) -> Result<impl Responder, ApiError> {
     let SomeRepos(names) = &asked.parameters;
-    repos::remove(&asked.state, &asked.authority, names, &asked.trail).await?;
+    repos::change(&asked.state, &asked.authority, names, Change::Remove, &asked.trail).await?;
     Ok(success(REMOVED))
 }
 

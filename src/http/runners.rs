@@ -3,34 +3,50 @@
 use actix_web::Responder;
 use secrecy::ExposeSecret;
 use serde::Serialize;
+use utoipa::ToSchema;
 
+use super::ApiError;
+use super::envelope::success;
 use super::extract::{Authorized, Reaching};
 use super::operation_parameters::{JitConfig, RunnersRemove, RunnersTransfer};
-use super::{ApiError, success};
 use crate::ops::jit;
 use crate::ops::runners::{self, Filter, RunnerView, Skipped, Touched};
 
 /// A JIT config on its way to the caller: the one place where it is text again.
-#[derive(Serialize)]
-struct JitAnswer {
+#[derive(Serialize, ToSchema)]
+#[schema(as = JitConfig)]
+pub(super) struct JitAnswer {
+    /// The runner; it exists, offline, from now on.
     runner: RunnerView,
+    /// A secret: what `run.sh --jitconfig` takes.
+    #[schema(min_length = 1)]
     encoded_jit_config: String,
 }
 
-#[derive(Serialize)]
-struct ListAnswer {
+/// The runners that fit.
+#[derive(Serialize, ToSchema)]
+#[schema(as = RunnerList)]
+pub(super) struct ListAnswer {
     runners: Vec<RunnerView>,
 }
 
-#[derive(Serialize)]
-struct RemoveAnswer {
+/// What became of the runners that were meant.
+#[derive(Serialize, ToSchema)]
+#[schema(as = RemovedRunners)]
+pub(super) struct RemoveAnswer {
+    /// Those that were removed, or would be with `dry_run`.
     removed: Vec<Touched>,
+    /// Those that were left alone.
     skipped: Vec<Skipped>,
 }
 
-#[derive(Serialize)]
-struct TransferAnswer {
+/// What became of the runners that were meant.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TransferredRunners)]
+pub(super) struct TransferAnswer {
+    /// Those that are in the other group now.
     transferred: Vec<Touched>,
+    /// Those that were left alone.
     skipped: Vec<Skipped>,
 }
 

@@ -3,18 +3,25 @@
 use actix_web::{HttpResponse, Responder};
 use secrecy::ExposeSecret;
 use serde::Serialize;
+use utoipa::ToSchema;
 
+use super::ApiError;
+use super::envelope::success;
 use super::extract::Authorized;
 use super::operation_parameters::MaybeRepo;
 use super::scope_request::ScopeRequest;
-use super::{ApiError, success};
 use crate::github::RunnerToken;
 use crate::ops::tokens::{self, Purpose};
 
 /// A token on its way to the caller: the one place where it is text again.
-#[derive(Serialize)]
-struct TokenAnswer {
+#[derive(Serialize, ToSchema)]
+#[schema(as = Token)]
+pub(super) struct TokenAnswer {
+    /// A secret.
+    #[schema(min_length = 1)]
     token: String,
+    /// When it is no longer good for anything, as GitHub says it: an hour from now.
+    #[schema(examples("2026-11-21T13:00:00Z"))]
     expires_at: String,
 }
 

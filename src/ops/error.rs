@@ -54,6 +54,8 @@ pub enum Error {
     Github(github::Error),
     /// It was done when nobody waited for it any more, and undone.
     TooLate,
+    /// The service stopped and could not wait for the end. How it ended, nobody here knows.
+    CutOff,
     /// A defect of this service.
     Internal,
 }
@@ -86,6 +88,7 @@ impl Error {
             Self::AdministrationMissing(_) => "github_error",
             Self::Github(error) => reason_of(error),
             Self::TooLate => "github_timeout",
+            Self::CutOff => "shutting_down",
             Self::Internal => "internal",
         }
     }
@@ -96,11 +99,19 @@ impl Error {
             Self::Partial { done, .. } if !done.is_empty() => "partial",
             Self::Partial { cause, .. } => cause.outcome(),
             Self::GroupNotEmpty { changed: true, .. } => "partial",
-            Self::AdministrationMissing(_) | Self::Github(_) | Self::TooLate | Self::Internal => "failed",
+            Self::AdministrationMissing(_)
+            | Self::Github(_)
+            | Self::TooLate
+            | Self::CutOff
+            | Self::Internal => "failed",
             _ => "refused",
         }
     }
 }
+
+/// What [`reason_of`] may give.
+pub(super) const REASONS_OF_GITHUB: [&str; 5] =
+    ["github_rate_limited", "overloaded", "github_timeout", "github_unavailable", "github_error"];
 
 /// The `Reason` of a failed call to GitHub.
 pub fn reason_of(error: &github::Error) -> &'static str {
@@ -117,6 +128,11 @@ pub fn reason_of(error: &github::Error) -> &'static str {
         | Class::Faulty
         | Class::Unexpected => "github_error",
     }
+}
+
+/// What a 404 on something inside a group means: the group is gone.
+pub(super) fn missing_group(error: github::Error) -> Error {
+    if error.is_not_found() { Error::GroupNotFound } else { error.into() }
 }
 
 impl From<github::Error> for Error {

@@ -2,16 +2,18 @@
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
+use utoipa::ToSchema;
 
+use super::error::missing_group;
 use super::runners::{GROUPS_AT_ONCE, Outcome, each, move_all};
 use super::{Error, find_group, on_group, places, write};
 use crate::access::{Authority, ManagedGroup, Reach};
 use crate::audit::Trail;
-use crate::github::{self, Class, Github, Runner};
+use crate::github::{Class, Github, Runner};
 use crate::state::Shared;
 
 /// What is in a group.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, ToSchema)]
 pub struct GroupContents {
     /// Names of the repositories that may use it.
     pub repos: Vec<String>,
@@ -174,9 +176,4 @@ async fn contents(github: &Github, group: u64) -> Result<GroupContents, Error> {
         repos: repositories.into_iter().map(|repository| repository.name).collect(),
         runners: runners.into_iter().map(|runner| runner.name).collect(),
     })
-}
-
-/// What a 404 on something inside a group means: the group is gone.
-pub(super) fn missing_group(error: github::Error) -> Error {
-    if error.is_not_found() { Error::GroupNotFound } else { error.into() }
 }

@@ -39,7 +39,7 @@ async fn write<T: Send + 'static>(
         outcome
     };
     let outcome = state.writes.see_to_the_end(tracing::Instrument::in_current_span(audited)).await;
-    outcome.unwrap_or(Err(Error::Internal))
+    outcome.unwrap_or(Err(if state.writes.are_given_up() { Error::CutOff } else { Error::Internal }))
 }
 
 /// The audit line of a write.
@@ -59,8 +59,8 @@ impl Line {
 /// A write that panicked or was given up leaves its line, too: whether it took effect, nobody here knows.
 impl Drop for Line {
     fn drop(&mut self) {
-        let reason = if std::thread::panicking() { Error::Internal.reason() } else { "shutting_down" };
-        self.write("failed", Some(reason));
+        let end = if std::thread::panicking() { Error::Internal } else { Error::CutOff };
+        self.write(end.outcome(), Some(end.reason()));
     }
 }
 

@@ -4,7 +4,7 @@
 use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard};
 
 use super::Error;
-use super::groups::missing_group;
+use super::error::missing_group;
 use crate::access::ManagedGroup;
 use crate::state::Shared;
 

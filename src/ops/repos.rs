@@ -3,7 +3,7 @@
 
 use futures_util::{StreamExt, stream};
 
-use super::groups::missing_group;
+use super::error::missing_group;
 use super::{Error, find_group, on_group, write};
 use crate::access::{Authority, ManagedGroup};
 use crate::audit::Trail;
@@ -14,35 +14,25 @@ use crate::state::Shared;
 /// Writes of one request under way at once: far from GitHub's bound of 100 concurrent calls.
 const WRITES_AT_ONCE: usize = 8;
 
-/// Lets more repositories use the team's group.
-pub async fn add(
-    state: &Shared,
-    authority: &Authority,
-    names: &[RepoName],
-    trail: &Trail,
-) -> Result<(), Error> {
-    let (found, visible) = look_up(state, authority, names, trail).await?;
-    let repositories = all_of(names, visible)?;
-    let (shared, authority, notes) = (state.clone(), authority.clone(), trail.clone());
-    let work = async move {
-        let github = &shared.github;
-        on_group(&shared, &authority, &notes, found, |group| {
-            each(&repositories, move |id| github.add_group_repository(group.id(), id))
-        })
-        .await
-    };
-    write(state, trail, Box::pin(work)).await
+/// What becomes of each of several repositories.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// It may use the group.
+    Add,
+    /// It no longer may. One that isn't there any more is done already.
+    Remove,
 }
 
-/// Lets repositories no longer use the team's group. One that isn't there any more is done already.
-pub async fn remove(
+/// Lets more repositories use the team's group, or some no longer.
+pub async fn change(
     state: &Shared,
     authority: &Authority,
     names: &[RepoName],
+    change: Change,
     trail: &Trail,
 ) -> Result<(), Error> {
     let (found, mut visible) = look_up(state, authority, names, trail).await?;
-    if visible.contains(&None) {
+    if change == Change::Remove && visible.contains(&None) {
         // The team may have lost its access since it added the repository.
         let inside = state.github.group_repositories(found.id()).await.map_err(missing_group)?;
         for (name, slot) in names.iter().zip(&mut visible).filter(|(_, slot)| slot.is_none()) {
@@ -54,7 +44,13 @@ pub async fn remove(
     let work = async move {
         let github = &shared.github;
         on_group(&shared, &authority, &notes, found, |group| {
-            each(&repositories, move |id| github.remove_group_repository(group.id(), id))
+            let group = group.id();
+            each(&repositories, move |id| async move {
+                match change {
+                    Change::Add => github.add_group_repository(group, id).await,
+                    Change::Remove => github.remove_group_repository(group, id).await,
+                }
+            })
         })
         .await
     };

@@ -5,9 +5,10 @@ use std::collections::HashSet;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
-use super::error::reason_of;
-use super::groups::missing_group;
+use super::error::{REASONS_OF_GITHUB, missing_group, reason_of};
 use super::{Error, find_group, on_group, places, write};
 use crate::access::{Authority, ManagedGroup, Reach};
 use crate::audit::Trail;
@@ -20,6 +21,8 @@ pub(super) const WRITES_AT_ONCE: usize = 4;
 /// Groups whose runners are read side by side.
 pub(super) const GROUPS_AT_ONCE: usize = 4;
 const BUSY: &str = "busy";
+const NOT_MATCHING: &str = "not_matching";
+const GONE: &str = "runner_not_found";
 
 /// Which runners of a group are meant. A runner has to fit everything that is given.
 #[derive(Debug, Clone, Default)]
@@ -59,35 +62,56 @@ pub enum StatusFilter {
 }
 
 /// A runner as callers see it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Runner)]
 pub struct RunnerView {
+    /// GitHub's id.
     id: u64,
     name: String,
+    /// As GitHub says it; unknown until the runner connected once.
     os: String,
+    /// As GitHub says it: online or offline.
     status: String,
+    /// Whether a job runs on it.
     busy: bool,
+    /// Whether it takes one job only.
     ephemeral: bool,
     labels: Vec<String>,
     /// Only where runners of several groups stand together.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     group: Option<String>,
 }
 
 /// A runner that something was done to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = TouchedRunner)]
 pub struct Touched {
     id: u64,
     name: String,
 }
 
 /// A runner that was meant and left alone.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = SkippedRunner)]
 pub struct Skipped {
+    /// Missing if it was named by its name and is not there.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     id: Option<u64>,
+    /// Missing if it was named by its id and is not there.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     name: Option<String>,
+    #[schema(schema_with = reasons_to_skip)]
     reason: &'static str,
+}
+
+fn reasons_to_skip() -> Object {
+    let all = [BUSY, NOT_MATCHING, GONE].into_iter().chain(REASONS_OF_GITHUB);
+    let about = "busy: a job runs on it; not_matching: it was named, but doesn't fit the rest; runner_not_found: it isn't \
+                 in the group, or went away meanwhile; else why GitHub failed";
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(all)).description(Some(about)).build()
 }
 
 /// What became of each runner that was meant.
@@ -166,7 +190,7 @@ impl Selection {
             }
             if !self.fits(&runner) {
                 if is_named {
-                    skipped.push(Skipped::of(&runner, "not_matching"));
+                    skipped.push(Skipped::of(&runner, NOT_MATCHING));
                 }
             } else if runner.busy {
                 skipped.push(Skipped::of(&runner, BUSY));
@@ -180,7 +204,7 @@ impl Selection {
                 ids.chain(self.names.iter().map(RunnerName::to_string)).collect(),
             ));
         }
-        let reason = "runner_not_found";
+        let reason = GONE;
         let ids = self.ids.iter().filter(|id| ids_left.remove(id));
         skipped.extend(ids.map(|id| Skipped { id: Some(*id), name: None, reason }));
         let names = self.names.iter().filter(|name| names_left.remove(&name.as_str().to_ascii_lowercase()));
@@ -337,7 +361,7 @@ where
             Err(error) => match error.class() {
                 // It took a job since the list was read.
                 Class::Rejected(_) | Class::Conflict => outcome.skipped.push(Skipped::of(runner, BUSY)),
-                Class::NotFound => outcome.skipped.push(Skipped::of(runner, "runner_not_found")),
+                Class::NotFound => outcome.skipped.push(Skipped::of(runner, GONE)),
                 _ => {
                     outcome.skipped.push(Skipped::of(runner, reason_of(&error)));
                     failure.get_or_insert(error);

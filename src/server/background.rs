@@ -7,6 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::watch;
 
 use crate::config::{Credentials, PrivateKeySource, SecretError, TokenSource};
+use crate::domain::clock::Clock;
 use crate::metrics;
 use crate::state::{Check, Shared};
 use crate::tls::CertificateStore;
@@ -88,9 +89,9 @@ impl SecretFile {
 
     /// Looks at the file from time to time. By content: Kubernetes replaces a mounted Secret by swapping a
     /// symbolic link.
-    pub(super) async fn watch(self: Arc<Self>, state: Shared, every: Duration) {
+    pub(super) async fn watch(self: Arc<Self>, state: Shared, every: Duration, clock: Clock) {
         loop {
-            tokio::time::sleep(every).await;
+            clock.sleep(every).await;
             let (file, shared) = (self.clone(), state.clone());
             // A panic there was logged; the next look tries again.
             let _ = tokio::task::spawn_blocking(move || file.look(&shared, false)).await;

@@ -283,7 +283,7 @@ async fn the_watch_takes_a_new_certificate_by_itself() {
     let store = files.load().unwrap();
     let new = self_signed(&["other"]).unwrap();
     files.write(&new.0, &new.1);
-    let watch = spawn_watch(store.clone(), Duration::from_millis(1));
+    let watch = spawn_watch(store.clone(), Duration::from_millis(1), Clock::system());
     let expected = CertificateDer::from_pem_slice(new.0.as_bytes()).unwrap();
     let taken = async {
         while store.current.load().certified.cert.first() != Some(&expected) {

@@ -1,5 +1,8 @@
 //! One audit line for every operation that changed something or was refused to somebody known, and none else.
 
+mod disturbed;
+mod documented;
+
 use actions_runner_manager::fake_github::{Fault, RunnerStatus};
 use serde_json::{Value, json};
 

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 /// Anything that has not happened after this long never will, however busy the machine is.
 const PATIENCE: Duration = Duration::from_mins(1);
 /// How often a condition is looked at that nobody announces.
-const LOOKED_AT_EVERY: Duration = Duration::from_millis(10);
+pub const LOOKED_AT_EVERY: Duration = Duration::from_millis(10);
 
 /// A running process; dropping it kills it.
 pub struct Binary {

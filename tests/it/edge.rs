@@ -10,7 +10,7 @@ use crate::harness::{App, log_lines, send};
 use crate::scene::{acme, acme_with_groups};
 
 /// The table of the documentation: operation, methods, whether GET is the older form.
-const METHODS: &[(&str, &str, bool)] = &[
+pub const METHODS: &[(&str, &str, bool)] = &[
     ("group-add", "POST", true),
     ("group-create", "POST", true),
     ("group-delete", "DELETE, POST", true),

@@ -263,7 +263,8 @@ async fn nothing_comes_between(bring: &str, parameters: &[(&str, &str)], templat
     assert!(!exists(&app, group));
     assert_eq!(in_default(&app), Vec::<String>::new(), "{bring}");
     let writes = app.fake.calls().into_iter().filter(|call| call.template == Some(template)).count();
-    assert_eq!(writes, usize::from(template == GENERATE), "{bring}: only to a group that is gone");
+    // One that was on its way gets no further than a group that is gone; a slow one finds none to write to.
+    assert!(writes <= usize::from(template == GENERATE), "{bring}: only to a group that is gone");
 }
 
 #[tokio::test]

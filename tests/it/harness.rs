@@ -1,6 +1,6 @@
 //! The real server over TLS in front of the fake GitHub, on a throw-away configuration and a clock that
 //! stands still. When a test ends, everything that was said to GitHub is held against its description, and
-//! everything that was logged is searched for secrets.
+//! everything that was logged is searched for secrets. Every answer has to be as the service's description says.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -15,7 +15,8 @@ use actions_runner_manager::{telemetry, tls};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::contract;
+use crate::described::Asked;
+use crate::{contract, described};
 
 /// A running service, and what a test needs around it.
 pub struct App {
@@ -266,10 +267,16 @@ pub fn client(certificate: &str) -> reqwest::Client {
         .unwrap()
 }
 
+/// Sends a request to the service; the answer has to be as the service's own description says.
 pub async fn send(request: reqwest::RequestBuilder) -> Answer {
-    let response = request.send().await.unwrap();
+    let (client, request) = request.build_split();
+    let request = request.unwrap();
+    let asked = Asked::of(&request);
+    let response = client.execute(request).await.unwrap();
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
-    Answer { status, headers, text: response.text().await.unwrap() }
+    let answer = Answer { status, headers, text: response.text().await.unwrap() };
+    described::check(&asked, &answer);
+    answer
 }
 
 /// All that was logged in this process, at the most verbose level.

@@ -7,13 +7,17 @@ mod environment;
 mod hang_up;
 mod healthcheck;
 mod log_files;
+mod metrics;
+mod mount;
 mod outbound;
 mod plain;
+mod readiness;
 mod reload;
 mod secrets;
 mod signals;
 mod start;
 mod start_failures;
+mod under_load;
 
 use std::io::Read;
 use std::path::Path;
@@ -92,12 +96,25 @@ impl Service {
         tokio::spawn(send(self.request(method, path, token)))
     }
 
+    /// Asks the admin listener, which has to be on.
+    pub async fn admin(&self, path: &str) -> Answer {
+        let line = self.binary.stdout.with("\"serving\"").await;
+        let serving: Value = serde_json::from_str(&line).unwrap();
+        let address = serving["admin_address"].as_str().expect("the admin listener is on");
+        send(self.http.get(format!("http://{address}{path}"))).await
+    }
+
     /// Ends it by SIGTERM; it must end well.
     pub async fn stop(&self) {
         self.binary.signal("TERM");
         let ended = self.binary.ended().await;
         assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "{}", ended.stdout);
     }
+}
+
+/// Settings that turn the admin listener on.
+pub fn with_admin() -> Value {
+    json!({ "server": { "admin": { "address": "127.0.0.1", "port": 0 } } })
 }
 
 fn write_configuration(folder: &Path, fake: &FakeGithub, extra: &Value) {

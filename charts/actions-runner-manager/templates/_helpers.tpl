@@ -22,6 +22,12 @@ app.kubernetes.io/name: {{ include "arm.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
+{{/* Of the pod of `helm test`: not those that the Service and the NetworkPolicy select. */}}
+{{- define "arm.testLabels" -}}
+app.kubernetes.io/name: {{ include "arm.name" . }}-test
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
 {{/* Labels that every object has; those that others select by can't be overridden. */}}
 {{- define "arm.labels" -}}
 {{- $own := dict
@@ -38,10 +44,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 name: {{ .name }}
 namespace: {{ .root.Release.Namespace }}
 labels:
-  {{- include "arm.labels" .root | nindent 2 }}
-  {{- with .labels }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
+  {{- toYaml (mergeOverwrite (include "arm.labels" .root | fromYaml) (deepCopy (.labels | default dict))) | nindent 2 }}
 {{- with merge (dict) (deepCopy (.annotations | default dict)) (deepCopy .root.Values.commonAnnotations) }}
 annotations:
   {{- toYaml . | nindent 2 }}

@@ -13,7 +13,7 @@ use crate::harness;
 use crate::process::no_secret_in;
 use crate::scene::acme;
 
-const COMMANDS: [&str; 4] = ["serve", "demo", "check-config", "healthcheck"];
+const COMMANDS: [&str; 7] = ["serve", "demo", "check-config", "openapi", "healthcheck", "completions", "man"];
 
 /// A folder with a configuration that is all right, and the GitHub that it is about.
 fn prepared() -> (TempDir, FakeGithub) {
@@ -55,11 +55,66 @@ async fn what_the_command_line_does_not_know_ends_with_status_2() {
         &["serve", "--port", "1"],
         &["demo", "--port", "x"],
         &["--config"],
+        &["completions"],
+        &["completions", "tcsh"],
+        &["openapi", "more"],
     ] {
         let ended = run(arguments, &[], folder.path()).await;
         assert_eq!((ended.code, ended.stdout.as_str()), (2, ""), "{arguments:?}");
         assert!(ended.stderr.contains("error:") && ended.stderr.contains("--help"), "{}", ended.stderr);
     }
+}
+
+#[tokio::test]
+async fn a_configuration_for_a_command_that_reads_none_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    for command in [&["demo"][..], &["openapi"], &["man"], &["completions", "bash"]] {
+        let ended = run(&[command, &["--config", "config.yml"]].concat(), &[], folder.path()).await;
+        assert_eq!((ended.code, ended.stdout.as_str()), (2, ""), "{command:?}");
+        assert!(ended.stderr.contains("reads no configuration"), "{}", ended.stderr);
+    }
+}
+
+#[tokio::test]
+async fn completions_and_the_manual_page_know_every_command_and_option() {
+    let folder = tempfile::tempdir().unwrap();
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let script = run(&["completions", shell], &[], folder.path()).await;
+        assert_eq!((script.code, script.stderr.as_str()), (0, ""), "{shell}");
+        for word in COMMANDS.into_iter().chain(["config", "port", "version"]) {
+            assert!(script.stdout.contains(word), "{shell}: no {word} in {}", script.stdout);
+        }
+    }
+    let page = run(&["man"], &[], folder.path()).await;
+    assert_eq!((page.code, page.stderr.as_str()), (0, ""));
+    assert!(page.stdout.contains(".TH actions-runner-manager 1"), "{}", page.stdout);
+    // A hyphen is escaped there.
+    let text = page.stdout.replace(r"\-", "-");
+    for word in COMMANDS.into_iter().chain(["--config", "--version"]) {
+        assert!(text.contains(word), "no {word} in {text}");
+    }
+    for command in COMMANDS {
+        let page = run(&["man", command], &[], folder.path()).await;
+        assert_eq!((page.code, page.stderr.as_str()), (0, ""));
+        let head = format!(".TH actions-runner-manager-{command} 1");
+        assert!(page.stdout.contains(&head), "{}", page.stdout);
+        assert_eq!(page.stdout.replace(r"\-", "-").contains("--port"), command == "demo");
+    }
+    let none = run(&["man", "nonsense"], &[], folder.path()).await;
+    assert_eq!((none.code, none.stdout.as_str()), (2, ""));
+}
+
+#[tokio::test]
+async fn bash_completes_a_command_with_the_printed_script() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = run(&["completions", "bash"], &[], folder.path()).await;
+    std::fs::write(folder.path().join("script"), script.stdout).unwrap();
+    let ask = "source ./script; COMP_WORDS=(actions-runner-manager che); COMP_CWORD=1; \
+               with=$(complete -p actions-runner-manager); with=${with##*-F }; \
+               ${with%% *} actions-runner-manager che actions-runner-manager; echo \"${COMPREPLY[@]}\"";
+    let done =
+        std::process::Command::new("bash").args(["-c", ask]).current_dir(folder.path()).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&done.stdout), "check-config\n", "{done:?}");
 }
 
 #[tokio::test]

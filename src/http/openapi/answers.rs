@@ -1,0 +1,231 @@
+//! The answers of operations: bodies, headers, and which reasons a failure may have.
+
+use actix_web::http::{Method, StatusCode};
+use serde_json::{Map, Value, json};
+use utoipa::OpenApi;
+
+use super::operations::Described;
+use super::reasons::{self, Reason};
+use crate::http::Operation;
+use crate::http::edge::{DEPRECATED_SINCE, DEPRECATION_LINK};
+use crate::http::envelope::Failure;
+use crate::http::error::Answer;
+use crate::http::runners::{JitAnswer, ListAnswer, RemoveAnswer, TransferAnswer};
+use crate::http::tokens::TokenAnswer;
+use crate::ops::groups::GroupContents;
+use crate::ops::runners::{RunnerView, Skipped, Touched};
+
+/// The types that are answered, as `#[derive(ToSchema)]` describes them.
+#[derive(OpenApi)]
+#[openapi(components(schemas(
+    Failure,
+    GroupContents,
+    JitAnswer,
+    ListAnswer,
+    RemoveAnswer,
+    RunnerView,
+    Skipped,
+    TokenAnswer,
+    Touched,
+    TransferAnswer
+)))]
+struct Answered;
+
+/// The schemas of the types that are answered, by name.
+pub(super) fn schemas() -> Map<String, Value> {
+    let described = serde_json::to_value(Answered::openapi()).unwrap_or_default();
+    described.pointer("/components/schemas").and_then(Value::as_object).cloned().unwrap_or_default()
+}
+
+/// Sent with every answer.
+const ALWAYS: [&str; 3] = ["X-Request-ID", "Cache-Control", "X-Content-Type-Options"];
+/// Sent once the token was found valid.
+const RATE_LIMIT: [&str; 3] = ["RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"];
+/// Sent on the older GET form.
+const DEPRECATED: [&str; 2] = ["Deprecation", "Link"];
+/// How a request's id looks, in answers.
+const REQUEST_ID: &str = "0196335b0f3c7d0e8a1b2c3d4e5f6071";
+
+/// The headers that the service sends.
+pub(super) fn headers() -> Value {
+    let header = |required: bool, schema: Value, about: &str| json!({ "required": required, "schema": schema, "description": about });
+    let whole = || json!({ "type": "integer", "minimum": 0 });
+    let is = |text: &str| json!({ "type": "string", "const": text });
+    json!({
+        "X-Request-ID": header(
+            true,
+            json!({ "type": "string", "pattern": "^[0-9a-f]{32}$" }),
+            "The request's id, also in the service's log. One that the caller sends is logged beside it, never adopted.",
+        ),
+        "Cache-Control": header(true, is("no-store"), "Answers are not to be kept."),
+        "X-Content-Type-Options": header(true, is("nosniff"), "The content type is what it says."),
+        "RateLimit-Limit": header(false, whole(), "Requests that may be sent at once. With every answer after the token was found valid; named as in drafts of the IETF's RateLimit fields."),
+        "RateLimit-Remaining": header(false, whole(), "Requests that may be sent now."),
+        "RateLimit-Reset": header(false, whole(), "Whole seconds until RateLimit-Limit requests may be sent again."),
+        "Retry-After": header(true, whole(), "Whole seconds to wait before the next try."),
+        "WWW-Authenticate": header(true, is("Bearer"), "How to send a token."),
+        "Allow": header(true, json!({ "type": "string" }), "The methods that reach this path."),
+        "Deprecation": header(false, is(DEPRECATED_SINCE), "Since when the older GET form is deprecated (RFC 9745)."),
+        "Link": header(false, is(DEPRECATION_LINK), "Where to read what to use instead."),
+    })
+}
+
+/// The failures of all operations, put together once each.
+pub(super) struct Failures {
+    reasons: Vec<Reason>,
+    components: Map<String, Value>,
+}
+
+impl Failures {
+    pub(super) fn new() -> Self {
+        Self { reasons: reasons::all(), components: Map::new() }
+    }
+
+    /// What the document's `components/responses` are.
+    pub(super) fn into_components(self) -> Map<String, Value> {
+        self.components
+    }
+
+    /// All answers of an operation by this method.
+    pub(super) fn responses(
+        &mut self,
+        operation: Operation,
+        method: &Method,
+        described: &Described,
+    ) -> Value {
+        let is_older_form = operation.is_older_form(method);
+        let possible = possible(operation, method, described);
+        let mut responses = Map::new();
+        responses.insert("200".to_owned(), success(operation, is_older_form, described));
+        let mut statuses: Vec<_> = self.reasons.iter().map(|reason| reason.example.status).collect();
+        statuses.dedup();
+        for status in statuses {
+            let given = |reason: &&Reason| {
+                reason.example.status == status && possible.contains(&reason.example.reason)
+            };
+            let words: Vec<_> =
+                self.reasons.iter().filter(given).map(|reason| reason.example.reason).collect();
+            if !words.is_empty() {
+                let name = self.component(status, &words, is_older_form);
+                responses.insert(
+                    status.as_u16().to_string(),
+                    json!({ "$ref": format!("#/components/responses/{name}") }),
+                );
+            }
+        }
+        Value::Object(responses)
+    }
+
+    /// The name of the component for a status with these reasons.
+    fn component(&mut self, status: StatusCode, words: &[&'static str], is_older_form: bool) -> String {
+        let older = if is_older_form { ".older_form" } else { "" };
+        let name = format!("{}.{}{older}", status.as_u16(), words.join("."));
+        if !self.components.contains_key(&name) {
+            let reasons: Vec<_> =
+                self.reasons.iter().filter(|reason| words.contains(&reason.example.reason)).collect();
+            self.components.insert(name.clone(), failure(status, &reasons, is_older_form));
+        }
+        name
+    }
+}
+
+/// The reasons that an operation may give by this method.
+fn possible(operation: Operation, method: &Method, described: &Described) -> Vec<&'static str> {
+    let mut words = vec![
+        "missing_token",
+        "invalid_token",
+        "unsupported_token",
+        "rate_limited",
+        "internal",
+        "github_error",
+        "github_rate_limited",
+        "github_unavailable",
+        "shutting_down",
+        "overloaded",
+        "github_timeout",
+        "unknown_parameter",
+    ];
+    if !described.parameters.is_empty() {
+        words.extend(["missing_parameter", "invalid_parameter", "conflicting_parameter"]);
+        words.extend(["not_a_maintainer", "denied_by_policy"]);
+    }
+    if method != Method::GET {
+        words.extend(["invalid_body", "payload_too_large", "unsupported_media_type"]);
+    }
+    if operation.is_older_form(method) {
+        words.push("method_not_allowed");
+    }
+    words.extend(described.reasons);
+    words
+}
+
+fn references<'a>(names: impl IntoIterator<Item = &'a str>) -> Map<String, Value> {
+    let reference = |name: &str| json!({ "$ref": format!("#/components/headers/{name}") });
+    names.into_iter().map(|name| (name.to_owned(), reference(name))).collect()
+}
+
+/// The success; within the envelope, but for the token proxy's.
+fn success(operation: Operation, is_older_form: bool, described: &Described) -> Value {
+    let (schema, example) = if operation.has_envelope() {
+        let schema = json!({
+            "type": "object",
+            "required": ["Code", "Response"],
+            "properties": { "Code": { "type": "integer", "const": 200 }, "Response": described.answer },
+        });
+        (schema, json!({ "Code": 200, "Response": described.example }))
+    } else {
+        (described.answer.clone(), described.example.clone())
+    };
+    let mut names = [ALWAYS, RATE_LIMIT].concat();
+    if is_older_form {
+        names.extend(DEPRECATED);
+    }
+    json!({
+        "description": "Done.",
+        "headers": references(names),
+        "content": { "application/json": { "schema": schema, "example": example } },
+    })
+}
+
+fn failure(status: StatusCode, reasons: &[&Reason], is_older_form: bool) -> Value {
+    let code = status.as_u16();
+    let words: Vec<_> = reasons.iter().map(|reason| reason.example.reason).collect();
+    let meanings: Vec<_> =
+        reasons.iter().map(|reason| format!("- `{}`: {}", reason.example.reason, reason.meaning)).collect();
+    let examples: Map<_, _> = reasons
+        .iter()
+        .map(|reason| {
+            let Answer { reason, message, .. } = &reason.example;
+            let body = json!({ "Code": code, "Error": message, "Reason": reason, "RequestID": REQUEST_ID });
+            ((*reason).to_owned(), json!({ "value": body }))
+        })
+        .collect();
+    let mut names = ALWAYS.to_vec();
+    match status {
+        StatusCode::UNAUTHORIZED => names.push("WWW-Authenticate"),
+        StatusCode::METHOD_NOT_ALLOWED => names.push("Allow"),
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => names.push("Retry-After"),
+        _ => {}
+    }
+    // Before that, nobody's limit is known, nor is an operation when there is none by this method.
+    if !matches!(status, StatusCode::UNAUTHORIZED | StatusCode::METHOD_NOT_ALLOWED) {
+        names.extend(RATE_LIMIT);
+    }
+    if is_older_form && status != StatusCode::METHOD_NOT_ALLOWED {
+        names.extend(DEPRECATED);
+    }
+    json!({
+        "description": meanings.join("\n"),
+        "headers": references(names),
+        "content": { "application/json": {
+            "schema": {
+                "allOf": [{ "$ref": "#/components/schemas/Failure" }],
+                "properties": {
+                    "Code": { "type": "integer", "const": code },
+                    "Reason": { "type": "string", "enum": words },
+                },
+            },
+            "examples": examples,
+        } },
+    })
+}

@@ -1,0 +1,123 @@
+//! The reasons of failures: what each means, and an answer that carries it. Status, word and sentence are those of
+//! `ApiError` itself.
+
+use std::time::Duration;
+
+use crate::access::AccessError;
+use crate::domain::names::{RunnerName, TeamSlug};
+use crate::github::{self, Class};
+use crate::http::ApiError;
+use crate::http::error::Answer;
+use crate::limits::{Allowance, Limited};
+use crate::ops;
+
+const WAIT: Duration = Duration::from_secs(1);
+
+/// A reason, as the document tells about it.
+pub(super) struct Reason {
+    /// An answer that carries it.
+    pub(super) example: Answer,
+    /// When it is given.
+    pub(super) meaning: &'static str,
+}
+
+/// Every reason once, in the order of their status.
+pub(super) fn all() -> Vec<Reason> {
+    let of = [of_the_request(), of_the_caller(), of_the_operation(), of_the_service()];
+    of.into_iter().flatten().map(|(error, meaning)| Reason { example: error.answer(), meaning }).collect()
+}
+
+type Example = (ApiError, &'static str);
+
+fn of_the_request() -> Vec<Example> {
+    let slug = format!("expected {}", TeamSlug::EXPECTED);
+    let twice = "The parameter \"team\" was given more than once".to_owned();
+    vec![
+        (ApiError::MissingParameter("team"), "a parameter is needed"),
+        (
+            ApiError::InvalidParameter { name: "team", problem: slug },
+            "a value is not of its form, or GitHub didn't accept it; then Error holds GitHub's words",
+        ),
+        (ApiError::UnknownParameter("taem".to_owned()), "a name that the operation doesn't know"),
+        (
+            ApiError::ConflictingParameter(twice),
+            "a name more than once, in one place or in two, or names that exclude each other",
+        ),
+        (
+            ApiError::InvalidBody("it is not valid JSON (line 1 column 9)".to_owned()),
+            "the body is not what its content type says, or took more than 10 s to arrive",
+        ),
+        (ApiError::PayloadTooLarge, "the body is larger than 256 KiB"),
+        (ApiError::UnsupportedMediaType, "the body is neither JSON nor a form"),
+        (ApiError::NotFound, "there is nothing at this path"),
+        (
+            ApiError::MethodNotAllowed { allow: "PATCH, POST".to_owned() },
+            "the path is reached by the methods in Allow; GET, if the administrator switched the older form off",
+        ),
+    ]
+}
+
+fn of_the_caller() -> Vec<Example> {
+    let allowance = Allowance { limit: 5, remaining: 0, reset: WAIT };
+    vec![
+        (ApiError::MissingToken, "no Authorization header, or an empty one"),
+        (AccessError::InvalidToken.into(), "GitHub doesn't accept the token, or it can't be one"),
+        (
+            AccessError::UnsupportedToken.into(),
+            "a token without a user: of an App's installation, of GitHub Actions, or an App's JWT",
+        ),
+        (
+            AccessError::NotAMaintainer.into(),
+            "no active maintainer of the team; also if the team doesn't exist, so that nobody learns which teams do",
+        ),
+        (
+            AccessError::TeamDenied.into(),
+            "the administrator switched it off, keeps the team out, or doesn't allow this label, name or scope, or so \
+             many runners",
+        ),
+        (
+            ApiError::Limited(Limited { allowance, retry_after: WAIT }),
+            "too many requests of this user, or too many unknown tokens from this address",
+        ),
+    ]
+}
+
+fn of_the_operation() -> Vec<Example> {
+    let mut all = vec![
+        (
+            ops::Error::GroupProtected("This runner group can't be managed here"),
+            "the group is Default, inherited from the enterprise, or (for the operations on repositories) opened to all \
+             of them by an owner",
+        ),
+        (ops::Error::GroupNotFound, "the team has no group"),
+        (
+            ops::Error::RepoNotFound(vec!["shop".to_owned()]),
+            "there is no such repository, or the team has no access to it",
+        ),
+        (
+            ops::Error::RunnerNotFound(vec!["payments-9".to_owned()]),
+            "the group holds none of the runners that were named",
+        ),
+        (ops::Error::GroupExists, "the group's name is taken"),
+        (
+            ops::Error::GroupNotEmpty { left: vec!["payments-1".to_owned()], changed: false },
+            "the group holds runners",
+        ),
+    ];
+    let taken = "a runner of this name exists in the organisation";
+    all.extend(RunnerName::parse("payments-1").map(|name| (ops::Error::RunnerExists(name), taken)));
+    all.into_iter().map(|(error, meaning)| (error.into(), meaning)).collect()
+}
+
+fn of_the_service() -> Vec<Example> {
+    let github = |class| ApiError::from(AccessError::Github(github::Error::new(class, "")));
+    vec![
+        (ApiError::Internal, "a defect of the service; its log says more under the request's id"),
+        (github(Class::Faulty), "GitHub answered with an error"),
+        (github(Class::RateLimited { retry_after: WAIT }), "GitHub asked the service to wait"),
+        (github(Class::Unreachable { retry_after: None }), "GitHub can't be reached"),
+        (github(Class::Overloaded), "too many calls to GitHub are waiting"),
+        (ApiError::ShuttingDown, "this server is being stopped; send the request again"),
+        (github(Class::Timeout), "GitHub didn't answer in time; a change that was begun may still happen"),
+    ]
+}

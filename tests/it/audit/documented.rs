@@ -1,0 +1,69 @@
+//! docs/operations.md says what is in an audit line, and in an access line.
+
+use std::collections::BTreeSet;
+
+use actions_runner_manager::fake_github::{Fault, TokenKind};
+use serde_json::{Value, json};
+
+use crate::documents::{cells, operations, words};
+use crate::harness::{App, log_lines};
+use crate::scene::acme_with_runners;
+
+/// The fields that a table names, in its order.
+fn documented(line: &str) -> Vec<String> {
+    cells(&operations(), line, "| field |").iter().flat_map(|row| words(&row[0])).collect()
+}
+
+fn fields_of<'a>(lines: impl IntoIterator<Item = &'a Value>) -> BTreeSet<String> {
+    lines.into_iter().flat_map(|line| line.as_object().unwrap().keys().cloned()).collect()
+}
+
+#[tokio::test]
+async fn audit_lines_have_the_documented_fields_and_no_others() {
+    let (mut world, cast, _) = acme_with_runners();
+    world.add_maintainer(cast.search, cast.ada_id);
+    let team = world.add_team("platform-admins");
+    let root = world.add_member("root");
+    world.add_maintainer(team, root);
+    let root = world.add_token(root, TokenKind::Classic);
+    let app = App::with(world, json!({ "admin": { "team": "platform-admins" } })).await.settled().await;
+    app.fake.inject(
+        Fault::on("PUT", "/orgs/{org}/actions/runner-groups/{runner_group_id}/repositories")
+            .error(500, "Server Error"),
+    );
+    let mut lines = Vec::new();
+    for (method, operation, token, others, outcome) in [
+        ("PATCH", "repos-set", &cast.ada, &[("repos", "web")][..], "failed"),
+        ("PATCH", "repos-set", &cast.bob, &[("repos", "web")], "refused"),
+        ("POST", "runners-transfer", &cast.ada, &[("names", "idle-1"), ("to", "search")], "success"),
+        ("DELETE", "runners-remove", &root, &[("names", "gone-1"), ("dry_run", "true")], "success"),
+        ("DELETE", "runners-remove", &root, &[("names", "gone-1")], "success"),
+    ] {
+        let mut parameters = vec![("team", "payments")];
+        parameters.extend(others);
+        let answer = app.call(method, operation, token, &parameters).await;
+        let line = super::line_of(&answer);
+        assert_eq!(line["outcome"], outcome, "{line}");
+        lines.push(line);
+    }
+    let documented = documented("**Audit line**");
+    assert_eq!(fields_of(&lines), documented.iter().cloned().collect());
+    for field in ["time", "target", "request_id", "operation", "outcome", "user", "client"] {
+        assert!(lines.iter().all(|line| line[field].is_string()), "{field} is in every line");
+    }
+}
+
+#[tokio::test]
+async fn access_lines_have_the_documented_fields_and_no_others() {
+    let (world, cast, _) = acme_with_runners();
+    let app = App::start(world).await;
+    let request = app.request("GET", "/api/v1/group-list?team=payments", &cast.bob);
+    let answer = crate::harness::send(request.header("x-request-id", "mine")).await;
+    answer.is_refused(403, "not_a_maintainer");
+    let lines = log_lines(answer.header("x-request-id"));
+    let access: Vec<_> = lines.iter().filter(|line| line["target"] == "access").collect();
+    assert_eq!(access.len(), 1, "{lines:?}");
+    let common = ["timestamp", "level", "target", "message"].map(str::to_owned);
+    let expected: BTreeSet<_> = documented("**Access line**").into_iter().chain(common).collect();
+    assert_eq!(fields_of(access), expected);
+}
