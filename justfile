@@ -4,7 +4,7 @@
 ci:
     .ci/run
 
-# One step: format, banned, files, lint, doc, test, chart or api; or browser or image, which `ci` leaves out
+# One step: format, banned, files, lint, doc, test, chart or api; or browser, image, site or fuzz, which `ci` leaves out
 step NAME:
     .ci/run {{ NAME }}
 
