@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 import schemathesis
 from schemathesis import GenerationMode
 
-# Actix answers a longer head itself, with an empty 400, before the service sees it.
+# Actix answers an address of more than 64 KiB itself, with an empty 400, before the service sees it.
 LONGEST_ADDRESS = 60_000
 
 
