@@ -132,8 +132,9 @@ mod tests {
     fn a_user_gets_the_burst_at_once_and_the_rate_in_the_long_run() {
         let clock = Clock::manual();
         let users = UserLimiter::new(2.0, 3, clock.clone());
-        for remaining in [2, 1, 0] {
-            assert_eq!(users.check(1).unwrap().remaining, remaining);
+        for (remaining, reset) in [(2, 500), (1, 1_000), (0, 1_500)] {
+            let reset = Duration::from_millis(reset);
+            assert_eq!(users.check(1).unwrap(), Allowance { limit: 3, remaining, reset });
         }
         let limited = users.check(1).unwrap_err();
         assert_eq!(limited.retry_after, Duration::from_millis(500));
