@@ -243,6 +243,13 @@ mod tests {
     }
 
     #[test]
+    fn a_refusal_says_what_was_expected() {
+        let error = TeamSlug::parse("../x").unwrap_err();
+        assert_eq!(error.expected(), TeamSlug::EXPECTED);
+        assert_eq!(error.to_string(), format!("expected {}", TeamSlug::EXPECTED));
+    }
+
+    #[test]
     fn lengths_are_bounded_on_both_sides() {
         assert!(TeamSlug::parse(&"a".repeat(255)).is_ok());
         assert!(TeamSlug::parse(&"a".repeat(256)).is_err());
@@ -265,7 +272,11 @@ mod tests {
         for value in ["other/web", "acme/web/x", "acme/..", "/web", "acme/", "acme/../web"] {
             assert!(RepoName::parse_in(value, &org).is_err(), "{value}");
         }
-        assert!(RepoName::parse("Web").unwrap().is("wEB"));
+        let web = RepoName::parse("Web").unwrap();
+        assert!(web.is("wEB"));
+        for other in ["", "we", "webs", "acme/web"] {
+            assert!(!web.is(other), "{other}");
+        }
     }
 
     #[test]
