@@ -207,7 +207,20 @@ mod tests {
         for text in ["", "match:", " a", "a ", "a\nb", "match:a)(b", "match:(a{1000}){1000}{1000}"] {
             assert!(Pattern::parse(text).is_err(), "{text:?}");
         }
-        assert!(Pattern::parse(&"a".repeat(1_001)).is_err());
+        assert!(Pattern::parse(&"a".repeat(1_000)).is_ok());
+        let too_long = "a".repeat(1_001);
+        for (text, position) in [
+            (too_long.as_str(), 1_001),
+            ("a\nb", 2),
+            ("match:", 7),
+            ("match:^(", 8),
+            (" a", 1),
+            ("a ", 2),
+            ("", 1),
+        ] {
+            let message = Pattern::parse(text).unwrap_err().to_string();
+            assert!(message.ends_with(&format!(" at position {position}")), "{message}");
+        }
     }
 
     #[test]
