@@ -117,7 +117,10 @@ fn of_the_service() -> Vec<Example> {
         (github(Class::RateLimited { retry_after: WAIT }), "GitHub asked the service to wait"),
         (github(Class::Unreachable { retry_after: None }), "GitHub can't be reached"),
         (github(Class::Overloaded), "too many calls to GitHub are waiting"),
-        (ApiError::ShuttingDown, "this server is being stopped; send the request again"),
+        (
+            ApiError::ShuttingDown,
+            "this server stopped before it could finish; what was begun may still happen, so look, or repeat the request",
+        ),
         (github(Class::Timeout), "GitHub didn't answer in time; a change that was begun may still happen"),
     ]
 }
