@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::domain::text::one_line;
+
 /// Everything wrong that was found; prints one problem a line and then how many there are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problems {
@@ -20,13 +22,13 @@ impl Problems {
     pub(super) fn new<T>(all: &[T], print: impl FnMut(&T) -> (usize, String)) -> Self {
         let mut printed: Vec<_> = all.iter().take(MOST_PRINTED).map(print).collect();
         printed.sort_by_key(|(line, _)| *line);
-        let lines = printed.iter().map(|(_, text)| printable(text)).collect();
+        let lines = printed.iter().map(|(_, text)| one_line(text, MOST_CHARACTERS)).collect();
         Self { lines, found: all.len(), note: None }
     }
 
     /// One problem with the whole file.
     pub(super) fn one(line: &str) -> Self {
-        Self { lines: vec![printable(line)], found: 1, note: None }
+        Self { lines: vec![one_line(line, MOST_CHARACTERS)], found: 1, note: None }
     }
 
     /// Adds a remark that is no problem by itself.
@@ -38,12 +40,6 @@ impl Problems {
     pub fn count(&self) -> usize {
         self.found
     }
-}
-
-/// One line, and nothing that a terminal would act on.
-fn printable(text: &str) -> String {
-    let shown = |character: char| if character.is_control() { '\u{fffd}' } else { character };
-    text.chars().take(MOST_CHARACTERS).map(shown).collect()
 }
 
 impl fmt::Display for Problems {

@@ -9,3 +9,4 @@ pub mod pattern;
 pub mod policy;
 pub mod scope;
 pub mod template;
+pub mod text;

@@ -10,6 +10,7 @@ use super::budget::Hold;
 use super::error::{Class, Error};
 use super::transport::Call;
 use super::types::ErrorBody;
+use crate::domain::text::one_line;
 
 /// Characters of GitHub's own message that are repeated; its longest ones are a few sentences.
 const MOST_SAID: usize = 1_000;
@@ -30,7 +31,7 @@ impl Reply {
     pub(super) fn parse<T: DeserializeOwned>(&self) -> Result<T, Error> {
         serde_json::from_slice(&self.body).map_err(|cause| {
             // A value of a wrong type is quoted, be it as long as the answer.
-            let cause = repeatable(&cause.to_string(), MOST_SAID);
+            let cause = one_line(&cause.to_string(), MOST_SAID);
             let detail = format!("{}: the answer is not what GitHub documents: {cause}", self.what);
             Error::new(Class::Unexpected, detail).with_request_id(self.request_id())
         })
@@ -88,18 +89,12 @@ fn classify(status: StatusCode, message: &str, hold: Option<Hold>) -> Class {
 
 /// GitHub's id of the request that it answered.
 pub(super) fn request_id(headers: &HeaderMap) -> Option<String> {
-    Some(repeatable(headers.get("x-github-request-id")?.to_str().ok()?, MOST_ID))
+    Some(one_line(headers.get("x-github-request-id")?.to_str().ok()?, MOST_ID))
 }
 
 /// GitHub's own words in a refusal, in a form that a log line and an answer can repeat: short, one line.
 fn said(body: &[u8]) -> String {
-    repeatable(&serde_json::from_slice::<ErrorBody>(body).unwrap_or_default().message, MOST_SAID)
-}
-
-/// At most so many characters, in one line.
-fn repeatable(text: &str, most: usize) -> String {
-    let shown = |character: char| if character.is_control() { ' ' } else { character };
-    text.chars().take(most).map(shown).collect()
+    one_line(&serde_json::from_slice::<ErrorBody>(body).unwrap_or_default().message, MOST_SAID)
 }
 
 /// What GitHub's headers say that the refused call takes, for the log.
@@ -109,7 +104,7 @@ fn needed(headers: &HeaderMap) -> String {
     for name in ["X-Accepted-GitHub-Permissions", "X-Accepted-OAuth-Scopes", "X-OAuth-Scopes", "X-GitHub-SSO"]
     {
         // Behind the semicolon is an address that lets its bearer go on.
-        let value = repeatable(text(name).split("; url=").next().unwrap_or_default(), MOST_NEEDED);
+        let value = one_line(text(name).split("; url=").next().unwrap_or_default(), MOST_NEEDED);
         if !value.is_empty() {
             let _ = write!(said, ", {name}: {value}");
         }

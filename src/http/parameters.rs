@@ -5,6 +5,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
 use super::error::ApiError;
+use crate::domain::text::one_line;
 
 /// Items in one list.
 pub(super) const MOST_ITEMS: usize = 1_000;
@@ -106,7 +107,7 @@ impl Parameters {
     /// To be called when all that is known has been taken: names the first that is left.
     pub(super) fn nothing_else(&self) -> Result<(), ApiError> {
         match self.0.first() {
-            Some((name, _)) => Err(ApiError::UnknownParameter(repeatable(name))),
+            Some((name, _)) => Err(ApiError::UnknownParameter(one_line(name, MOST_REPEATED))),
             None => Ok(()),
         }
     }
@@ -125,12 +126,6 @@ impl Parameters {
 /// An invalid parameter.
 pub(super) fn invalid(name: &'static str, problem: &str) -> ApiError {
     ApiError::InvalidParameter { name, problem: problem.to_owned() }
-}
-
-/// What of a caller's text can be said back: short, and nothing that a terminal would act on.
-pub(super) fn repeatable(text: &str) -> String {
-    let shown = |character: char| if character.is_control() { '\u{fffd}' } else { character };
-    text.chars().take(MOST_REPEATED).map(shown).collect()
 }
 
 fn media_type(headers: &HeaderMap) -> Option<String> {
@@ -256,7 +251,9 @@ mod tests {
 
     #[test]
     fn an_overlong_unknown_name_is_cut_and_cleaned_before_it_is_repeated() {
-        assert_eq!(repeatable("a\u{1b}[31mb"), "a\u{fffd}[31mb");
-        assert_eq!(repeatable(&"x".repeat(1_000)).len(), MOST_REPEATED);
+        let name = format!("a%1b[31mb{}=1", "x".repeat(1_000));
+        let refusal = read(&name, "", "").unwrap().nothing_else().unwrap_err();
+        let said = format!("a\u{fffd}[31mb{}", "x".repeat(MOST_REPEATED - 7));
+        assert!(matches!(&refusal, ApiError::UnknownParameter(name) if *name == said), "{refusal:?}");
     }
 }
