@@ -4,6 +4,7 @@ use super::document::{Document, Step};
 use super::environment::{Environment, variable_of};
 use super::node::{Node, looks_secret};
 use super::reader::{Origin, Problem};
+use crate::domain::text::one_line;
 
 /// More of an unknown key is not repeated.
 const MOST_QUOTED: usize = 60;
@@ -15,7 +16,7 @@ pub(super) fn in_document(document: &Document, known: &[&'static str]) -> Vec<Pr
         .iter()
         .map(|steps| Problem {
             origin: Some(Origin::File(steps.clone())),
-            key: repeatable(&joined(steps)),
+            key: one_line(&joined(steps), MOST_QUOTED),
             message: "stands twice in its section; leave one out".to_owned(),
         })
         .collect();
@@ -49,7 +50,7 @@ fn walk(section: &Node, path: &mut Vec<Step>, known: &[&'static str], problems: 
             _ => Some(format!("unknown key{}", suggestion(&full, known))),
         };
         if let Some(message) = message {
-            let key = repeatable(&full);
+            let key = one_line(&full, MOST_QUOTED);
             problems.push(Problem { origin: Some(Origin::File(path.clone())), key, message });
         } else if is_section {
             walk(value, path, known, problems);
@@ -93,11 +94,6 @@ fn is_below(key: &str, section: &str) -> bool {
     key.strip_prefix(section).is_some_and(|rest| rest.starts_with('.'))
 }
 
-/// A key as a message says it back: short, and nothing that a terminal would act on.
-fn repeatable(key: &str) -> String {
-    key.chars().take(MOST_QUOTED).filter(|character| !character.is_control()).collect()
-}
-
 fn joined(steps: &[Step]) -> String {
     let parts: Vec<_> = steps
         .iter()
@@ -134,26 +130,10 @@ fn did_you_mean(name: &str) -> String {
 fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let name: String = name.chars().take(MOST_QUOTED).collect::<String>().to_ascii_lowercase();
     candidates
-        .map(|candidate| (distance(&name, &candidate.to_ascii_lowercase()), candidate))
+        .map(|candidate| (strsim::levenshtein(&name, &candidate.to_ascii_lowercase()), candidate))
         .filter(|(distance, candidate)| *distance <= candidate.chars().count().div_ceil(4))
         .min()
         .map(|(_, candidate)| candidate)
-}
-
-/// How many letters have to be put in, taken out or replaced (Levenshtein).
-fn distance(one: &str, two: &str) -> usize {
-    let two: Vec<char> = two.chars().collect();
-    let mut row: Vec<usize> = (0..=two.len()).collect();
-    for (above, letter) in one.chars().enumerate() {
-        let mut diagonal = above;
-        row[0] = above + 1;
-        for (column, other) in two.iter().enumerate() {
-            let replaced = diagonal + usize::from(letter != *other);
-            diagonal = row[column + 1];
-            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
-        }
-    }
-    row[two.len()]
 }
 
 #[cfg(test)]
@@ -161,15 +141,6 @@ mod tests {
     use super::*;
 
     const KNOWN: [&str; 4] = ["org", "server.rateLimit", "server.rateBurst", "server.tls.enabled"];
-
-    #[test]
-    fn the_distance_counts_single_letter_changes() {
-        for (one, two, expected) in
-            [("", "", 0), ("a", "", 1), ("", "ab", 2), ("kitten", "sitting", 3), ("ab", "ba", 2)]
-        {
-            assert_eq!(distance(one, two), expected, "{one} {two}");
-        }
-    }
 
     #[test]
     fn a_near_key_of_the_same_section_is_suggested_first() {
