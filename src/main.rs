@@ -11,28 +11,34 @@ use std::process::ExitCode;
 use actions_runner_manager::config::{self, Config, Credentials, Loaded, Sources};
 use actions_runner_manager::http::openapi;
 use actions_runner_manager::tls::CertificateStore;
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 /// Lets GitHub team maintainers manage their own self-hosted runner group, and nothing else.
 #[derive(Parser)]
 #[command(version, about, max_term_width = 100)]
 struct Arguments {
+    #[command(flatten)]
+    config: ConfigFile,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+// No doc comment: clap would take it for what the command is about.
+#[derive(Args, Default)]
+struct ConfigFile {
     #[arg(
         long,
-        global = true,
         value_name = "FILE",
         help = "The configuration file [default: CONFIG_PATH, then config.yml in the working directory]"
     )]
     config: Option<PathBuf>,
-    #[command(subcommand)]
-    command: Option<Command>,
 }
 
 #[derive(Subcommand)]
 enum Command {
     /// Serve the API (the default)
-    Serve,
+    Serve(ConfigFile),
     /// Serve in front of a small GitHub of its own, with people, teams and runners to try everything on
     Demo {
         /// The port to serve on, 0 for any free one
@@ -40,13 +46,13 @@ enum Command {
         port: u16,
     },
     /// Read the configuration, say what is wrong with it or what is in force, and end
-    CheckConfig,
+    CheckConfig(ConfigFile),
     #[command(
         about = "Print the description of the API in the terms of OpenAPI 3.1, as /openapi.json serves it"
     )]
     Openapi,
     /// Ask the running service whether it answers; for container health checks
-    Healthcheck,
+    Healthcheck(ConfigFile),
     /// Print the script with which a shell completes this command line
     Completions {
         /// The shell to print it for
@@ -59,37 +65,35 @@ enum Command {
     },
 }
 
-impl Command {
-    /// Whether it reads the configuration.
-    fn is_configured(&self) -> bool {
-        matches!(self, Self::Serve | Self::CheckConfig | Self::Healthcheck)
-    }
-}
-
 /// The configuration is wrong, or the command line is: something to correct before another try.
 const EXIT_USAGE: u8 = 2;
 /// The service could not start, or ended because it can't work.
 const EXIT_FAILURE: u8 = 1;
 
 fn main() -> ExitCode {
-    let Arguments { config, command } = Arguments::parse();
-    let command = command.unwrap_or(Command::Serve);
-    if config.is_some() && !command.is_configured() {
-        return fail(EXIT_USAGE, "this command reads no configuration, so --config is of no use with it");
-    }
-    match command {
+    let Arguments { config: before, command } = Arguments::parse();
+    // Before the command or behind it, which is nearer.
+    let file = |behind: ConfigFile| behind.config.or(before.config.clone());
+    match command.unwrap_or_else(|| Command::Serve(ConfigFile::default())) {
+        Command::Serve(config) => {
+            configured(file(config), |sources, loaded| in_runtime(serve::run(sources, loaded.config)))
+        }
+        Command::Healthcheck(config) => {
+            configured(file(config), |_, loaded| in_runtime(healthcheck::run(loaded.config)))
+        }
+        Command::CheckConfig(config) => {
+            configured(file(config), |_, loaded| match check_files(&loaded.config) {
+                Ok(()) => write(in_force(&loaded).as_bytes()),
+                Err(message) => fail(EXIT_USAGE, &message),
+            })
+        }
+        _ if before.config.is_some() => {
+            fail(EXIT_USAGE, "this command reads no configuration, so --config is of no use with it")
+        }
         Command::Demo { port } => in_runtime(demo::run(port, print)),
         Command::Openapi => write(openapi::pretty().as_bytes()),
         Command::Completions { shell } => write(&completions(shell)),
         Command::Man { command } => manual(command.as_deref()),
-        Command::Serve => {
-            configured(config, |sources, loaded| in_runtime(serve::run(sources, loaded.config)))
-        }
-        Command::Healthcheck => configured(config, |_, loaded| in_runtime(healthcheck::run(loaded.config))),
-        Command::CheckConfig => configured(config, |_, loaded| match check_files(&loaded.config) {
-            Ok(()) => write(in_force(&loaded).as_bytes()),
-            Err(message) => fail(EXIT_USAGE, &message),
-        }),
     }
 }
 

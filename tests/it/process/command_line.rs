@@ -14,6 +14,8 @@ use crate::process::no_secret_in;
 use crate::scene::acme;
 
 const COMMANDS: [&str; 7] = ["serve", "demo", "check-config", "openapi", "healthcheck", "completions", "man"];
+/// Those that read the configuration.
+const CONFIGURED: [&str; 3] = ["serve", "check-config", "healthcheck"];
 
 /// A folder with a configuration that is all right, and the GitHub that it is about.
 fn prepared() -> (TempDir, FakeGithub) {
@@ -43,6 +45,7 @@ async fn version_and_help_are_printed_without_any_configuration() {
         let help = run(&[command, "--help"], &[], folder.path()).await;
         assert_eq!((help.code, help.stderr.as_str()), (0, ""), "{command}");
         assert!(help.stdout.contains(&format!("Usage: actions-runner-manager {command}")), "{}", help.stdout);
+        assert_eq!(help.stdout.contains("--config"), CONFIGURED.contains(&command), "{}", help.stdout);
     }
 }
 
@@ -69,9 +72,13 @@ async fn what_the_command_line_does_not_know_ends_with_status_2() {
 async fn a_configuration_for_a_command_that_reads_none_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     for command in [&["demo"][..], &["openapi"], &["man"], &["completions", "bash"]] {
-        let ended = run(&[command, &["--config", "config.yml"]].concat(), &[], folder.path()).await;
-        assert_eq!((ended.code, ended.stdout.as_str()), (2, ""), "{command:?}");
-        assert!(ended.stderr.contains("reads no configuration"), "{}", ended.stderr);
+        let config = &["--config", "config.yml"];
+        let before = run(&[config, command].concat(), &[], folder.path()).await;
+        assert_eq!((before.code, before.stdout.as_str()), (2, ""), "{command:?}");
+        assert!(before.stderr.contains("reads no configuration"), "{}", before.stderr);
+        let behind = run(&[command, config].concat(), &[], folder.path()).await;
+        assert_eq!((behind.code, behind.stdout.as_str()), (2, ""), "{command:?}");
+        assert!(behind.stderr.contains("unexpected argument '--config'"), "{}", behind.stderr);
     }
 }
 
@@ -242,6 +249,7 @@ async fn the_flag_comes_before_the_variable_and_the_variable_before_the_working_
         (&["check-config"], &variable, "variable.yml"),
         (&["--config", "flag.yml", "check-config"], &variable, "flag.yml"),
         (&["check-config", "--config", "flag.yml"], &variable, "flag.yml"),
+        (&["--config", "other.yml", "check-config", "--config", "flag.yml"], &variable, "flag.yml"),
     ] {
         let ended = run(arguments, environment, folder.path()).await;
         let first = ended.stdout.lines().next();
