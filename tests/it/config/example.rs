@@ -1,0 +1,59 @@
+//! The example holds every setting, with its default.
+
+use super::*;
+
+const EXAMPLE: &str = include_str!("../../../config.example.yml");
+
+fn load_example(text: &str) -> Loaded {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("key.pem"), pem("RSA PRIVATE KEY")).unwrap();
+    fs::write(folder.path().join("config.yml"), text).unwrap();
+    load_in(folder.path(), &[]).unwrap()
+}
+
+/// Turns commented-out settings on, save those that exclude another.
+fn uncommented() -> String {
+    let excluded = ["privateKey:", "token:", "tokenFile:", "compression:"];
+    let turn_on = |line: &str| {
+        let indent = line.len() - line.trim_start().len();
+        match line.trim_start().strip_prefix('#') {
+            Some(setting) if excluded.iter().any(|key| setting.starts_with(key)) => line.to_owned(),
+            Some(setting) if !setting.starts_with(' ') => format!("{}{setting}", &line[..indent]),
+            _ => line.to_owned(),
+        }
+    };
+    EXAMPLE.lines().map(turn_on).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_example_loads_as_it_is() {
+    let loaded = load_example(EXAMPLE);
+    assert_eq!(loaded.config.org.as_str(), "my-org");
+    assert!(loaded.config.warnings().is_empty());
+}
+
+#[test]
+fn the_example_shows_every_key() {
+    let text = uncommented();
+    for setting in load_example(&text).settings {
+        let shown = matches!(setting.source, Source::File { .. });
+        let leaf = setting.path.rsplit('.').next().unwrap();
+        assert!(shown || text.contains(&format!("#{leaf}: ")), "{} is not in the example", setting.path);
+    }
+}
+
+#[test]
+fn the_example_states_every_default_as_it_is() {
+    let example = load_example(EXAMPLE).settings;
+    let minimal = "org: my-org\ntoken: t\nserver: {tls: {certFile: a, keyFile: b}, admin: {}}\n";
+    let defaults = load_bytes(minimal.as_bytes(), &[]).unwrap().settings;
+    let mut compared = 0;
+    for default in defaults.iter().filter(|setting| setting.source == Source::Default) {
+        let shown = example.iter().find(|setting| setting.path == default.path).unwrap();
+        if matches!(shown.source, Source::File { .. }) && !default.value.is_empty() {
+            assert_eq!(shown.value, default.value, "{}", default.path);
+            compared += 1;
+        }
+    }
+    assert!(compared >= 40, "only {compared} defaults were compared");
+}
