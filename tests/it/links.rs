@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use regex::Regex;
 
-fn root() -> &'static Path {
+pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// Every page for readers of the repository.
-fn pages() -> Vec<PathBuf> {
+pub fn pages() -> Vec<PathBuf> {
     ["", "docs", "charts/actions-runner-manager"]
         .iter()
         .flat_map(|folder| std::fs::read_dir(root().join(folder)).unwrap())
