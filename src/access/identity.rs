@@ -203,6 +203,8 @@ impl Identities {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::names::OrgName;
+    use crate::github::{Credential, Settings};
 
     fn token(header: &str) -> Result<String, TokenError> {
         CallerToken::from_header(header).map(|token| token.0.expose_secret().to_owned())
@@ -220,12 +222,61 @@ mod tests {
         for header in ["", " ", "Bearer", "token "] {
             assert_eq!(token(header), Err(TokenError::Missing), "{header:?}");
         }
-        let longest = "a".repeat(LONGEST_TOKEN + 1);
-        for header in ["Basic dXNlcjpwYXNz", "Bearer a b", "a b c", "gh=p", "tök", "ghr_abc", &longest] {
+        let longest = "a".repeat(LONGEST_TOKEN);
+        assert_eq!(token(&longest).as_ref(), Ok(&longest));
+        let longer = "a".repeat(LONGEST_TOKEN + 1);
+        for header in ["Basic dXNlcjpwYXNz", "Bearer a b", "a b c", "gh=p", "tök", "ghr_abc", &longer] {
             assert_eq!(token(header), Err(TokenError::Invalid), "{header:?}");
         }
         for header in ["ghs_abc", "Bearer ghs_1_eyJhbGciOi.x.y", "eyJhbGciOi.J9.x"] {
             assert_eq!(token(header), Err(TokenError::Unsupported), "{header:?}");
         }
+    }
+
+    /// Nothing is ever sent with it.
+    fn nowhere() -> Github {
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let settings = Settings {
+            org: OrgName::parse("acme").unwrap(),
+            api_url: "http://127.0.0.1:1".to_owned(),
+            ca_file: None,
+            timeout: Duration::from_secs(1),
+            concurrency: 1,
+            credential: Credential::Token(SecretString::from("ghp_own")),
+        };
+        Github::new(settings, Clock::manual()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_limit_of_one_address_is_not_that_of_another_with_the_same_token() {
+        let (github, clock) = (nowhere(), Clock::manual());
+        let second = Duration::from_secs(1);
+        let keep = Keep {
+            identity: second,
+            refused_identity: second,
+            team: second,
+            membership: second,
+            refused_membership: second,
+            group: second,
+        };
+        let identities = Identities::new(AddressLimiter::new(0.1, clock.clone()), keep, clock).unwrap();
+        let address: IpAddr = "192.0.2.1".parse().unwrap();
+        while identities.unknown_tokens.load().check(address).is_ok() {}
+        let token = CallerToken::from_header("ghp_abc").unwrap();
+        let hash = identities.hash(&token);
+        let (refuse, refused) = tokio::sync::oneshot::channel();
+        let other = identities.asking.get_or_load(hash, async {
+            let retry_after = refused.await.unwrap();
+            (Err(AccessError::TooManyUnknownTokens { retry_after }), Duration::ZERO)
+        });
+        // In this order: the other address asks, this one joins it, and then the other is refused.
+        let (_, outcome, ()) = tokio::join!(other, identities.identify(&github, &token, address), async {
+            refuse.send(second).unwrap()
+        });
+        let own_limit = |retry_after: Duration| retry_after == Duration::from_secs(10);
+        assert!(
+            matches!(outcome, Err(AccessError::TooManyUnknownTokens { retry_after }) if own_limit(retry_after)),
+            "{outcome:?}"
+        );
     }
 }

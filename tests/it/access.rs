@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use actions_runner_manager::fake_github::{Role, TokenKind};
+use actions_runner_manager::fake_github::{Fault, Role, TokenKind, Visibility, World};
 use reqwest::header::AUTHORIZATION;
 use serde_json::json;
 
 use crate::harness::{App, send};
-use crate::scene::{acme, acme_with_groups};
+use crate::scene::{Cast, acme, acme_with_groups};
+
+const MEMBERSHIP: &str = "/orgs/{org}/teams/{team_slug}/memberships/{username}";
 
 /// A method, an operation, and the parameters it needs beside `team`.
 pub type Operation = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
@@ -110,6 +112,27 @@ async fn tokens_without_a_user_are_told_apart_and_other_headers_never_reach_gith
 }
 
 #[tokio::test]
+async fn what_github_says_of_a_token_tells_one_without_a_user_from_one_that_is_refused() {
+    let (world, _) = acme();
+    let app = App::start(world).await;
+    for (message, reason) in
+        [("Resource not accessible by integration", "unsupported_token"), ("Forbidden", "invalid_token")]
+    {
+        app.fake.inject(Fault::on("GET", "/user").error(403, message).once());
+        app.call("GET", "status", &format!("an-old-token-for-{reason}"), &[]).await.is_refused(401, reason);
+    }
+}
+
+#[tokio::test]
+async fn a_membership_that_cannot_be_read_is_no_refusal() {
+    let (world, cast) = acme();
+    let app = App::start(world).await;
+    app.fake.inject(Fault::on("GET", MEMBERSHIP).error(403, "Resource not accessible by integration"));
+    let answer = app.call("GET", "group-list", &cast.ada, &[("team", "payments")]).await;
+    answer.is_refused(502, "github_error");
+}
+
+#[tokio::test]
 async fn a_suspended_user_and_a_revoked_token_are_refused() {
     let (mut world, cast) = acme();
     world.suspend_user(cast.ada_id);
@@ -177,21 +200,40 @@ async fn a_demoted_maintainer_is_refused_once_the_cache_time_is_over() {
     app.call("GET", "group-list", &cast.ada, &[("team", "payments")]).await.response();
 }
 
+/// Team payments is renamed, and a new team takes its slug; gives the token of the new team's maintainer.
+fn take_over(world: &mut World, cast: &Cast) -> String {
+    world.rename_team(cast.payments, "treasury");
+    let usurper = world.add_team("payments");
+    let user = world.add_member("mallory");
+    world.add_maintainer(usurper, user);
+    world.add_token(user, TokenKind::Classic)
+}
+
+/// The service where groups are named by the team's id, too, and the one of team payments exists.
+async fn with_ids_in_names() -> (App, Cast) {
+    let (mut world, cast) = acme();
+    world.add_group(&format!("payments-{}", cast.payments.0), Visibility::Selected);
+    (App::with(world, json!({ "groups": { "name": "{team}-{id}" } })).await, cast)
+}
+
 #[tokio::test]
 async fn a_team_that_takes_over_a_slug_does_not_inherit_the_group() {
-    let (mut world, cast) = acme();
-    let name = format!("payments-{}", cast.payments.0);
-    world.add_group(&name, actions_runner_manager::fake_github::Visibility::Selected);
-    let app = App::with(world, json!({ "groups": { "name": "{team}-{id}" } })).await;
+    let (app, cast) = with_ids_in_names().await;
     app.call("GET", "group-list", &cast.ada, &[("team", "payments")]).await.response();
-    let intruder = app.fake.world(|world| {
-        world.rename_team(cast.payments, "treasury");
-        let usurper = world.add_team("payments");
-        let user = world.add_member("mallory");
-        world.add_maintainer(usurper, user);
-        world.add_token(user, TokenKind::Classic)
-    });
+    let intruder = app.fake.world(|world| take_over(world, &cast));
     // The slug is still known as the old team's; the membership that GitHub tells is of another team.
+    let answer = app.call("GET", "group-list", &intruder, &[("team", "payments")]).await;
+    answer.is_refused(404, "group_not_found");
+}
+
+#[tokio::test]
+async fn a_membership_whose_address_holds_no_id_counts_for_the_team_that_has_the_slug_now() {
+    let (app, cast) = with_ids_in_names().await;
+    let url = "https://ghes.example.com/api/v3/orgs/acme/teams/payments/memberships/somebody";
+    let membership = json!({ "url": url, "role": "maintainer", "state": "active" });
+    app.fake.inject(Fault::on("GET", MEMBERSHIP).status(200, membership));
+    app.call("GET", "group-list", &cast.ada, &[("team", "payments")]).await.response();
+    let intruder = app.fake.world(|world| take_over(world, &cast));
     let answer = app.call("GET", "group-list", &intruder, &[("team", "payments")]).await;
     answer.is_refused(404, "group_not_found");
 }

@@ -1,10 +1,15 @@
 //! `group-add`, `group-delete` and `group-list`.
 
-use actions_runner_manager::fake_github::{RunnerStatus, Visibility};
+use std::time::Duration;
+
+use actions_runner_manager::fake_github::{Fault, RunnerStatus, Visibility};
 use serde_json::json;
 
 use crate::harness::App;
 use crate::scene::{acme, acme_with_groups};
+
+const GROUPS: &str = "/orgs/{org}/actions/runner-groups";
+const GROUP: &str = "/orgs/{org}/actions/runner-groups/{runner_group_id}";
 
 #[tokio::test]
 async fn a_maintainer_creates_the_teams_group_closed_to_public_repositories() {
@@ -122,14 +127,44 @@ async fn the_group_is_named_by_the_template_from_what_github_says() {
 
 #[tokio::test]
 async fn a_group_that_was_deleted_and_made_anew_behind_our_back_is_found_again() {
-    let (world, cast, group) = acme_with_groups();
+    // Used as it is known, and checked first.
+    for later in [Duration::ZERO, Duration::from_mins(1)] {
+        let (world, cast, group) = acme_with_groups();
+        let app = App::start(world).await;
+        app.call("GET", "group-list", &cast.ada, &[("team", "payments")]).await.response();
+        app.fake.world(|world| {
+            world.delete_group(group);
+            let anew = world.add_group("payments", Visibility::Selected);
+            world.add_repository_to_group(anew, cast.api);
+        });
+        app.clock.advance(later);
+        let response = app.call("GET", "group-list", &cast.ada, &[("team", "payments")]).await.response();
+        assert_eq!(response["repos"], json!(["api"]));
+    }
+}
+
+#[tokio::test]
+async fn a_group_that_was_just_created_or_checked_is_known_for_a_minute() {
+    let (world, cast) = acme();
+    let app = App::start(world).await;
+    let ask = async || app.call("GET", "group-list", &cast.ada, &[("team", "payments")]).await;
+    app.call("POST", "group-add", &cast.ada, &[("team", "payments")]).await.response();
+    for checks in [0, 1, 1] {
+        ask().await.response();
+        assert_eq!((app.fake.count("GET", GROUPS), app.fake.count("GET", GROUP)), (0, checks));
+        app.clock.advance(Duration::from_secs(if checks == 0 { 60 } else { 1 }));
+    }
+}
+
+#[tokio::test]
+async fn a_group_that_cannot_be_checked_is_not_looked_for_elsewhere() {
+    let (world, cast, _) = acme_with_groups();
     let app = App::start(world).await;
     app.call("GET", "group-list", &cast.ada, &[("team", "payments")]).await.response();
-    app.fake.world(|world| {
-        world.delete_group(group);
-        let anew = world.add_group("payments", Visibility::Selected);
-        world.add_repository_to_group(anew, cast.api);
-    });
-    let response = app.call("GET", "group-list", &cast.ada, &[("team", "payments")]).await.response();
-    assert_eq!(response["repos"], json!(["api"]));
+    app.clock.advance(Duration::from_mins(1));
+    app.fake.clear_calls();
+    app.fake.inject(Fault::on("GET", GROUP).error(403, "Resource not accessible by integration"));
+    let answer = app.call("GET", "group-list", &cast.ada, &[("team", "payments")]).await;
+    answer.is_refused(502, "github_error");
+    assert_eq!(app.fake.count("GET", GROUPS), 0);
 }

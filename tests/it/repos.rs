@@ -117,6 +117,11 @@ async fn a_team_with_many_repositories_is_searched_in_the_cheaper_way() {
         .await
         .response();
     assert_eq!(app.fake.count("GET", single), 1);
+    // Two of two pages' repositories: looked up by name, since that costs no more and can't grow.
+    app.call("POST", "repos-add", &cast.ada, &[("team", "payments"), ("repos", "service-7,service-8")])
+        .await
+        .response();
+    assert_eq!(app.fake.count("GET", single), 3);
     assert_eq!(app.fake.count("GET", "/orgs/{org}/teams/{team_slug}/repos"), 0);
 }
 
@@ -129,6 +134,52 @@ async fn a_group_that_an_owner_opened_to_all_repositories_is_left_alone() {
         let answer = app.call("PATCH", operation, &cast.ada, &[("team", "payments"), ("repos", "web")]).await;
         answer.is_refused(403, "group_protected");
     }
+}
+
+#[tokio::test]
+async fn a_repository_that_only_the_group_holds_can_be_removed_but_not_added() {
+    let (mut world, cast, group) = acme_with_groups();
+    world.add_repository_to_group(group, cast.index);
+    let app = App::start(world).await;
+    let parameters = [("team", "payments"), ("repos", "index")];
+    app.call("POST", "repos-add", &cast.ada, &parameters).await.is_refused(404, "repo_not_found");
+    assert_eq!(app.call("POST", "repos-remove", &cast.ada, &parameters).await.response(), REMOVED);
+    app.fake.clear_calls();
+    let parameters = [("team", "payments"), ("repos", "web")];
+    assert_eq!(app.call("POST", "repos-remove", &cast.ada, &parameters).await.response(), REMOVED);
+    assert_eq!(
+        app.fake.total_calls(),
+        2,
+        "what the team has needs no look into the group: {:?}",
+        app.calls()
+    );
+}
+
+#[tokio::test]
+async fn a_team_that_is_gone_has_no_repositories_and_is_not_remembered() {
+    let (world, cast, _) = acme_with_groups();
+    let app = App::start(world).await;
+    app.call("GET", "group-list", &cast.ada, &[("team", "payments")]).await.response();
+    app.fake.world(|world| world.delete_team(cast.payments));
+    // So many that the team's list is read, which tells that there is no such team.
+    let parameters = [("team", "payments"), ("repos", "web,api")];
+    app.call("POST", "repos-add", &cast.ada, &parameters).await.is_refused(404, "repo_not_found");
+    let answer = app.call("GET", "group-list", &cast.ada, &[("team", "payments")]).await;
+    answer.is_refused(403, "not_a_maintainer");
+}
+
+#[tokio::test]
+async fn repositories_go_into_a_group_that_was_made_anew_behind_our_back() {
+    let (world, cast, group) = acme_with_groups();
+    let app = App::start(world).await;
+    app.call("GET", "group-list", &cast.ada, &[("team", "payments")]).await.response();
+    let anew = app.fake.world(|world| {
+        world.delete_group(group);
+        world.add_group("payments", Visibility::Selected)
+    });
+    let parameters = [("team", "payments"), ("repos", "web,api")];
+    assert_eq!(app.call("POST", "repos-add", &cast.ada, &parameters).await.response(), ADDED);
+    assert_eq!(app.fake.world(|world| world.repositories_of(anew)).len(), 2);
 }
 
 #[tokio::test]
