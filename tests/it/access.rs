@@ -228,11 +228,17 @@ async fn a_team_that_takes_over_a_slug_does_not_inherit_the_group() {
 
 #[tokio::test]
 async fn a_membership_whose_address_holds_no_id_counts_for_the_team_that_has_the_slug_now() {
-    let (app, cast) = with_ids_in_names().await;
     let url = "https://ghes.example.com/api/v3/orgs/acme/teams/payments/memberships/somebody";
     let membership = json!({ "url": url, "role": "maintainer", "state": "active" });
-    app.fake.inject(Fault::on("GET", MEMBERSHIP).status(200, membership));
+    let unnumbered = || Fault::on("GET", MEMBERSHIP).status(200, membership.clone());
+    let (app, cast) = with_ids_in_names().await;
+    app.fake.inject(unnumbered());
     app.call("GET", "group-list", &cast.ada, &[("team", "payments")]).await.response();
+
+    let (app, cast) = with_ids_in_names().await;
+    app.call("GET", "group-list", &cast.ada, &[("team", "payments")]).await.response();
+    app.fake.inject(unnumbered());
+    // The slug is still known as the old team's.
     let intruder = app.fake.world(|world| take_over(world, &cast));
     let answer = app.call("GET", "group-list", &intruder, &[("team", "payments")]).await;
     answer.is_refused(404, "group_not_found");
