@@ -162,6 +162,12 @@ async fn checks_come_in_the_documented_order() {
     app.call("PATCH", "repos-add", &cast.eve, &wrong).await.is_refused(400, "unknown_parameter");
     let denied = [("team", "search"), ("repos", "nonexistent")];
     app.call("PATCH", "repos-add", &cast.eve, &denied).await.is_refused(403, "denied_by_policy");
+    // The same where administrators may be admitted, too.
+    let list =
+        async |token: &str, wrong: &[(&str, &str)]| app.call("GET", "runners-list", token, wrong).await;
+    list(&cast.ada, &[("team", "search"), ("status", "x")]).await.is_refused(403, "not_a_maintainer");
+    list(&cast.eve, &[("team", "search"), ("status", "x")]).await.is_refused(400, "invalid_parameter");
+    list(&cast.eve, &[("team", "search")]).await.is_refused(403, "denied_by_policy");
 }
 
 #[tokio::test]
