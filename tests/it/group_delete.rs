@@ -75,6 +75,11 @@ async fn an_empty_group_goes_whatever_should_have_become_of_its_runners() {
         let app = App::start(world).await;
         delete(&app, &cast.ada, &[option]).await.response();
         assert!(!exists(&app, group), "{option:?}");
+        assert_eq!(
+            app.fake.count("GET", GROUP),
+            0,
+            "no group is looked at for what doesn't come: {option:?}"
+        );
     }
 }
 
@@ -300,4 +305,17 @@ async fn a_deletion_waits_for_a_registration_that_is_under_way_and_sees_it() {
     granted.response();
     deleted.is_refused(409, "group_not_empty");
     assert!(exists(&app, group) && in_default(&app).is_empty());
+}
+
+#[tokio::test]
+async fn a_deletion_that_github_refuses_is_told_by_its_cause() {
+    let (world, cast, _) = acme_with_groups();
+    let app = App::start(world).await;
+    for (by_github, status, reason) in
+        [(404, 404, "group_not_found"), (409, 409, "group_not_empty"), (422, 409, "group_not_empty")]
+    {
+        app.fake.inject(Fault::on("DELETE", GROUP).error(by_github, "no").once());
+        delete(&app, &cast.ada, &[]).await.is_refused(status, reason);
+    }
+    delete(&app, &cast.ada, &[]).await.response();
 }

@@ -37,6 +37,16 @@ async fn a_second_group_of_the_same_name_is_refused_in_any_letter_case() {
 }
 
 #[tokio::test]
+async fn a_name_that_github_does_not_accept_is_answered_with_its_words() {
+    let (world, cast) = acme();
+    let app = App::start(world).await;
+    app.fake.inject(Fault::on("POST", GROUPS).error(422, "Name is reserved"));
+    let answer = app.call("POST", "group-add", &cast.ada, &[("team", "payments")]).await;
+    answer.is_refused(400, "invalid_parameter");
+    assert!(answer.text.contains("Name is reserved"), "{}", answer.text);
+}
+
+#[tokio::test]
 async fn the_default_group_is_out_of_reach_for_a_team_of_that_name() {
     let (mut world, cast) = acme();
     let team = world.add_team("default");

@@ -42,6 +42,15 @@ async fn sweep_for(app: &App, sweep: &mut Sweep, minutes: u32) -> usize {
     removed
 }
 
+/// A sweep whose next run finds that what was offline from the start has been for long enough.
+async fn until_due(app: &App) -> Sweep {
+    let mut sweep = sweep_of(app, settings());
+    sweep.once().await;
+    sweep_for(app, &mut sweep, 50).await;
+    app.clock.advance(10 * MINUTE);
+    sweep
+}
+
 fn names(app: &App) -> Vec<String> {
     app.fake.world(|world| world.runners().map(|runner| runner.name.clone()).collect())
 }
@@ -99,10 +108,7 @@ async fn one_that_comes_online_between_the_list_and_the_second_look_is_kept() {
     offline(&mut world, group, "build-1");
     offline(&mut world, group, "build-2");
     let app = App::start(world).await.settled().await;
-    let mut sweep = sweep_of(&app, settings());
-    sweep.once().await;
-    sweep_for(&app, &mut sweep, 50).await;
-    app.clock.advance(10 * MINUTE);
+    let mut sweep = until_due(&app).await;
     let hold = Hold::new();
     app.fake.inject(Fault::on("GET", RUNNER).hold(&hold).times(2));
     let meanwhile = async {
@@ -121,10 +127,7 @@ async fn one_that_was_moved_to_default_before_the_second_look_is_kept() {
     let (mut world, _, group) = acme_with_groups();
     let moved = offline(&mut world, group, "build-1");
     let app = App::start(world).await.settled().await;
-    let mut sweep = sweep_of(&app, settings());
-    sweep.once().await;
-    sweep_for(&app, &mut sweep, 50).await;
-    app.clock.advance(10 * MINUTE);
+    let mut sweep = until_due(&app).await;
     let hold = Hold::new();
     app.fake.inject(Fault::on("GET", RUNNER).hold(&hold));
     let meanwhile = async {
@@ -135,6 +138,31 @@ async fn one_that_was_moved_to_default_before_the_second_look_is_kept() {
     let (report, ()) = tokio::join!(sweep.once(), meanwhile);
     assert_eq!(report.removed, 0);
     assert_eq!(app.fake.world(|world| world.runners_of(DEFAULT_GROUP)), ["build-1"]);
+}
+
+#[tokio::test]
+async fn one_that_somebody_else_removed_before_the_second_look_does_not_keep_the_others() {
+    let (mut world, _, group) = acme_with_groups();
+    let removed = offline(&mut world, group, "build-1");
+    offline(&mut world, group, "build-2");
+    let app = App::start(world).await.settled().await;
+    let mut sweep = until_due(&app).await;
+    let path = format!("/orgs/acme/actions/runners/{}", removed.0);
+    app.fake.inject(Fault::on("GET", &path).error(404, "Not Found"));
+    let report = sweep.once().await;
+    assert_eq!((report.removed, report.waiting), (1, 0));
+}
+
+#[tokio::test]
+async fn a_second_look_that_fails_removes_nothing_and_the_next_run_does() {
+    let (mut world, _, group) = acme_with_groups();
+    offline(&mut world, group, "build-1");
+    let app = App::start(world).await.settled().await;
+    let mut sweep = until_due(&app).await;
+    app.fake.inject(Fault::on("GET", RUNNER).error(403, "Resource not accessible by integration").once());
+    let report = sweep.once().await;
+    assert_eq!((report.removed, report.waiting), (0, 1));
+    assert_eq!(sweep.once().await.removed, 1);
 }
 
 #[tokio::test]
@@ -259,10 +287,7 @@ async fn one_run_removes_a_hundred_at_most() {
         offline(&mut world, search, &format!("index-{number}"));
     }
     let app = App::start(world).await.settled().await;
-    let mut sweep = sweep_of(&app, settings());
-    sweep.once().await;
-    sweep_for(&app, &mut sweep, 50).await;
-    app.clock.advance(10 * MINUTE);
+    let mut sweep = until_due(&app).await;
     let first = sweep.once().await;
     assert_eq!((first.removed, first.waiting), (100, 60));
     let second = sweep.once().await;
