@@ -58,7 +58,8 @@ async fn servers_before_3_10_do_all_but_jit_configs_and_the_refusal_says_why() {
 #[tokio::test]
 async fn a_group_that_vanished_is_not_mistaken_for_an_old_server() {
     let (mut world, cast, group) = acme_with_groups();
-    world.set_enterprise_version(3, 12);
+    // The first that has JIT configs.
+    world.set_enterprise_version(3, 10);
     let fake = harness::fake(world);
     let extra = json!({ "github": { "apiURL": fake.enterprise_url() } });
     let app = App::in_front_of(fake, &extra).await;

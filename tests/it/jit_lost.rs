@@ -93,6 +93,18 @@ async fn a_deletion_that_fails_is_tried_again() {
     assert_eq!(app.fake.count("DELETE", RUNNER), 2);
 }
 
+#[tokio::test]
+async fn a_left_runner_that_took_a_job_meanwhile_keeps_it() {
+    let (world, cast, _) = acme_with_runners();
+    let app = App::start(world).await.settled().await;
+    let before = names(&app);
+    app.fake.inject(Fault::on("POST", GENERATE).after_effect().reset().once());
+    app.fake.inject(Fault::on("DELETE", RUNNER).error(422, "Runner is currently running a job").once());
+    generate(&app, &cast.ada, &[("labels", "linux")]).await.is_refused(502, "github_error");
+    assert_eq!(app.fake.count("DELETE", RUNNER), 1);
+    assert_eq!(names(&app).len(), before.len() + 1);
+}
+
 /// A world in which `payments-1` exists already, as `change` makes it.
 fn with_a_runner_of_that_name(change: impl FnOnce(&mut World, &Cast)) -> (World, Cast) {
     let (mut world, cast, _) = acme_with_groups();
