@@ -116,16 +116,18 @@ fn with_a_runner_of_that_name(change: impl FnOnce(&mut World, &Cast)) -> (World,
 async fn a_runner_of_that_name_that_is_not_the_one_asked_for_is_never_deleted() {
     let cases: Vec<(&str, (World, Cast))> = vec![
         (
-            "foreign and offline",
+            "as new, in another team's group",
             with_a_runner_of_that_name(|world, _| {
                 let search = world.group_by_name("search").unwrap().id;
-                world.add_runner(search, "payments-1", &["linux"], RunnerStatus::Offline);
+                let runner = world.add_runner(search, "payments-1", &["linux"], RunnerStatus::Offline);
+                world.set_runner_unconnected(runner);
             }),
         ),
         (
-            "in Default",
+            "as new, in Default",
             with_a_runner_of_that_name(|world, _| {
-                world.add_runner(DEFAULT_GROUP, "payments-1", &["linux"], RunnerStatus::Offline);
+                let runner = world.add_runner(DEFAULT_GROUP, "payments-1", &["linux"], RunnerStatus::Offline);
+                world.set_runner_unconnected(runner);
             }),
         ),
         (

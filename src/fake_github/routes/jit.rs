@@ -76,10 +76,7 @@ fn make(world: &mut World, scope: Option<RepoId>, wanted: &Wanted) -> Result<Val
     labels.sort_by(|one, other| one.name.cmp(&other.name));
     labels.dedup();
     let id = world.insert_runner(&wanted.name, wanted.group, scope, labels);
-    world.change_runner(id, |runner| {
-        "unknown".clone_into(&mut runner.os);
-        runner.ephemeral = true;
-    });
+    world.set_runner_unconnected(id);
     let config = encoded_config(world, wanted, id.0);
     world.remember_jit_config(&config);
     let runner = world.runner(id).ok_or_else(Answer::not_found)?;

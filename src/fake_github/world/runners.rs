@@ -203,6 +203,14 @@ impl World {
         self.change_runner(runner, |runner| runner.ephemeral = ephemeral);
     }
 
+    /// Makes a runner one for a single job that has never connected, as a new JIT config does.
+    pub fn set_runner_unconnected(&mut self, runner: RunnerId) {
+        self.change_runner(runner, |runner| {
+            "unknown".clone_into(&mut runner.os);
+            runner.ephemeral = true;
+        });
+    }
+
     pub(crate) fn remember_jit_config(&mut self, config: &str) {
         if self.runners.jit_configs.len() < MOST_JIT_CONFIGS {
             self.runners.jit_configs.push(config.to_owned());
