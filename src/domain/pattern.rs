@@ -163,6 +163,17 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_pattern_shows_and_compares_as_it_was_written() {
+        let pattern = |text| Pattern::parse(text).unwrap();
+        assert_eq!(pattern("match:a|b"), pattern("match:a|b"));
+        assert_ne!(pattern("a*"), pattern("a"));
+        assert_eq!(
+            (pattern("a*").to_string(), format!("{:?}", pattern("a*"))),
+            ("a*".into(), "Pattern(\"a*\")".into())
+        );
+    }
+
     /// What the stand-alone token proxy's documentation showed or its users wrote, and what it means here.
     #[test]
     fn patterns_of_the_stand_alone_proxy_match_what_they_say_and_no_more() {

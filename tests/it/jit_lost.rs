@@ -165,6 +165,30 @@ async fn a_runner_of_that_name_that_is_not_the_one_asked_for_is_never_deleted() 
 }
 
 #[tokio::test]
+async fn where_a_runner_does_not_tell_its_group_the_groups_own_list_decides() {
+    for (group, deletions) in [("payments", 1), ("search", 0)] {
+        let (mut world, cast, own) = acme_with_groups();
+        let group = world.group_by_name(group).unwrap().id;
+        let runner = world.add_runner(group, "payments-1", &["linux"], RunnerStatus::Offline);
+        world.set_runner_unconnected(runner);
+        if group != own {
+            world.add_runner(own, "payments-2", &["linux"], RunnerStatus::Offline);
+        }
+        let app = App::start(world).await.settled().await;
+        let told = json!({
+            "id": runner.0, "name": "payments-1", "os": "unknown", "status": "offline", "busy": false,
+            "ephemeral": true, "labels": [{ "name": "linux" }],
+        });
+        app.fake
+            .inject(Fault::on("GET", RUNNERS).status(200, json!({ "total_count": 1, "runners": [told] })));
+        app.fake.inject(Fault::on("POST", GENERATE).error(502, "Server Error").once());
+        let answer = generate(&app, &cast.ada, &[("labels", "linux"), ("name", "payments-1")]).await;
+        answer.is_refused(502, "github_error");
+        assert_eq!(app.fake.count("DELETE", RUNNER), deletions);
+    }
+}
+
+#[tokio::test]
 async fn a_runner_whose_config_was_handed_out_is_not_taken_for_a_left_one() {
     let (world, cast, _) = acme_with_groups();
     let app = App::start(world).await.settled().await;
