@@ -121,6 +121,11 @@ mod tests {
         assert_eq!(GroupNameTemplate::parse("{team"), Err(TemplateError::NoTeam));
         assert_eq!(GroupNameTemplate::parse(" {team}"), Err(TemplateError::Text));
         assert_eq!(GroupNameTemplate::parse("{team}\n"), Err(TemplateError::Text));
+        let longest = format!("{{team}}{}", "ä".repeat(194));
+        assert!(GroupNameTemplate::parse(&longest).is_ok());
+        for longer in [format!("{longest}ä"), longest.repeat(2)] {
+            assert_eq!(GroupNameTemplate::parse(&longer), Err(TemplateError::Text));
+        }
     }
 
     #[test]
