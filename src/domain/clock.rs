@@ -70,3 +70,23 @@ impl governor::clock::Clock for Clock {
         governor::nanos::Nanos::from(Self::now(self))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_clock_that_is_moved_by_hand_moves_both_times_and_wakes_who_sleeps() {
+        let clock = Clock::manual();
+        let (now, unix) = (clock.now(), clock.unix_seconds());
+        let mut sleep = std::pin::pin!(clock.sleep(Duration::from_secs(10)));
+        assert_eq!(sleep.as_mut().now_or_never(), None);
+        clock.advance(Duration::from_secs(9));
+        assert_eq!(sleep.as_mut().now_or_never(), None);
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(sleep.as_mut().now_or_never(), Some(()));
+        assert_eq!((clock.now() - now, clock.unix_seconds() - unix), (Duration::from_secs(10), 10));
+    }
+}
