@@ -1,6 +1,6 @@
 //! `runners-transfer`: from one team of the caller's to another, and nowhere else.
 
-use actions_runner_manager::fake_github::{DEFAULT_GROUP, Visibility};
+use actions_runner_manager::fake_github::{DEFAULT_GROUP, Fault, Visibility};
 use serde_json::json;
 
 use crate::harness::App;
@@ -122,4 +122,24 @@ async fn a_target_that_was_made_anew_is_found_and_one_that_was_renamed_is_no_lon
     assert_eq!(in_group(&app, group), ["gone-1", "busy-1"]);
     assert_eq!(in_group(&app, DEFAULT_GROUP).len(), 2 + 3, "those of the group that was deleted by hand");
     assert!(app.fake.count("GET", GROUP) >= 1);
+}
+
+#[tokio::test]
+async fn a_target_that_the_enterprise_took_over_or_that_became_default_gets_no_runner() {
+    for (default, inherited) in [(true, false), (false, true)] {
+        let (mut world, cast, _) = acme_with_runners();
+        world.add_maintainer(cast.search, cast.ada_id);
+        let search = world.group_by_name("search").unwrap().id;
+        let app = App::start(world).await;
+        app.call("GET", "group-list", &cast.ada, &[("team", "search")]).await.response();
+        let now = json!({
+            "id": search.0, "name": "search", "visibility": "selected", "default": default, "inherited": inherited,
+            "allows_public_repositories": false, "runners_url": "https://api.github.com/",
+        });
+        app.fake.inject(Fault::on("GET", GROUP).status(200, now));
+        transfer(&app, &cast.ada, &[("to", "search"), ("all", "true")])
+            .await
+            .is_refused(404, "group_not_found");
+        assert_eq!(app.fake.count("PUT", MOVE), 0);
+    }
 }
