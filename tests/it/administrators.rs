@@ -1,7 +1,7 @@
 //! The isolation switch: what maintainers of `admin.team` may do on any managed group, and nobody else anywhere.
 
 use actions_runner_manager::fake_github::{
-    DEFAULT_GROUP, GroupId, MembershipState, Role, RunnerStatus, TokenKind, Visibility, World,
+    DEFAULT_GROUP, Fault, GroupId, MembershipState, Role, RunnerStatus, TokenKind, Visibility, World,
 };
 use serde_json::{Value, json};
 
@@ -261,5 +261,19 @@ async fn a_configured_team_that_does_not_exist_makes_nobody_an_administrator() {
     for team in ["*", "payments"] {
         let answer = app.call("GET", "runners-list", &administrators.root, &with_team(team, &[])).await;
         answer.is_refused(403, "not_a_maintainer");
+    }
+}
+
+#[tokio::test]
+async fn a_group_that_cannot_be_read_is_an_error_and_one_that_went_meanwhile_is_none() {
+    let (world, _, administrators, _) = with_administrators();
+    let app = App::with(world, switched_on()).await;
+    for (by_github, status) in [(403, 502), (404, 200)] {
+        for (method, operation, others) in ADMINISTRATIVE {
+            let runners = "/orgs/{org}/actions/runner-groups/{runner_group_id}/runners";
+            app.fake.inject(Fault::on("GET", runners).error(by_github, "no").once());
+            let answer = app.call(method, operation, &administrators.root, &with_team("*", others)).await;
+            assert_eq!(answer.status, status, "{operation}: {}", answer.text);
+        }
     }
 }
