@@ -271,7 +271,7 @@ mod tests {
         });
         // In this order: the other address asks, this one joins it, and then the other is refused.
         let (_, outcome, ()) = tokio::join!(other, identities.identify(&github, &token, address), async {
-            refuse.send(second).unwrap()
+            refuse.send(second).unwrap();
         });
         let own_limit = |retry_after: Duration| retry_after == Duration::from_secs(10);
         assert!(
