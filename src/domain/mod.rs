@@ -5,6 +5,7 @@ pub(crate) mod checks;
 pub mod clock;
 pub mod jit;
 pub mod names;
+pub mod network;
 pub mod pattern;
 pub mod policy;
 pub mod scope;
