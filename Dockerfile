@@ -15,19 +15,24 @@ ENV CC_x86_64_unknown_linux_musl=musl-gcc \
     CC_aarch64_unknown_linux_musl=musl-gcc
 WORKDIR /build
 
-# The dependencies, with an empty program: this layer stays as long as the two files do.
+# The dependencies, with an empty program: this layer stays as long as the manifests do. `demo`, and with it the fake
+# GitHub, is left out: a server has no use for it.
 COPY Cargo.toml Cargo.lock ./
-RUN mkdir -p src benches/load \
- && touch src/lib.rs \
+COPY crates/fake-github/Cargo.toml crates/fake-github/
+RUN mkdir -p src benches/load crates/fake-github/src \
+ && touch src/lib.rs crates/fake-github/src/lib.rs \
  && echo 'fn main() {}' > src/main.rs \
  && cp src/main.rs benches/load/ \
- && cargo build --release --locked --bins --target "$(uname -m)-unknown-linux-musl" \
+ && cp src/main.rs crates/fake-github/src/ \
+ && cargo build --release --locked --package actions-runner-manager --no-default-features --bins \
+      --target "$(uname -m)-unknown-linux-musl" \
  && rm -r src
 
 COPY src src
 # Cargo goes by times, and the copied files may be older than the empty ones were.
 RUN touch src/lib.rs src/main.rs \
- && cargo build --release --locked --bins --target "$(uname -m)-unknown-linux-musl" \
+ && cargo build --release --locked --package actions-runner-manager --no-default-features --bins \
+      --target "$(uname -m)-unknown-linux-musl" \
  && mkdir -p /image/etc/ssl/certs /image/etc/actions-runner-manager /image/tmp \
  && chmod 1777 /image/tmp \
  && cp /etc/ssl/certs/ca-certificates.crt /image/etc/ssl/certs/ \

@@ -8,9 +8,9 @@ use std::path::Path;
 
 use actions_runner_manager::config::{self, Loaded, Sources};
 use actions_runner_manager::domain::clock::Clock;
-use actions_runner_manager::fake_github::{self, AppKey, Demo, DemoPerson, FakeGithub, Options};
 use actions_runner_manager::server::{self, DRAIN, StartError};
-use actions_runner_manager::{telemetry, tls};
+use actions_runner_manager::telemetry;
+use fake_github::{AppKey, Demo, DemoPerson, FakeGithub, Options};
 
 use crate::serve::{Signals, until_told};
 
@@ -78,7 +78,7 @@ fn configuration(org: &str, (app, installation): (u64, u64), github: &str, port:
 
 fn write_files(folder: &Path, key: &AppKey, configuration: &str) -> Result<(), String> {
     let (certificate, certificate_key) =
-        tls::self_signed(&["localhost", "127.0.0.1"]).map_err(|error| error.to_string())?;
+        fake_github::self_signed(&["localhost", "127.0.0.1"]).map_err(|error| error.to_string())?;
     for (name, text) in [
         ("config.yml", configuration),
         ("key.pem", &key.private_pem()),

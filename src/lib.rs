@@ -5,7 +5,6 @@ pub mod access;
 pub mod audit;
 pub mod config;
 pub mod domain;
-pub mod fake_github;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;

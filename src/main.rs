@@ -1,5 +1,6 @@
 //! The command line of Actions Runner Manager.
 
+#[cfg(feature = "demo")]
 mod demo;
 mod healthcheck;
 mod serve;
@@ -39,6 +40,7 @@ struct ConfigFile {
 enum Command {
     /// Serve the API (the default)
     Serve(ConfigFile),
+    #[cfg(feature = "demo")]
     /// Serve in front of a small GitHub of its own, with people, teams and runners to try everything on
     Demo {
         /// The port to serve on, 0 for any free one
@@ -90,6 +92,7 @@ fn main() -> ExitCode {
         _ if before.config.is_some() => {
             fail(EXIT_USAGE, "this command reads no configuration, so --config is of no use with it")
         }
+        #[cfg(feature = "demo")]
         Command::Demo { port } => in_runtime(demo::run(port, print)),
         Command::Openapi => write(openapi::pretty().as_bytes()),
         Command::Completions { shell } => write(&completions(shell)),
@@ -192,6 +195,7 @@ fn in_force(loaded: &Loaded) -> String {
     lines.join("\n") + "\n"
 }
 
+#[cfg(feature = "demo")]
 #[expect(clippy::print_stdout, reason = "a command's answer belongs on standard output")]
 fn print(text: &str) {
     println!("{text}");

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use chrono::{DateTime, Datelike, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -40,9 +40,6 @@ pub enum TlsError {
     /// The TLS library refused our settings.
     #[error("TLS cannot be set up: {0}")]
     Setup(#[from] rustls::Error),
-    /// A certificate could not be made.
-    #[error("cannot make a certificate: {0}")]
-    Generate(#[from] rcgen::Error),
 }
 
 /// A certificate larger than this is the wrong file.
@@ -225,26 +222,6 @@ pub fn spawn_watch(store: Arc<CertificateStore>, every: Duration, clock: Clock) 
 pub fn install_provider() {
     // An error says that a provider is installed already, which is this one.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-}
-
-/// Makes a certificate for `names` that is valid for a year, and its key, both PEM. For the demo and tests.
-///
-/// # Errors
-/// A name can't be put into a certificate.
-pub fn self_signed(names: &[&str]) -> Result<(String, String), TlsError> {
-    let mut params =
-        rcgen::CertificateParams::new(names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>())?;
-    let day = |date: DateTime<Utc>| {
-        // Both fit: a month is 1 to 12 and a day 1 to 31.
-        let (month, day) = (u8::try_from(date.month()).unwrap_or(1), u8::try_from(date.day()).unwrap_or(1));
-        rcgen::date_time_ymd(date.year(), month, day)
-    };
-    params.not_before = day(Utc::now() - TimeDelta::days(1));
-    params.not_after = day(Utc::now() + TimeDelta::days(365));
-    params.distinguished_name.push(rcgen::DnType::CommonName, "Actions Runner Manager, self-signed");
-    let key = rcgen::KeyPair::generate()?;
-    let certificate = params.self_signed(&key)?;
-    Ok((certificate.pem(), key.serialize_pem()))
 }
 
 fn read_file(file: &Path) -> Result<Vec<u8>, TlsError> {

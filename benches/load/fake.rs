@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io::BufRead;
 use std::time::Duration;
 
-use actions_runner_manager::fake_github::{
+use fake_github::{
     self, AppKey, Exchange, FakeGithub, GroupId, Options, Permission, RepoVisibility, RunnerStatus,
     TokenKind, Visibility,
 };

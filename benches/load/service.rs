@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use actions_runner_manager::tls;
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -123,7 +122,7 @@ impl Prepared {
     fn new(github: &Settings, limits: Limits) -> Outcome<Self> {
         let folder = tempfile::tempdir()?;
         let (address, admin) = free_addresses()?;
-        let (certificate, key) = tls::self_signed(&["localhost"])?;
+        let (certificate, key) = fake_github::self_signed(&["localhost"])?;
         let config = json!({
             "org": github.org,
             "appID": github.app,

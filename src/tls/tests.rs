@@ -42,7 +42,7 @@ impl Files {
 }
 
 fn pair() -> (String, String) {
-    self_signed(&["localhost", "127.0.0.1"]).unwrap()
+    fake_github::self_signed(&["localhost", "127.0.0.1"]).unwrap()
 }
 
 fn pair_of(algorithm: &'static rcgen::SignatureAlgorithm) -> (String, String) {
@@ -281,7 +281,7 @@ fn the_expiry_is_known_and_an_expired_certificate_is_served_with_a_warning() {
 async fn the_watch_takes_a_new_certificate_by_itself() {
     let files = Files::new(&pair());
     let store = files.load().unwrap();
-    let new = self_signed(&["other"]).unwrap();
+    let new = fake_github::self_signed(&["other"]).unwrap();
     files.write(&new.0, &new.1);
     let watch = spawn_watch(store.clone(), Duration::from_millis(1), Clock::system());
     let expected = CertificateDer::from_pem_slice(new.0.as_bytes()).unwrap();

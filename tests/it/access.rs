@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use actions_runner_manager::fake_github::{Fault, Role, TokenKind, Visibility, World};
+use fake_github::{Fault, Role, TokenKind, Visibility, World};
 use reqwest::header::AUTHORIZATION;
 use serde_json::json;
 

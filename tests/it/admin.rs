@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 
-use actions_runner_manager::fake_github::{Fault, World};
+use fake_github::{Fault, World};
 use serde_json::{Value, json};
 
 use crate::harness::{Answer, App, send};
@@ -55,7 +55,7 @@ async fn each_cause_turns_readiness_and_liveness_stays() {
     let (mut suspended, _) = acme();
     suspended.suspend_app();
     let (mut lacking, _) = acme();
-    lacking.set_app_permissions(&[("metadata", actions_runner_manager::fake_github::Level::Read)]);
+    lacking.set_app_permissions(&[("metadata", fake_github::Level::Read)]);
     for (world, part) in [(suspended, "credential"), (lacking, "permissions")] {
         let app = with_admin(world).await.settled().await;
         let (status, body) = readiness(&app).await;

@@ -1,6 +1,6 @@
 //! The isolation switch: what maintainers of `admin.team` may do on any managed group, and nobody else anywhere.
 
-use actions_runner_manager::fake_github::{
+use fake_github::{
     DEFAULT_GROUP, Fault, GroupId, MembershipState, Role, RunnerStatus, TokenKind, Visibility, World,
 };
 use serde_json::{Value, json};

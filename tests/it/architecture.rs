@@ -18,7 +18,6 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("state", &["access", "domain", "github", "limits", "tls"]),
     ("ops", &["state", "access", "github", "domain", "audit"]),
     ("http", &["state", "ops", "access", "limits", "domain", "audit", "github", "metrics"]),
-    ("fake_github", &[]),
     // Only compiled for tests and fuzz targets.
     ("fuzzing", &["config", "github", "http"]),
     (
@@ -85,11 +84,7 @@ fn only_github_knows_octocrab_and_only_one_file_knows_yaml() {
     for file in sources(&root) {
         let (module, text) = (module_of(&file, &root), fs::read_to_string(&file).unwrap());
         let knows = |library: &str| text.contains(library);
-        assert!(
-            !knows("octocrab::") || matches!(module.as_str(), "github" | "fake_github"),
-            "{} knows octocrab",
-            file.display()
-        );
+        assert!(!knows("octocrab::") || module == "github", "{} knows octocrab", file.display());
         assert!(
             !knows("serde_yaml::") || file.ends_with("config/document.rs"),
             "{} knows YAML",

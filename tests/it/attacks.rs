@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use actions_runner_manager::fake_github::Level;
+use fake_github::Level;
 use serde_json::json;
 
 use crate::access::{Operation, TEAM_OPERATIONS};

@@ -3,7 +3,7 @@
 mod disturbed;
 mod documented;
 
-use actions_runner_manager::fake_github::{Fault, RunnerStatus};
+use fake_github::{Fault, RunnerStatus};
 use serde_json::{Value, json};
 
 use crate::access::TEAM_OPERATIONS;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use actions_runner_manager::fake_github::{Fault, Hold, RepoVisibility, RunnerStatus, Visibility};
+use fake_github::{Fault, Hold, RepoVisibility, RunnerStatus, Visibility};
 use serde_json::json;
 
 use crate::access::TEAM_OPERATIONS;
@@ -146,7 +146,7 @@ async fn a_refused_installation_token_is_renewed_and_the_call_sent_again() {
     let mut app = App::start(world).await.settled().await;
     app.own_token_is_refused = true;
     for (method, operation) in [("POST", "token-register"), ("POST", "group-add")] {
-        app.fake.world(actions_runner_manager::fake_github::World::revoke_installation_tokens);
+        app.fake.world(fake_github::World::revoke_installation_tokens);
         app.fake.clear_calls();
         app.call(method, operation, &cast.ada, &PAYMENTS).await.response();
         assert_eq!(app.fake.count("POST", MINT), 1);

@@ -10,7 +10,7 @@ mod faults;
 mod permissions;
 mod self_check;
 
-use actions_runner_manager::fake_github::Exchange;
+use fake_github::Exchange;
 use serde_json::Value;
 
 use description::{Description, Operation};

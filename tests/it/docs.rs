@@ -3,9 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use actions_runner_manager::fake_github::{
-    Level, Permission, RepoVisibility, RunnerStatus, TokenKind, Visibility, World,
-};
+use fake_github::{Level, Permission, RepoVisibility, RunnerStatus, TokenKind, Visibility, World};
 use serde_json::{Value, json};
 
 use crate::harness::App;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use actions_runner_manager::fake_github::Fault;
+use fake_github::Fault;
 use serde_json::{Value, json};
 
 use crate::access::TEAM_OPERATIONS;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use actions_runner_manager::fake_github::{FakeGithub, Level};
+use fake_github::{FakeGithub, Level};
 use serde_json::json;
 
 use crate::harness::{self, App};
@@ -29,7 +29,7 @@ async fn every_operation_works_on_github_com_and_on_enterprise_servers() {
         let app = app.settled().await;
         tour::without_jit(&app, &cast).await;
         tour::jit(&app, &cast).await;
-        let below = |call: &actions_runner_manager::fake_github::Exchange| {
+        let below = |call: &fake_github::Exchange| {
             // What GitHub calls its own address comes back with each answer.
             call.response_body.windows(8).any(|part| part == b"/api/v3/")
         };

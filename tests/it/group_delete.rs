@@ -1,6 +1,6 @@
 //! `group-delete` with runners in the group: never into Default, never a busy one, and finished when repeated.
 
-use actions_runner_manager::fake_github::{
+use fake_github::{
     DEFAULT_GROUP, DeletionOfUsedGroups, Fault, GroupId, Hold, RunnerStatus, Visibility, World,
 };
 use serde_json::json;

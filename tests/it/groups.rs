@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use actions_runner_manager::fake_github::{Fault, RunnerStatus, Visibility};
+use fake_github::{Fault, RunnerStatus, Visibility};
 use serde_json::json;
 
 use crate::harness::App;

@@ -9,9 +9,9 @@ use std::sync::{Arc, LazyLock, Mutex};
 
 use actions_runner_manager::config::{self, Config, LogFormat, LogLevel, Sources};
 use actions_runner_manager::domain::clock::Clock;
-use actions_runner_manager::fake_github::{AppKey, Credential, FakeGithub, Options, World};
 use actions_runner_manager::server::{self, Server};
 use actions_runner_manager::{telemetry, tls};
+use fake_github::{AppKey, Credential, FakeGithub, Options, World};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -89,7 +89,8 @@ pub fn private_key() -> String {
 
 /// Writes a certificate for `localhost` into a folder; gives it as PEM.
 pub fn write_certificate(folder: &Path) -> String {
-    let (certificate, key) = tls::self_signed(&["localhost", "127.0.0.1", "arm.example.com"]).unwrap();
+    let (certificate, key) =
+        fake_github::self_signed(&["localhost", "127.0.0.1", "arm.example.com"]).unwrap();
     std::fs::write(folder.join("tls.crt"), &certificate).unwrap();
     std::fs::write(folder.join("tls.key"), key).unwrap();
     certificate

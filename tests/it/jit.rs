@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use actions_runner_manager::fake_github::{DEFAULT_GROUP, Fault, Hold, RunnerStatus};
+use fake_github::{DEFAULT_GROUP, Fault, Hold, RunnerStatus};
 use serde_json::{Value, json};
 
 use crate::harness::{Answer, App};
@@ -125,7 +125,7 @@ async fn the_prefix_is_the_administrators_and_leaves_room_behind_a_long_slug() {
     let slug = "a".repeat(200);
     let team = world.add_team(&slug);
     world.add_maintainer(team, cast.ada_id);
-    world.add_group(&slug, actions_runner_manager::fake_github::Visibility::Selected);
+    world.add_group(&slug, fake_github::Visibility::Selected);
     let app = App::with(world, with_policy(&json!({ "jit": { "namePrefix": "arm.{team}." } }))).await;
     let parameters = [("team", slug.as_str()), ("labels", "linux")];
     let response = app.call("POST", "jitconfig-generate", &cast.ada, &parameters).await.response();

@@ -1,7 +1,7 @@
 //! `jitconfig-generate` when nobody learns of the runner that it registered: none is left behind, and no other is
 //! taken for it.
 
-use actions_runner_manager::fake_github::{DEFAULT_GROUP, Fault, Hold, RunnerStatus, World};
+use fake_github::{DEFAULT_GROUP, Fault, Hold, RunnerStatus, World};
 use serde_json::json;
 
 use crate::binary::until;

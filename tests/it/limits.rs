@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use actions_runner_manager::access::CallerToken;
-use actions_runner_manager::fake_github::TokenKind;
+use fake_github::TokenKind;
 use serde_json::json;
 
 use crate::harness::{App, send};

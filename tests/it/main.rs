@@ -18,6 +18,7 @@ mod binary;
 mod budget;
 mod config;
 mod contract;
+#[cfg(feature = "demo")]
 mod demo;
 mod described;
 mod docs;

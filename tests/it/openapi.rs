@@ -110,7 +110,7 @@ async fn ask(
 }
 
 /// With a limit that a thorough test doesn't meet, and with administrators, who may say `team=*`.
-async fn patient_app(world: actions_runner_manager::fake_github::World) -> App {
+async fn patient_app(world: fake_github::World) -> App {
     let extra = json!({
         "server": { "rateLimit": 1_000_000, "rateBurst": 1_000_000 },
         "admin": { "team": "search" },

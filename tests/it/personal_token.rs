@@ -1,7 +1,7 @@
 //! A personal access token in place of the App.
 
-use actions_runner_manager::fake_github::{Level, TokenKind, UserId, World};
 use actions_runner_manager::server::Check;
+use fake_github::{Level, TokenKind, UserId, World};
 use serde_json::{Value, json};
 
 use crate::harness::{self, App, log_lines};
@@ -97,7 +97,7 @@ async fn what_a_token_lacks_is_told_at_start_in_githubs_own_words() {
         ),
         (
             |world, robot| {
-                world.set_org_role(robot, Some(actions_runner_manager::fake_github::OrgRole::Member));
+                world.set_org_role(robot, Some(fake_github::OrgRole::Member));
                 world.add_token_with_scopes(robot, TokenKind::Classic, &["admin:org"])
             },
             &["it has to be an organisation owner's", "Must have admin rights"],

@@ -22,8 +22,8 @@ mod under_load;
 use std::io::Read;
 use std::path::Path;
 
-use actions_runner_manager::fake_github::{FakeGithub, World};
 use actions_runner_manager::tls;
+use fake_github::{FakeGithub, World};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

@@ -2,7 +2,7 @@
 
 mod repository_token;
 
-use actions_runner_manager::fake_github::{Level, Permission, RepoVisibility, TokenKind, World};
+use fake_github::{Level, Permission, RepoVisibility, TokenKind, World};
 use serde_json::{Value, json};
 
 use crate::harness::{self, Answer, App, send};

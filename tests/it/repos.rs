@@ -1,6 +1,6 @@
 //! `repos-add`, `repos-remove` and `repos-set`.
 
-use actions_runner_manager::fake_github::{Fault, Permission, RepoVisibility, Visibility};
+use fake_github::{Fault, Permission, RepoVisibility, Visibility};
 use serde_json::json;
 
 use crate::harness::App;

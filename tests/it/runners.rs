@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use actions_runner_manager::fake_github::{Fault, GroupId, Hold, RunnerId, RunnerStatus, Visibility};
+use fake_github::{Fault, GroupId, Hold, RunnerId, RunnerStatus, Visibility};
 use serde_json::{Value, json};
 
 use crate::harness::{Answer, App};

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use actions_runner_manager::fake_github::GroupId;
+use fake_github::GroupId;
 use tempfile::TempDir;
 
 use crate::harness::App;

@@ -1,6 +1,6 @@
 //! The organisation that most tests take place in.
 
-use actions_runner_manager::fake_github::{
+use fake_github::{
     DEFAULT_GROUP, GroupId, MembershipState, Permission, RepoId, RepoVisibility, Role, RunnerStatus, TeamId,
     TokenKind, UserId, Visibility, World,
 };

@@ -3,10 +3,8 @@
 use std::time::Duration;
 
 use actions_runner_manager::config::{OfflineSweep, SweepGroups};
-use actions_runner_manager::fake_github::{
-    DEFAULT_GROUP, Fault, GroupId, Hold, RunnerId, RunnerStatus, Visibility, World,
-};
 use actions_runner_manager::sweep::Sweep;
+use fake_github::{DEFAULT_GROUP, Fault, GroupId, Hold, RunnerId, RunnerStatus, Visibility, World};
 use serde_json::{Value, json};
 
 use crate::harness::{App, audit_lines};

@@ -1,6 +1,6 @@
 //! Every operation once, one after the other, for tests of other ways to reach GitHub.
 
-use actions_runner_manager::fake_github::{Permission, RunnerStatus, World};
+use fake_github::{Permission, RunnerStatus, World};
 use serde_json::json;
 
 use crate::harness::{App, send};
@@ -18,7 +18,7 @@ pub fn start() -> (World, Cast) {
     let (mut world, cast) = acme();
     world.add_maintainer(cast.search, cast.ada_id);
     world.grant(cast.payments, cast.web, Permission::Admin);
-    let group = world.add_group("search", actions_runner_manager::fake_github::Visibility::Selected);
+    let group = world.add_group("search", fake_github::Visibility::Selected);
     for number in 0..RUNNERS {
         world.add_runner(group, &format!("search-{number}"), &["self-hosted"], RunnerStatus::Offline);
     }

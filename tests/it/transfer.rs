@@ -1,6 +1,6 @@
 //! `runners-transfer`: from one team of the caller's to another, and nowhere else.
 
-use actions_runner_manager::fake_github::{DEFAULT_GROUP, Fault, Visibility};
+use fake_github::{DEFAULT_GROUP, Fault, Visibility};
 use serde_json::json;
 
 use crate::harness::App;

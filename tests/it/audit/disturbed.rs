@@ -1,7 +1,7 @@
 //! One complete audit line for each operation that changes something, also when GitHub fails half-way or the
 //! caller is gone before the end.
 
-use actions_runner_manager::fake_github::{Fault, Hold, RunnerStatus, TokenKind, World};
+use fake_github::{Fault, Hold, RunnerStatus, TokenKind, World};
 use serde_json::{Value, json};
 
 use crate::binary::within;

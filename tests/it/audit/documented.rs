@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use actions_runner_manager::fake_github::{Fault, TokenKind};
+use fake_github::{Fault, TokenKind};
 use serde_json::{Value, json};
 
 use crate::documents::{cells, operations, words};

@@ -1,6 +1,6 @@
 //! What GitHub does with teams, groups and runners, one sentence a test.
 
-use actions_runner_manager::fake_github::{
+use fake_github::{
     DEFAULT_GROUP, DeletionOfUsedGroups, MembershipState, Permission, RepoVisibility, Role, RunnerStatus,
     Visibility,
 };
@@ -253,18 +253,6 @@ async fn a_busy_runner_is_not_deleted() {
     scene.fake.world(|world| world.set_runner_busy(scene.runner, false));
     assert_eq!(scene.act("DELETE", &path).await.status, 204);
     assert!(scene.fake.world(|world| world.runners_of(scene.group).is_empty()));
-    scene.assert_in_order();
-}
-
-#[tokio::test]
-async fn a_label_that_github_gave_is_not_removed() {
-    let scene = scene();
-    let labels = format!("/orgs/acme/actions/runners/{}/labels", scene.runner);
-    assert_eq!(scene.act("DELETE", &format!("{labels}/linux")).await.status, 422);
-    let left = scene.act("DELETE", &labels).await.json();
-    let names: Vec<&Value> =
-        left["labels"].as_array().expect("a list").iter().map(|label| &label["name"]).collect();
-    assert_eq!(names, ["self-hosted", "Linux"]);
     scene.assert_in_order();
 }
 

@@ -1,6 +1,6 @@
 //! A plain HTTP client, which believes nothing about GitHub.
 
-use actions_runner_manager::fake_github::{
+use fake_github::{
     AppKey, Exchange, FakeGithub, GroupId, InstallationId, Level, Options, Permission, RepoId,
     RepoVisibility, RunnerId, RunnerStatus, TeamId, TokenKind, UserId, Visibility, World,
 };

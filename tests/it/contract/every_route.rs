@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use actions_runner_manager::fake_github::{self, RepoVisibility, RunnerStatus, TokenKind, Visibility};
+use fake_github::{RepoVisibility, RunnerStatus, TokenKind, Visibility};
 use serde_json::{Value, json};
 
 use super::client::{Scene, scene};
@@ -84,7 +84,6 @@ async fn people_and_teams(scene: &Scene) {
         "/orgs/acme/memberships/olga",
         "/repos/acme/widgets",
         "/repos/acme/widgets/collaborators/mona/permission",
-        "/installation/repositories",
     ] {
         expect(scene, "GET", path, None, 200).await;
     }
@@ -101,7 +100,7 @@ async fn people_and_teams(scene: &Scene) {
 async fn app(scene: &Scene) {
     let jwt = scene.jwt();
     let installation = format!("/app/installations/{}", scene.installation);
-    for path in ["/app", "/app/installations", &installation, "/orgs/acme/installation"] {
+    for path in ["/app", &installation, "/orgs/acme/installation"] {
         let reply = scene.call("GET", path, &jwt, None).await;
         assert_eq!(reply.status, 200, "{path}: {}", reply.message());
     }
@@ -111,9 +110,6 @@ async fn app(scene: &Scene) {
     let narrow = json!({"permissions": {"members": "read"}, "repositories": ["widgets"]});
     let narrow = scene.call("POST", &mint, &jwt, Some(narrow)).await;
     assert_eq!(narrow.status, 201);
-    let token = narrow.json()["token"].as_str().expect("a token").to_owned();
-    assert_eq!(scene.call("DELETE", "/installation/token", &token, None).await.status, 204);
-    assert_eq!(scene.call("GET", "/installation/repositories", &token, None).await.status, 401);
 }
 
 async fn groups(scene: &Scene) {
@@ -142,8 +138,7 @@ async fn groups(scene: &Scene) {
     expect(scene, "PUT", &format!("{one}/repositories/{}", scene.repo), None, 204).await;
     expect(scene, "DELETE", &format!("{one}/repositories/{other}"), None, 204).await;
     expect(scene, "GET", &format!("{one}/runners"), None, 200).await;
-    let members = json!({"runners": [scene.runner.0]});
-    expect(scene, "PUT", &format!("{one}/runners"), Some(members), 204).await;
+    expect(scene, "PUT", &format!("{one}/runners/{}", scene.runner), None, 204).await;
     expect(scene, "PUT", &format!("{one}/runners/{two}"), None, 204).await;
     expect(scene, "DELETE", &format!("{one}/runners/{two}"), None, 204).await;
     scene.fake.world(|world| {
@@ -162,46 +157,30 @@ async fn runners(scene: &Scene) {
     expect(scene, "GET", all, None, 200).await;
     let found = expect(scene, "GET", &format!("{all}?name=one"), None, 200).await;
     assert_eq!(found["total_count"], 1);
-    let made = of_any_scope(scene, all, scene.group.0).await;
-    let runner = scene.fake.world(|world| world.runner_by_name("jit-1").map(|runner| runner.group));
-    assert_eq!(runner, Some(scene.group));
-    expect(scene, "DELETE", &format!("{all}/{made}"), None, 204).await;
-}
-
-async fn repository_runners(scene: &Scene) {
-    let all = "/repos/acme/widgets/actions/runners";
-    scene.fake.world(|world| world.add_repository_runner(scene.repo, "own", RunnerStatus::Online));
-    let found = expect(scene, "GET", &format!("{all}?per_page=100"), None, 200).await;
-    assert_eq!(found["total_count"], 1);
-    let made = of_any_scope(scene, all, fake_github::DEFAULT_GROUP.0).await;
-    expect(scene, "DELETE", &format!("{all}/{made}"), None, 204).await;
-}
-
-/// What organisations and repositories have in common; gives the number of the runner it made.
-async fn of_any_scope(scene: &Scene, all: &str, group: u64) -> Value {
-    let downloads = expect(scene, "GET", &format!("{all}/downloads"), None, 200).await;
-    assert!(downloads.as_array().is_some_and(|list| !list.is_empty()));
-    for kind in ["registration-token", "remove-token"] {
-        let token = expect(scene, "POST", &format!("{all}/{kind}"), None, 201).await;
-        assert_eq!(token["token"].as_str().map(str::len), Some(29));
-    }
-    let wanted =
-        json!({"name": "jit-1", "runner_group_id": group, "labels": ["GPU", "big"], "work_folder": "_w"});
+    tokens(scene, all).await;
+    let wanted = json!({
+        "name": "jit-1", "runner_group_id": scene.group.0, "labels": ["GPU", "big"], "work_folder": "_w",
+    });
     let made = expect(scene, "POST", &format!("{all}/generate-jitconfig"), Some(wanted), 201).await;
     let labels: Vec<&Value> =
         made["runner"]["labels"].as_array().expect("labels").iter().map(|l| &l["name"]).collect();
     assert_eq!(labels, ["big", "gpu"]);
+    let runner = scene.fake.world(|world| world.runner_by_name("jit-1").map(|runner| runner.group));
+    assert_eq!(runner, Some(scene.group));
     let one = format!("{all}/{}", made["runner"]["id"]);
     expect(scene, "GET", &one, None, 200).await;
-    expect(scene, "GET", &format!("{one}/labels"), None, 200).await;
-    expect(scene, "POST", &format!("{one}/labels"), Some(json!({"labels": ["fast", "Fast"]})), 200).await;
-    let set =
-        expect(scene, "PUT", &format!("{one}/labels"), Some(json!({"labels": ["slow", "x"]})), 200).await;
-    assert_eq!(set["total_count"], 2);
-    expect(scene, "DELETE", &format!("{one}/labels/slow"), None, 200).await;
-    let none = expect(scene, "DELETE", &format!("{one}/labels"), None, 200).await;
-    assert_eq!(none["total_count"], 0);
-    made["runner"]["id"].clone()
+    expect(scene, "DELETE", &one, None, 204).await;
+}
+
+async fn repository_runners(scene: &Scene) {
+    tokens(scene, "/repos/acme/widgets/actions/runners").await;
+}
+
+async fn tokens(scene: &Scene, all: &str) {
+    for kind in ["registration-token", "remove-token"] {
+        let token = expect(scene, "POST", &format!("{all}/{kind}"), None, 201).await;
+        assert_eq!(token["token"].as_str().map(str::len), Some(29));
+    }
 }
 
 #[tokio::test]
@@ -209,7 +188,6 @@ async fn every_operation_on_something_unknown_is_answered_with_404() {
     let scene = scene();
     let group = "/orgs/acme/actions/runner-groups/777";
     let runner = "/orgs/acme/actions/runners/777";
-    let labels = json!({"labels": ["x"]});
     for (method, path, body) in [
         ("GET", "/orgs/nowhere".to_owned(), None),
         ("GET", "/orgs/nowhere/teams".to_owned(), None),
@@ -231,9 +209,6 @@ async fn every_operation_on_something_unknown_is_answered_with_404() {
         ("GET", format!("{group}/runners"), None),
         ("GET", runner.to_owned(), None),
         ("DELETE", runner.to_owned(), None),
-        ("GET", format!("{runner}/labels"), None),
-        ("PUT", format!("{runner}/labels"), Some(labels)),
-        ("DELETE", format!("/orgs/acme/actions/runners/{}/labels/absent", scene.runner), None),
         ("POST", "/repos/acme/nothing/actions/runners/registration-token".to_owned(), None),
     ] {
         let reply = scene.call(method, &path, &scene.token, body).await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use actions_runner_manager::fake_github::{
+use fake_github::{
     self, Credential, FakeGithub, Fault, Hold, Options, RunnerStatus, TokenKind, Visibility, World,
 };
 use serde_json::json;

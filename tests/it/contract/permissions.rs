@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use actions_runner_manager::fake_github::{
+use fake_github::{
     Credential, DEFAULT_GROUP, Level, OrgRole, RepoVisibility, Subject, TokenKind, TokenStyle, Visibility,
     World,
 };

@@ -1,7 +1,7 @@
 //! The checker checked: what is planted is found, and nothing else.
 
-use actions_runner_manager::fake_github::Exchange;
 use bytes::Bytes;
+use fake_github::Exchange;
 use serde_json::{Value, json};
 
 use super::client::scene;

@@ -4,7 +4,6 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 
-use actions_runner_manager::tls;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{
@@ -44,7 +43,7 @@ async fn a_half_written_pair_is_refused_and_the_old_one_stays() {
     let (world, _) = acme();
     let service = Service::start(world).await;
     let old = std::fs::read_to_string(service.path("tls.crt")).unwrap();
-    let (certificate, key) = tls::self_signed(&["localhost"]).unwrap();
+    let (certificate, key) = fake_github::self_signed(&["localhost"]).unwrap();
     let half = &certificate[..certificate.len() / 2];
     for (number, (name, text)) in
         [("tls.crt", certificate.as_str()), ("tls.crt", half), ("tls.crt", ""), ("tls.key", "nonsense")]

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use actions_runner_manager::fake_github::FakeGithub;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use fake_github::FakeGithub;
 use serde_json::json;
 use tempfile::TempDir;
 

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use actions_runner_manager::domain::clock::Clock;
-use actions_runner_manager::fake_github::{Fault, Hold, TokenKind, World};
 use actions_runner_manager::server::{self, DRAIN};
 use actions_runner_manager::tls;
+use fake_github::{Fault, Hold, TokenKind, World};
 use serde_json::{Value, json};
 
 use crate::binary::within;

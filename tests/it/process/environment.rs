@@ -1,9 +1,9 @@
 //! A service that is set up by environment variables alone.
 
-use actions_runner_manager::fake_github::{Level, TokenKind};
 use actions_runner_manager::tls;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use fake_github::{Level, TokenKind};
 use serde_json::json;
 
 use crate::binary::{Binary, run};

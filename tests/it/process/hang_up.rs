@@ -1,6 +1,6 @@
 //! Callers who go away: what they only asked for is given up, what they began to change is finished.
 
-use actions_runner_manager::fake_github::{Fault, Hold};
+use fake_github::{Fault, Hold};
 use serde_json::{Value, json};
 
 use crate::binary::{until, within};

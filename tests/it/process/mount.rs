@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use actions_runner_manager::config::{self, Sources};
 use actions_runner_manager::domain::clock::Clock;
-use actions_runner_manager::fake_github::{AppKey, FakeGithub};
 use actions_runner_manager::server::{self, Configuration, Server};
 use actions_runner_manager::tls;
+use fake_github::{AppKey, FakeGithub};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -45,7 +45,7 @@ impl Mount {
 
     /// Puts the first files there; gives the certificate.
     fn fill(&mut self, configuration: impl Fn(&Self) -> String) -> String {
-        let (certificate, key) = tls::self_signed(&["localhost"]).unwrap();
+        let (certificate, key) = fake_github::self_signed(&["localhost"]).unwrap();
         let config = configuration(self);
         self.replace(&[
             ("config.yml", &config),
@@ -115,7 +115,7 @@ async fn a_mounted_certificate_key_and_configuration_change_without_a_signal_and
     let fake = harness::fake(world);
     let mut mount = Mount::new();
     let old = mount.fill(|mount| configuration(mount, &fake, &json!({})));
-    let (new, new_key) = tls::self_signed(&["localhost"]).unwrap();
+    let (new, new_key) = fake_github::self_signed(&["localhost"]).unwrap();
     let sources = mount.sources();
     let config = config::load(&sources).unwrap_or_else(|problems| panic!("{problems}")).config;
     let clock = Clock::manual();
@@ -175,7 +175,7 @@ async fn the_process_reads_mounted_files_again_when_told_to() {
     let mut mount = Mount::new();
     // The process has its configuration elsewhere.
     let old = mount.fill(|_| String::new());
-    let (new, new_key) = tls::self_signed(&["localhost"]).unwrap();
+    let (new, new_key) = fake_github::self_signed(&["localhost"]).unwrap();
     let files = json!({
         "privateKeyFile": mount.path("key.pem"),
         "server": { "tls": { "certFile": mount.path("tls.crt"), "keyFile": mount.path("tls.key") } },

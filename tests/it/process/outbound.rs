@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use actions_runner_manager::fake_github::FakeGithub;
 use actions_runner_manager::tls;
+use fake_github::FakeGithub;
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};

@@ -2,8 +2,7 @@
 
 use std::net::TcpStream;
 
-use actions_runner_manager::fake_github::{Fault, Hold, Level, World};
-use actions_runner_manager::tls;
+use fake_github::{Fault, Hold, Level, World};
 use serde_json::{Value, json};
 
 use crate::binary::{LOOKED_AT_EVERY, until, within};
@@ -80,7 +79,7 @@ async fn a_certificate_that_ended_turns_it_and_one_about_to_end_is_told() {
 
     replace_certificate(&service, &certificate_until(chrono::Utc::now() - chrono::TimeDelta::days(2)));
     becomes(&service, 503, "certificate", &json!(false)).await;
-    replace_certificate(&service, &tls::self_signed(&["localhost"]).unwrap());
+    replace_certificate(&service, &fake_github::self_signed(&["localhost"]).unwrap());
     becomes(&service, 200, "certificate", &json!(true)).await;
     service.stop().await;
 }

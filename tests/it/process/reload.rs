@@ -1,6 +1,6 @@
 //! SIGHUP: policy, limits and log level are read again; a bad file changes nothing.
 
-use actions_runner_manager::fake_github::{AppKey, World};
+use fake_github::{AppKey, World};
 use serde_json::json;
 
 use crate::process::Service;

@@ -1,6 +1,6 @@
 //! No secret in any output, whatever is asked and however GitHub answers, at the most verbose level.
 
-use actions_runner_manager::fake_github::{Fault, TokenStyle};
+use fake_github::{Fault, TokenStyle};
 use serde_json::json;
 
 use crate::harness::send;

@@ -3,8 +3,8 @@
 use std::net::TcpStream;
 use std::time::Instant;
 
-use actions_runner_manager::fake_github::{Fault, Hold};
 use actions_runner_manager::server::DRAIN;
+use fake_github::{Fault, Hold};
 use serde_json::json;
 
 use crate::binary::{until, within};

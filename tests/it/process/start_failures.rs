@@ -1,6 +1,6 @@
 //! What stops the service at start is said, and what to do about it; the exit status is 1.
 
-use actions_runner_manager::fake_github::{AppKey, FakeGithub, Level, World};
+use fake_github::{AppKey, FakeGithub, Level, World};
 use serde_json::{Value, json};
 
 use crate::harness;

@@ -6,9 +6,8 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Instant;
 
-use actions_runner_manager::fake_github::AppKey;
 use actions_runner_manager::server::DRAIN;
-use actions_runner_manager::tls;
+use fake_github::AppKey;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
@@ -34,7 +33,7 @@ async fn started() -> (Service, Cast) {
 async fn certificate_key_and_configuration_are_replaced_and_not_one_request_fails() {
     let (service, cast) = started().await;
     let old = std::fs::read_to_string(service.path("tls.crt")).unwrap();
-    let (new, new_key) = tls::self_signed(&["localhost"]).unwrap();
+    let (new, new_key) = fake_github::self_signed(&["localhost"]).unwrap();
     let load = Load::on(service.port, &[&old, &new], &cast.ada);
     load.goes_on().await;
 

@@ -1,6 +1,6 @@
 //! The installation token behind a repository's tokens: how little it may do, and who never asks for one.
 
-use actions_runner_manager::fake_github::{Exchange, FakeGithub, Fault, Level, World};
+use fake_github::{Exchange, FakeGithub, Fault, Level, World};
 use serde_json::{Value, json};
 
 use super::{everything, granted, register, register_for, started};

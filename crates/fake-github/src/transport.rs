@@ -1,0 +1,362 @@
+//! HTTP around the fake: actix on a loopback port, in a thread of its own; and the ways to break a connection.
+
+use std::io;
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, mpsc};
+use std::time::{Duration, Instant};
+
+use actix_web::body::{BodyStream, SizedStream};
+use actix_web::dev::ServerHandle;
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use bytes::Bytes;
+use futures_util::stream;
+
+use crate::actor::{Actor, Credential};
+use crate::answer::Answer;
+use crate::faults::{Fault, Faults, Trouble};
+use crate::log::{CallLog, Exchange};
+use crate::request::Request;
+use crate::routes;
+use crate::serve::{finish, serve};
+use crate::world::World;
+
+/// The largest request body that is read.
+const LARGEST_BODY: usize = 4 * 1024 * 1024;
+
+/// A second handle on a client's connection, by which it can be cut.
+struct Connection {
+    stream: TcpStream,
+    /// Set when it was cut: what still arrives on it must have no effect, even if GitHub is back by then.
+    cut: AtomicBool,
+}
+
+impl Connection {
+    fn cut(&self) {
+        self.cut.store(true, Ordering::SeqCst);
+        let _ = self.stream.shutdown(Shutdown::Both);
+    }
+}
+
+/// What the server's thread and the test share.
+pub(crate) struct Shared {
+    pub(crate) world: Mutex<World>,
+    pub(crate) log: CallLog,
+    pub(crate) faults: Faults,
+    pub(crate) latency: AtomicU64,
+    pub(crate) down: AtomicBool,
+    pub(crate) url: String,
+    connections: Mutex<Vec<Weak<Connection>>>,
+}
+
+impl Shared {
+    pub(crate) fn new(world: World, log: CallLog, url: String) -> Self {
+        Self {
+            world: Mutex::new(world),
+            log,
+            faults: Faults::default(),
+            latency: AtomicU64::new(0),
+            down: AtomicBool::new(false),
+            url,
+            connections: Mutex::new(Vec::new()),
+        }
+    }
+
+    pub(crate) fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn remember(&self, connection: &Arc<Connection>) {
+        let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
+        if connections.len() == connections.capacity() {
+            connections.retain(|known| known.strong_count() > 0);
+        }
+        connections.push(Arc::downgrade(connection));
+    }
+
+    /// Cuts every open connection.
+    pub(crate) fn cut_connections(&self) {
+        let connections =
+            std::mem::take(&mut *self.connections.lock().unwrap_or_else(PoisonError::into_inner));
+        for connection in connections.iter().filter_map(Weak::upgrade) {
+            connection.cut();
+        }
+    }
+}
+
+/// Runs the server in a new thread until its handle stops it.
+pub(crate) fn start(
+    listener: TcpListener,
+    shared: Arc<Shared>,
+    workers: usize,
+) -> io::Result<(ServerHandle, std::thread::JoinHandle<()>)> {
+    let (ready, started) = mpsc::channel();
+    let body = move || {
+        actix_web::rt::System::new().block_on(async move {
+            match server(listener, shared, workers) {
+                Ok(server) => {
+                    let _ = ready.send(Ok(server.handle()));
+                    let _ = server.await;
+                }
+                Err(error) => {
+                    let _ = ready.send(Err(error));
+                }
+            }
+        });
+    };
+    let thread = std::thread::Builder::new().name("fake-github".to_owned()).spawn(body)?;
+    let handle = started.recv().map_err(io::Error::other)??;
+    Ok((handle, thread))
+}
+
+fn server(listener: TcpListener, shared: Arc<Shared>, workers: usize) -> io::Result<actix_web::dev::Server> {
+    let on_connect = Arc::clone(&shared);
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(web::PayloadConfig::new(LARGEST_BODY))
+            .app_data(web::Data::from(Arc::clone(&shared)))
+            .default_service(web::to(exchange))
+    })
+    .on_connect(move |stream, data| {
+        let Some(stream) = stream.downcast_ref::<actix_web::rt::net::TcpStream>() else { return };
+        let Ok(copy) = stream.as_fd().try_clone_to_owned() else { return };
+        let connection = Arc::new(Connection { stream: TcpStream::from(copy), cut: AtomicBool::new(false) });
+        on_connect.remember(&connection);
+        if on_connect.down.load(Ordering::SeqCst) {
+            connection.cut();
+        }
+        data.insert(connection);
+    })
+    .workers(workers)
+    .keep_alive(Duration::from_secs(75))
+    .client_request_timeout(Duration::ZERO)
+    .h1_allow_half_closed(false)
+    .shutdown_timeout(0)
+    .disable_signals()
+    .listen(listener)?;
+    Ok(server.run())
+}
+
+/// Writes the exchange to the log at the end, however it ends.
+struct Visit {
+    shared: Arc<Shared>,
+    exchange: Option<Exchange>,
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        if let Some(mut exchange) = self.exchange.take() {
+            exchange.took = exchange.at.elapsed();
+            self.shared.log.leave(exchange);
+        }
+    }
+}
+
+impl Visit {
+    fn begin(shared: Arc<Shared>, request: &Request, template: Option<&'static str>) -> Self {
+        let (sequence, in_flight, recorded) = shared.log.arrive();
+        let mut request_headers = request.headers.clone();
+        request_headers.retain(|(name, _)| name != "authorization");
+        let exchange = Exchange {
+            sequence,
+            method: request.method.clone(),
+            path: request.path.clone(),
+            query: request.query.clone(),
+            template,
+            credential: Credential::Nothing,
+            request_headers,
+            request_body: request.body.clone(),
+            status: None,
+            response_headers: Vec::new(),
+            response_body: Bytes::new(),
+            faulted: false,
+            recorded,
+            at: Instant::now(),
+            took: Duration::ZERO,
+            in_flight,
+        };
+        Self { shared, exchange: Some(exchange) }
+    }
+
+    fn note(&mut self, note: impl FnOnce(&mut Exchange)) {
+        if let Some(exchange) = &mut self.exchange {
+            note(exchange);
+        }
+    }
+}
+
+fn read(http: &HttpRequest, body: Bytes, shared: &Shared) -> Request {
+    let path = http.uri().path();
+    let (path, prefix) = match path.strip_prefix("/api/v3") {
+        Some(rest) if rest.starts_with('/') => (rest, "/api/v3"),
+        _ => (path, ""),
+    };
+    let text =
+        |value: &actix_web::http::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    Request {
+        method: http.method().to_string(),
+        path: path.to_owned(),
+        query: http.uri().query().unwrap_or_default().to_owned(),
+        headers: http.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect(),
+        body,
+        base: format!("{}{prefix}", shared.url),
+        params: Vec::new(),
+        actor: Actor::Anonymous,
+    }
+}
+
+async fn exchange(http: HttpRequest, body: Bytes, shared: web::Data<Shared>) -> HttpResponse {
+    let shared = shared.into_inner();
+    let cut =
+        http.conn_data::<Arc<Connection>>().is_some_and(|connection| connection.cut.load(Ordering::SeqCst));
+    if cut || shared.down.load(Ordering::SeqCst) {
+        return reset(&http);
+    }
+    let mut request = read(&http, body, &shared);
+    let found = routes::find(&request.method, &request.path);
+    let template = found.as_ref().map(|(route, _)| route.template);
+    let mut visit = Visit::begin(Arc::clone(&shared), &request, template);
+    // Half of the way there and half back, so that an answer takes so long with the work in between.
+    let (arrived, latency) = (Instant::now(), Duration::from_nanos(shared.latency.load(Ordering::Relaxed)));
+    on_the_way(arrived, latency / 2).await;
+    let route = found.map(|(route, params)| {
+        request.params = params;
+        route
+    });
+    let fault = shared.faults.next(&request.method, template, &request.path);
+    if let Some(fault) = &fault
+        && !fault.is_after_effect()
+    {
+        fault.wait().await;
+    }
+    let instead = fault.as_ref().is_some_and(replaces_operation);
+    let answer = if instead {
+        visit.note(|exchange| exchange.credential = credential(&shared, &request));
+        Answer::no_content()
+    } else {
+        let (answer, credential) = serve(&mut shared.world(), route, &mut request);
+        visit.note(|exchange| exchange.credential = credential);
+        answer
+    };
+    if let Some(fault) = &fault
+        && fault.is_after_effect()
+    {
+        fault.wait().await;
+    }
+    let response = match fault.as_ref().map(Fault::trouble) {
+        None | Some(Trouble::JustLate) => send(&mut visit, &answer, false),
+        Some(trouble) => misbehave(&http, &mut visit, &shared, &request, trouble, &answer),
+    };
+    on_the_way(arrived, latency).await;
+    response
+}
+
+async fn on_the_way(arrived: Instant, latency: Duration) {
+    if !latency.is_zero() {
+        tokio::time::sleep_until((arrived + latency).into()).await;
+    }
+}
+
+fn replaces_operation(fault: &Fault) -> bool {
+    !fault.is_after_effect() && !matches!(fault.trouble(), Trouble::JustLate)
+}
+
+fn credential(shared: &Shared, request: &Request) -> Credential {
+    let world = shared.world();
+    crate::auth::identify(&world, request).map_or(Credential::Bad, |actor| actor.credential(&world))
+}
+
+fn misbehave(
+    http: &HttpRequest,
+    visit: &mut Visit,
+    shared: &Shared,
+    request: &Request,
+    trouble: &Trouble,
+    own: &Answer,
+) -> HttpResponse {
+    if let Some(answer) = trouble.answer() {
+        let answer = finish(&mut shared.world(), request, answer);
+        return send(visit, &answer, true);
+    }
+    visit.note(|exchange| {
+        exchange.faulted = true;
+        exchange.status = if matches!(trouble, Trouble::Reset) { None } else { Some(200) };
+    });
+    match trouble {
+        Trouble::Truncated => truncated(own),
+        Trouble::Huge(size) => huge(*size),
+        _ => reset(http),
+    }
+}
+
+fn send(visit: &mut Visit, answer: &Answer, faulted: bool) -> HttpResponse {
+    let body = Bytes::from(answer.bytes());
+    let mut headers = answer.headers.clone();
+    if let Some(kind) = answer.content_type() {
+        headers.push(("content-type".to_owned(), kind.to_owned()));
+    }
+    let mut response = HttpResponse::build(status(answer.status));
+    for (name, value) in &headers {
+        response.append_header((name.as_str(), value.as_str()));
+    }
+    visit.note(|exchange| {
+        exchange.status = Some(answer.status);
+        exchange.response_headers = headers;
+        exchange.response_body = body.clone();
+        exchange.faulted = faulted;
+    });
+    response.body(body)
+}
+
+fn status(number: u16) -> actix_web::http::StatusCode {
+    actix_web::http::StatusCode::from_u16(number)
+        .unwrap_or(actix_web::http::StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+fn cut() -> io::Error {
+    io::Error::new(io::ErrorKind::ConnectionAborted, "cut as the script says")
+}
+
+/// Ends the connection with RST and without a byte of an answer: the body fails before the head is sent.
+fn reset(http: &HttpRequest) -> HttpResponse {
+    if let Some(connection) = http.conn_data::<Arc<Connection>>() {
+        let copy = connection.stream.try_clone().and_then(tokio::net::TcpStream::from_std);
+        let _ = copy.and_then(|copy| copy.set_zero_linger());
+    }
+    let body = stream::once(async { Err::<Bytes, _>(cut()) });
+    HttpResponse::Ok().force_close().body(BodyStream::new(body))
+}
+
+/// Half of the body, then the end, though the length of the whole was announced.
+fn truncated(own: &Answer) -> HttpResponse {
+    let mut whole = own.bytes();
+    if whole.is_empty() {
+        whole = br#"{"total_count": 1, "message": "this is only half of what there is to say"}"#.to_vec();
+    }
+    let length = u64::try_from(whole.len()).unwrap_or(u64::MAX);
+    whole.truncate(whole.len() / 2);
+    let parts = stream::unfold(Some(Bytes::from(whole)), |half| async {
+        match half {
+            Some(half) if !half.is_empty() => Some((Ok(half), Some(Bytes::new()))),
+            _ => {
+                // What was written so far goes out while this waits.
+                tokio::task::yield_now().await;
+                Some((Err(cut()), None))
+            }
+        }
+    });
+    HttpResponse::Ok().content_type("application/json; charset=utf-8").body(SizedStream::new(length, parts))
+}
+
+fn huge(size: usize) -> HttpResponse {
+    const PIECE: usize = 64 * 1024;
+    let head = Bytes::from_static(br#"{"message": ""#);
+    let tail = Bytes::from_static(br#""}"#);
+    let filling = Bytes::from(vec![b'x'; PIECE]);
+    let pieces = std::iter::repeat_n(filling, size.div_ceil(PIECE));
+    let parts = std::iter::once(head).chain(pieces).chain(std::iter::once(tail)).map(Ok::<_, io::Error>);
+    HttpResponse::Ok()
+        .content_type("application/json; charset=utf-8")
+        .body(BodyStream::new(stream::iter(parts)))
+}
