@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
+use crate::domain::ids::{GroupId, TeamId, UserId};
+
 /// What is known about a request so far. Cloning gives the same trail.
 #[derive(Clone)]
 pub struct Trail(Arc<Mutex<Progress>>);
@@ -47,7 +49,7 @@ pub struct Record {
     pub user: Option<String>,
     /// The caller's id at GitHub.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub user_id: Option<u64>,
+    pub user_id: Option<UserId>,
     /// Where the request came from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client: Option<IpAddr>,
@@ -56,7 +58,7 @@ pub struct Record {
     pub team: Option<String>,
     /// The team's id, once GitHub told it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub team_id: Option<u64>,
+    pub team_id: Option<TeamId>,
     /// The slug of the team that runners were to be moved to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to_team: Option<String>,
@@ -71,7 +73,7 @@ pub struct Record {
     pub group: Option<String>,
     /// The runner group's id, once it was found.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub group_id: Option<u64>,
+    pub group_id: Option<GroupId>,
     /// Repositories that were asked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub repositories: Vec<String>,

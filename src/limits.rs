@@ -14,6 +14,7 @@ use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
 use crate::domain::clock::Clock;
+use crate::domain::ids::UserId;
 
 /// Unknown tokens that one address may send at once.
 pub const UNKNOWN_TOKEN_BURST: u32 = 20;
@@ -87,7 +88,7 @@ impl<K: Hash + Eq + Send + Sync + 'static> Buckets<K> {
 }
 
 /// Requests of one user, by GitHub's id, whatever token is used.
-pub struct UserLimiter(Buckets<u64>);
+pub struct UserLimiter(Buckets<UserId>);
 
 impl UserLimiter {
     /// `per_second` requests in the long run, `burst` at once.
@@ -96,7 +97,7 @@ impl UserLimiter {
     }
 
     /// Counts one request.
-    pub fn check(&self, user: u64) -> Result<Allowance, Limited> {
+    pub fn check(&self, user: UserId) -> Result<Allowance, Limited> {
         self.0.check(user)
     }
 }
@@ -134,26 +135,26 @@ mod tests {
         let users = UserLimiter::new(2.0, 3, clock.clone());
         for (remaining, reset) in [(2, 500), (1, 1_000), (0, 1_500)] {
             let reset = Duration::from_millis(reset);
-            assert_eq!(users.check(1).unwrap(), Allowance { limit: 3, remaining, reset });
+            assert_eq!(users.check(UserId(1)).unwrap(), Allowance { limit: 3, remaining, reset });
         }
-        let limited = users.check(1).unwrap_err();
+        let limited = users.check(UserId(1)).unwrap_err();
         assert_eq!(limited.retry_after, Duration::from_millis(500));
         assert_eq!(
             limited.allowance,
             Allowance { limit: 3, remaining: 0, reset: Duration::from_millis(1_500) }
         );
-        assert!(users.check(2).is_ok(), "another user has a bucket of its own");
+        assert!(users.check(UserId(2)).is_ok(), "another user has a bucket of its own");
         clock.advance(Duration::from_millis(500));
-        assert!(users.check(1).is_ok());
-        assert!(users.check(1).is_err());
+        assert!(users.check(UserId(1)).is_ok());
+        assert!(users.check(UserId(1)).is_err());
     }
 
     #[test]
     fn less_than_one_request_a_second_can_be_set() {
         let clock = Clock::manual();
         let users = UserLimiter::new(0.1, 1, clock.clone());
-        assert!(users.check(1).is_ok());
-        assert_eq!(users.check(1).unwrap_err().retry_after, Duration::from_secs(10));
+        assert!(users.check(UserId(1)).is_ok());
+        assert_eq!(users.check(UserId(1)).unwrap_err().retry_after, Duration::from_secs(10));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::access::{Groups, Identities, Teams};
+use crate::domain::ids::{GroupId, RunnerId};
 use crate::domain::names::TeamSlug;
 use crate::domain::pattern::Rules;
 use crate::domain::policy::Policy;
@@ -65,16 +66,16 @@ pub struct State {
     /// Whether the service is on its way out.
     pub draining: AtomicBool,
     /// Held by those who bring runners into a group, by its id, and alone by who counts them or deletes it.
-    pub group_turns: moka::sync::Cache<u64, Arc<RwLock<()>>>,
+    pub group_turns: moka::sync::Cache<GroupId, Arc<RwLock<()>>>,
     /// Runners whose JIT config was handed out here, by id.
-    pub handed_out: moka::sync::Cache<u64, ()>,
+    pub handed_out: moka::sync::Cache<RunnerId, ()>,
     /// Writes under way, which outlive a caller who hangs up.
     pub writes: Writes,
 }
 
 impl State {
     /// Who waits for a turn with this group.
-    pub fn turns_of(&self, group: u64) -> Arc<RwLock<()>> {
+    pub fn turns_of(&self, group: GroupId) -> Arc<RwLock<()>> {
         self.group_turns.get_with(group, Arc::default)
     }
 }

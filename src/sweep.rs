@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::access::ManagedGroup;
 use crate::config::{OfflineSweep, SweepGroups};
 use crate::domain::clock::Clock;
+use crate::domain::ids::RunnerId;
 use crate::github::Runner;
 use crate::metrics;
 use crate::ops::offline::{self, Coverage};
@@ -26,7 +27,7 @@ pub struct Sweep {
     settings: OfflineSweep,
     clock: Clock,
     /// Runners that were offline whenever they were looked at.
-    offline: HashMap<u64, Offline>,
+    offline: HashMap<RunnerId, Offline>,
 }
 
 /// When a runner was seen offline, on the clock.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::{Authority, Keep, Oversight};
 use crate::domain::clock::Clock;
+use crate::domain::ids::GroupId;
 use crate::github::{Error, Github, RunnerGroup};
 use crate::timed_cache::TimedCache;
 
@@ -17,14 +18,14 @@ const REMEMBERED: Duration = Duration::from_hours(24);
 /// The proof that a runner group is the team's own: neither Default, nor inherited, and of the right name.
 #[derive(Debug, Clone)]
 pub struct ManagedGroup {
-    id: u64,
+    id: GroupId,
     name: String,
     selected_repositories_only: bool,
 }
 
 impl ManagedGroup {
     /// GitHub's id of the group.
-    pub fn id(&self) -> u64 {
+    pub fn id(&self) -> GroupId {
         self.id
     }
 
@@ -74,7 +75,7 @@ pub struct Groups {
     /// was to list them found that somebody else had just done it.
     listing: TimedCache<(), Result<bool, Error>>,
     /// Kept for no time: only joins those who check the same group at once.
-    checking: TimedCache<u64, Result<RunnerGroup, Error>>,
+    checking: TimedCache<GroupId, Result<RunnerGroup, Error>>,
     keep: Keep,
     clock: Clock,
 }
@@ -163,7 +164,7 @@ impl Groups {
         known.fresh_until > self.clock.now()
     }
 
-    async fn check(&self, github: &Github, id: u64) -> Result<RunnerGroup, Error> {
+    async fn check(&self, github: &Github, id: GroupId) -> Result<RunnerGroup, Error> {
         self.checking.get_or_load(id, async { (github.runner_group(id).await, Duration::ZERO) }).await
     }
 

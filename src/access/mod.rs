@@ -12,6 +12,7 @@ pub use self::groups::{GroupError, Groups, ManagedGroup};
 pub use self::identity::{CallerToken, Identities, TokenError};
 pub use self::scopes::{ScopeAuthority, ScopeHolder};
 pub use self::teams::{Maintainer, Teams};
+use crate::domain::ids::{TeamId, UserId};
 use crate::domain::names::{Login, TeamSlug};
 use crate::domain::policy::Policy;
 use crate::domain::template::GroupName;
@@ -37,13 +38,13 @@ pub struct Keep {
 /// A user whom GitHub vouched for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
-    id: u64,
+    id: UserId,
     login: Login,
 }
 
 impl Caller {
     /// GitHub's id of the user; stays the same when the user is renamed.
-    pub fn id(&self) -> u64 {
+    pub fn id(&self) -> UserId {
         self.id
     }
 
@@ -57,7 +58,7 @@ impl Caller {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ManagedTeam {
     slug: TeamSlug,
-    id: u64,
+    id: TeamId,
     group: GroupName,
     repositories: u64,
 }
@@ -69,7 +70,7 @@ impl ManagedTeam {
     }
 
     /// The numeric id.
-    pub fn id(&self) -> u64 {
+    pub fn id(&self) -> TeamId {
         self.id
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{AccessError, Authority, Caller, Keep, ManagedTeam, Oversight};
 use crate::domain::clock::Clock;
+use crate::domain::ids::{TeamId, UserId};
 use crate::domain::names::{Login, TeamSlug};
 use crate::domain::template::GroupNameTemplate;
 use crate::github::{Error, Github, Membership, Team};
@@ -43,7 +44,7 @@ pub struct Teams {
     template: GroupNameTemplate,
     by_slug: TimedCache<TeamSlug, KnownTeam>,
     /// Whether a user (second) maintains a team (first). By ids: both can be renamed.
-    maintainers: TimedCache<(u64, u64), bool>,
+    maintainers: TimedCache<(TeamId, UserId), bool>,
     /// Kept for a moment: joins those who ask the same thing at once.
     asking: TimedCache<(TeamSlug, Login), Answer>,
     keep: Keep,

@@ -3,6 +3,7 @@
 #[cfg(any(test, fuzzing))]
 pub(crate) mod checks;
 pub mod clock;
+pub mod ids;
 pub mod jit;
 pub mod names;
 pub mod network;

@@ -1,5 +1,6 @@
 //! How a team's runner group is called.
 
+use crate::domain::ids::TeamId;
 use crate::domain::names::TeamSlug;
 
 /// `groups.name`: text with `{team}` (the slug) and `{id}` (the team's numeric id).
@@ -44,7 +45,7 @@ impl GroupNameTemplate {
     }
 
     /// The name of the group of a team, from the slug and id that GitHub told.
-    pub fn group_of(&self, slug: &TeamSlug, id: u64) -> GroupName {
+    pub fn group_of(&self, slug: &TeamSlug, id: TeamId) -> GroupName {
         // A slug holds no braces, so the second replacement can't meet what the first put in.
         GroupName(self.0.replace("{team}", slug.as_str()).replace("{id}", &id.to_string()))
     }
@@ -103,7 +104,7 @@ mod tests {
 
     fn group(template: &str) -> String {
         let slug = TeamSlug::parse("payments").unwrap();
-        GroupNameTemplate::parse(template).unwrap().group_of(&slug, 42).to_string()
+        GroupNameTemplate::parse(template).unwrap().group_of(&slug, TeamId(42)).to_string()
     }
 
     #[test]
@@ -143,7 +144,7 @@ mod tests {
     #[test]
     fn names_compare_without_letter_case() {
         let slug = TeamSlug::parse("default").unwrap();
-        let name = GroupNameTemplate::parse("{team}").unwrap().group_of(&slug, 1);
+        let name = GroupNameTemplate::parse("{team}").unwrap().group_of(&slug, TeamId(1));
         assert!(name.is("Default") && name.is_default());
     }
 }

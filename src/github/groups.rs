@@ -6,11 +6,12 @@ use super::paging::Listed;
 use super::transport::Call;
 use super::types::{Repository, Runner, RunnerGroup};
 use super::{Error, Github};
+use crate::domain::ids::{GroupId, RepositoryId};
 use crate::domain::template::GroupName;
 
 impl Listed for RunnerGroup {
     fn id(&self) -> u64 {
-        self.id
+        self.id.0
     }
 }
 
@@ -21,7 +22,7 @@ impl Github {
     }
 
     /// One runner group.
-    pub async fn runner_group(&self, id: u64) -> Result<RunnerGroup, Error> {
+    pub async fn runner_group(&self, id: GroupId) -> Result<RunnerGroup, Error> {
         self.send(Call::get("group", self.group_path(id))).await?.parse()
     }
 
@@ -36,24 +37,28 @@ impl Github {
     }
 
     /// Deletes a group. The caller has made sure that it holds no runners.
-    pub async fn delete_runner_group(&self, id: u64) -> Result<(), Error> {
+    pub async fn delete_runner_group(&self, id: GroupId) -> Result<(), Error> {
         self.send(Call::delete("delete_group", self.group_path(id))).await.map(drop)
     }
 
     /// The repositories that may use the group.
-    pub async fn group_repositories(&self, id: u64) -> Result<Vec<Repository>, Error> {
+    pub async fn group_repositories(&self, id: GroupId) -> Result<Vec<Repository>, Error> {
         self.counted_list("group_repositories", &format!("{}/repositories", self.group_path(id))).await
     }
 
     /// Lets exactly these repositories use the group.
-    pub async fn set_group_repositories(&self, id: u64, repositories: &[u64]) -> Result<(), Error> {
+    pub async fn set_group_repositories(
+        &self,
+        id: GroupId,
+        repositories: &[RepositoryId],
+    ) -> Result<(), Error> {
         let call = Call::put("set_group_repositories", format!("{}/repositories", self.group_path(id)))
             .with_body(json!({ "selected_repository_ids": repositories }));
         self.send(call).await.map(drop)
     }
 
     /// Lets one more repository use the group; nothing changes when it does already.
-    pub async fn add_group_repository(&self, id: u64, repository: u64) -> Result<(), Error> {
+    pub async fn add_group_repository(&self, id: GroupId, repository: RepositoryId) -> Result<(), Error> {
         self.send(Call::put(
             "add_group_repository",
             format!("{}/repositories/{repository}", self.group_path(id)),
@@ -63,7 +68,7 @@ impl Github {
     }
 
     /// Lets one repository no longer use the group; nothing changes when it doesn't.
-    pub async fn remove_group_repository(&self, id: u64, repository: u64) -> Result<(), Error> {
+    pub async fn remove_group_repository(&self, id: GroupId, repository: RepositoryId) -> Result<(), Error> {
         self.send(Call::delete(
             "remove_group_repository",
             format!("{}/repositories/{repository}", self.group_path(id)),
@@ -73,12 +78,12 @@ impl Github {
     }
 
     /// The self-hosted runners in the group.
-    pub async fn group_runners(&self, id: u64) -> Result<Vec<Runner>, Error> {
+    pub async fn group_runners(&self, id: GroupId) -> Result<Vec<Runner>, Error> {
         self.counted_list("group_runners", &format!("{}/runners", self.group_path(id))).await
     }
 
     /// GitHub-hosted runners that an owner put into the group. GitHub Enterprise Server has none.
-    pub async fn group_hosted_runners(&self, id: u64) -> Result<Vec<Runner>, Error> {
+    pub async fn group_hosted_runners(&self, id: GroupId) -> Result<Vec<Runner>, Error> {
         match self
             .counted_list("group_hosted_runners", &format!("{}/hosted-runners", self.group_path(id)))
             .await
@@ -92,7 +97,7 @@ impl Github {
         format!("/orgs/{}/actions/runner-groups", self.org)
     }
 
-    fn group_path(&self, id: u64) -> String {
+    fn group_path(&self, id: GroupId) -> String {
         format!("/orgs/{}/actions/runner-groups/{id}", self.org)
     }
 }

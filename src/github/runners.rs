@@ -6,11 +6,12 @@ use super::paging::Listed;
 use super::transport::Call;
 use super::types::{JitRunner, Runner, RunnerToken};
 use super::{Error, Github};
+use crate::domain::ids::{GroupId, RunnerId};
 use crate::domain::names::{Label, RepoName, RunnerName};
 
 impl Listed for Runner {
     fn id(&self) -> u64 {
-        self.id
+        self.id.0
     }
 }
 
@@ -47,7 +48,7 @@ impl Github {
     /// Registers a runner for one job in a group, before it exists. GitHub adds no labels of its own.
     pub async fn generate_jit_config(
         &self,
-        group: u64,
+        group: GroupId,
         name: &RunnerName,
         labels: &[Label],
         work_folder: &str,
@@ -74,19 +75,19 @@ impl Github {
     }
 
     /// One runner, as it is now.
-    pub async fn runner(&self, id: u64) -> Result<Runner, Error> {
+    pub async fn runner(&self, id: RunnerId) -> Result<Runner, Error> {
         self.send(Call::get("runner", format!("/orgs/{}/actions/runners/{id}", self.org))).await?.parse()
     }
 
     /// Removes a runner from the organisation. GitHub refuses it while a job runs on it.
-    pub async fn delete_runner(&self, id: u64) -> Result<(), Error> {
+    pub async fn delete_runner(&self, id: RunnerId) -> Result<(), Error> {
         self.send(Call::delete("delete_runner", format!("/orgs/{}/actions/runners/{id}", self.org)))
             .await
             .map(drop)
     }
 
     /// Moves a runner into a group, out of whichever it is in.
-    pub async fn move_runner(&self, id: u64, group: u64) -> Result<(), Error> {
+    pub async fn move_runner(&self, id: RunnerId, group: GroupId) -> Result<(), Error> {
         let path = format!("/orgs/{}/actions/runner-groups/{group}/runners/{id}", self.org);
         self.send(Call::put("move_runner", path)).await.map(drop)
     }

@@ -15,13 +15,13 @@ const REPOSITORY: &str = "application/vnd.github.v3.repository+json";
 
 impl Listed for Repository {
     fn id(&self) -> u64 {
-        self.id
+        self.id.0
     }
 }
 
 impl Listed for Team {
     fn id(&self) -> u64 {
-        self.id
+        self.id.0
     }
 }
 

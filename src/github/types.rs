@@ -3,13 +3,14 @@
 use secrecy::SecretString;
 use serde::Deserialize;
 
+use crate::domain::ids::{GroupId, RepositoryId, RunnerId, TeamId, UserId};
 use crate::domain::names::Label;
 
 /// A user, from `GET /user`.
 #[derive(Debug, Clone, Deserialize)]
 pub struct User {
     /// Stays the same when the user is renamed.
-    pub id: u64,
+    pub id: UserId,
     /// The current login.
     pub login: String,
 }
@@ -18,7 +19,7 @@ pub struct User {
 #[derive(Debug, Clone, Deserialize)]
 pub struct Team {
     /// Stays the same when the team is renamed; a new team under an old slug has another.
-    pub id: u64,
+    pub id: TeamId,
     /// The canonical slug.
     pub slug: String,
     /// How many repositories the team has access to; only used to choose the cheaper look-up.
@@ -45,7 +46,7 @@ impl Membership {
     }
 
     /// The id of the team that GitHub answered for, from `…/team/{id}/memberships/…` or `…/teams/{id}/…`.
-    pub fn team_id(&self) -> Option<u64> {
+    pub fn team_id(&self) -> Option<TeamId> {
         let (front, _) = self.url.rsplit_once("/memberships/")?;
         let (front, id) = front.rsplit_once('/')?;
         let is_team = front.ends_with("/team") || front.ends_with("/teams");
@@ -57,7 +58,7 @@ impl Membership {
 #[derive(Debug, Clone, Deserialize)]
 pub struct RunnerGroup {
     /// Stays the same when the group is renamed.
-    pub id: u64,
+    pub id: GroupId,
     /// Unique in the organisation, whatever the letter case.
     pub name: String,
     /// `selected`, `all` or `private`.
@@ -72,7 +73,7 @@ pub struct RunnerGroup {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Repository {
     /// Stays the same when the repository is renamed.
-    pub id: u64,
+    pub id: RepositoryId,
     /// Name without owner.
     pub name: String,
     /// `owner/name`.
@@ -117,7 +118,7 @@ pub(super) struct CollaboratorPermission {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Runner {
     /// Unique in the organisation.
-    pub id: u64,
+    pub id: RunnerId,
     /// Unique in the organisation.
     pub name: String,
     /// `unknown` until the runner connected for the first time. Hosted runners have none.
@@ -134,7 +135,7 @@ pub struct Runner {
     pub ephemeral: bool,
     /// The group that it is in.
     #[serde(default)]
-    pub runner_group_id: Option<u64>,
+    pub runner_group_id: Option<GroupId>,
     /// What jobs ask for.
     #[serde(default)]
     pub labels: Vec<RunnerLabel>,
@@ -237,7 +238,7 @@ mod tests {
             ("https://api.github.com/orgs/9/memberships/ada", None),
             ("", None),
         ] {
-            assert_eq!(membership(url).team_id(), id, "{url}");
+            assert_eq!(membership(url).team_id(), id.map(TeamId), "{url}");
         }
     }
 

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::error::ApiError;
 use super::parameters::{Parameters, invalid};
+use crate::domain::ids::RunnerId;
 use crate::domain::jit::WorkFolder;
 use crate::domain::names::{Label, NameError, OrgName, RepoName, RunnerName, TeamSlug};
 use crate::ops::jit::Wanted;
@@ -168,7 +169,7 @@ fn named(parameters: &mut Parameters) -> Result<Selection, ApiError> {
 }
 
 /// Digits alone: `parse` would take a sign, too.
-fn runner_id(item: &str) -> Option<u64> {
+fn runner_id(item: &str) -> Option<RunnerId> {
     item.bytes().all(|byte| byte.is_ascii_digit()).then(|| item.parse().ok()).flatten()
 }
 

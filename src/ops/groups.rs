@@ -9,6 +9,7 @@ use super::runners::{GROUPS_AT_ONCE, Outcome, each, move_all};
 use super::{Error, find_group, on_group, places, write};
 use crate::access::{Authority, ManagedGroup, Reach};
 use crate::audit::Trail;
+use crate::domain::ids::GroupId;
 use crate::github::{Class, Github, Runner};
 use crate::state::Shared;
 
@@ -167,7 +168,7 @@ pub async fn list(state: &Shared, reach: &Reach, trail: &Trail) -> Result<GroupC
     Ok(all)
 }
 
-async fn contents(github: &Github, group: u64) -> Result<GroupContents, Error> {
+async fn contents(github: &Github, group: GroupId) -> Result<GroupContents, Error> {
     let (repositories, runners) =
         futures_util::future::try_join(github.group_repositories(group), github.group_runners(group))
             .await

@@ -8,6 +8,7 @@ use super::runners::{GROUPS_AT_ONCE, Outcome, WRITES_AT_ONCE, each};
 use super::{Error, write};
 use crate::access::{ManagedGroup, Oversight};
 use crate::audit::Trail;
+use crate::domain::ids::RunnerId;
 use crate::github::Runner;
 use crate::state::Shared;
 
@@ -55,7 +56,7 @@ pub async fn remove(
     state: &Shared,
     group: &ManagedGroup,
     runners: Vec<Runner>,
-) -> Result<(Outcome, Vec<u64>), Error> {
+) -> Result<(Outcome, Vec<RunnerId>), Error> {
     let reads =
         runners.into_iter().map(|runner| async move { (runner.id, state.github.runner(runner.id).await) });
     let again: Vec<_> = stream::iter(reads).buffered(WRITES_AT_ONCE).collect().await;

@@ -7,6 +7,7 @@ use super::error::missing_group;
 use super::{Error, find_group, on_group, write};
 use crate::access::{Authority, ManagedGroup};
 use crate::audit::Trail;
+use crate::domain::ids::RepositoryId;
 use crate::domain::names::RepoName;
 use crate::github::{self, Repository};
 use crate::state::Shared;
@@ -124,7 +125,10 @@ fn all_of(names: &[RepoName], visible: Vec<Option<Repository>>) -> Result<Vec<Re
 
 /// Writes once for each repository, side by side. When some fail, the error says which were done; repeating
 /// the request is safe and finishes the job.
-async fn each<Written>(repositories: &[Repository], write: impl Fn(u64) -> Written) -> Result<(), Error>
+async fn each<Written>(
+    repositories: &[Repository],
+    write: impl Fn(RepositoryId) -> Written,
+) -> Result<(), Error>
 where
     Written: Future<Output = Result<(), github::Error>>,
 {

@@ -12,6 +12,7 @@ use super::error::{REASONS_OF_GITHUB, missing_group, reason_of};
 use super::{Error, find_group, on_group, places, write};
 use crate::access::{Authority, ManagedGroup, Reach};
 use crate::audit::Trail;
+use crate::domain::ids::RunnerId;
 use crate::domain::names::{Label, RunnerName};
 use crate::github::{self, Class, Runner};
 use crate::state::Shared;
@@ -28,7 +29,7 @@ const GONE: &str = "runner_not_found";
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
     /// Runners with one of these ids, or one of `names`.
-    pub ids: Vec<u64>,
+    pub ids: Vec<RunnerId>,
     /// Runners with one of these names, or one of `ids`.
     pub names: Vec<RunnerName>,
     /// Runners with all of these labels.
@@ -66,7 +67,8 @@ pub enum StatusFilter {
 #[schema(as = Runner)]
 pub struct RunnerView {
     /// GitHub's id.
-    id: u64,
+    #[schema(value_type = u64)]
+    id: RunnerId,
     name: String,
     /// As GitHub says it; unknown until the runner connected once.
     os: String,
@@ -87,7 +89,8 @@ pub struct RunnerView {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = TouchedRunner)]
 pub struct Touched {
-    id: u64,
+    #[schema(value_type = u64)]
+    id: RunnerId,
     name: String,
 }
 
@@ -97,8 +100,8 @@ pub struct Touched {
 pub struct Skipped {
     /// Missing if it was named by its name and is not there.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    id: Option<u64>,
+    #[schema(nullable = false, value_type = u64)]
+    id: Option<RunnerId>,
     /// Missing if it was named by its id and is not there.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -140,7 +143,7 @@ impl RunnerView {
 
 impl Touched {
     /// The runner's id.
-    pub fn id(&self) -> u64 {
+    pub fn id(&self) -> RunnerId {
         self.id
     }
 }
@@ -174,7 +177,7 @@ impl Selection {
     /// runners were named and none of them is in the group.
     fn choose(&self, runners: Vec<Runner>) -> Result<(Vec<Runner>, Vec<Skipped>), Error> {
         // Sets, since a thousand names may meet ten thousand runners.
-        let ids: HashSet<u64> = self.ids.iter().copied().collect();
+        let ids: HashSet<RunnerId> = self.ids.iter().copied().collect();
         let names: HashSet<String> =
             self.names.iter().map(|name| name.as_str().to_ascii_lowercase()).collect();
         let some_are_named = !ids.is_empty() || !names.is_empty();
@@ -199,7 +202,7 @@ impl Selection {
             }
         }
         if some_are_named && ids_left.len() + names_left.len() == ids.len() + names.len() {
-            let ids = self.ids.iter().map(u64::to_string);
+            let ids = self.ids.iter().map(ToString::to_string);
             return Err(Error::RunnerNotFound(
                 ids.chain(self.names.iter().map(RunnerName::to_string)).collect(),
             ));
@@ -335,12 +338,12 @@ async fn runners_of(
 pub(super) async fn each<Written>(
     runners: &[Runner],
     trail: &Trail,
-    write: impl Fn(u64) -> Written,
+    write: impl Fn(RunnerId) -> Written,
 ) -> Result<Outcome, Error>
 where
     Written: Future<Output = Result<(), github::Error>>,
 {
-    let write_one = |(id, name): (u64, String)| {
+    let write_one = |(id, name): (RunnerId, String)| {
         let written = write(id);
         async move {
             let outcome = written.await;

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 use proptest::sample::select;
 
+use crate::domain::ids::TeamId;
 use super::{GroupNameTemplate, TemplateError};
 use crate::domain::names::TeamSlug;
 
@@ -20,9 +21,9 @@ fn odd_template() -> impl Strategy<Value = String> {
 }
 
 /// Slugs and ids that are easily mistaken for each other.
-fn team() -> impl Strategy<Value = (TeamSlug, u64)> {
+fn team() -> impl Strategy<Value = (TeamSlug, TeamId)> {
     ("[1a]{1,3}|[1a-]{1,4}", select(vec![1, 11, 111, u64::MAX]))
-        .prop_map(|(slug, id)| (TeamSlug::parse(&slug).unwrap(), id))
+        .prop_map(|(slug, id)| (TeamSlug::parse(&slug).unwrap(), TeamId(id)))
 }
 
 proptest! {
