@@ -157,9 +157,10 @@ fn build(
     };
     let keep = keep(&config.cache);
     let (users, unknown_tokens) = limiters(config, clock);
+    let identities = Identities::new(unknown_tokens, keep, clock.clone());
     Ok(State {
-        github: Github::new(settings, clock.clone())?,
-        identities: Identities::new(unknown_tokens, keep, clock.clone()).map_err(|_| StartError::Random)?,
+        github: Arc::new(Github::new(settings, clock.clone())?),
+        identities: Arc::new(identities.map_err(|_| StartError::Random)?),
         teams: Teams::new(config.groups.name.clone(), keep, clock),
         groups: Groups::new(keep, clock.clone()),
         users: ArcSwap::from_pointee(users),

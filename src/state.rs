@@ -33,9 +33,9 @@ pub enum Check {
 /// Everything a request needs, built once.
 pub struct State {
     /// The connection to GitHub.
-    pub github: Github,
+    pub github: Arc<Github>,
     /// Who callers are.
-    pub identities: Identities,
+    pub identities: Arc<Identities>,
     /// Which teams they maintain.
     pub teams: Teams,
     /// Which group is a team's.

@@ -7,17 +7,23 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use aws_lc_rs::{hmac, rand};
 use secrecy::{ExposeSecret, SecretString};
+use tokio::runtime::Handle;
+use tracing::Instrument;
 
 use super::{AccessError, Caller, Keep};
 use crate::domain::clock::Clock;
 use crate::domain::names::Login;
-use crate::github::{Class, Error, Github};
-use crate::limits::AddressLimiter;
+use crate::github::{Class, Error, Github, TokenHistory};
+use crate::limits::{AddressLimiter, Reservation};
 use crate::metrics;
 use crate::timed_cache::TimedCache;
 
-/// Tokens that are known at once.
-const MOST_KNOWN_TOKENS: u64 = 10_000;
+/// Tokens whose user is known at once; and as many that are known to be refused.
+const MAX_KNOWN_TOKENS: u64 = 10_000;
+/// Tokens that are remembered as good: all that are used in a day, and about 10 MB.
+const MAX_GOOD_TOKENS: u64 = 50_000;
+/// For so long after GitHub vouched for a token nobody else's bad tokens can keep it from being looked up again.
+const GOOD_FOR: Duration = Duration::from_hours(24);
 /// Answers that wait to be overwritten: they are of no use after the moment that they are for.
 const MOST_KEPT_QUESTIONS: u64 = 100;
 /// GitHub's longest tokens today have about 520 characters.
@@ -85,54 +91,71 @@ type Identity = Result<Caller, AccessError>;
 /// What is known about tokens.
 pub struct Identities {
     key: hmac::Key,
-    known: TimedCache<TokenHash, Identity>,
-    /// Kept for no time: only joins those who send the same unknown token at once. Apart from what is known,
-    /// since a flood of tokens that nobody has would push that out.
+    known: TimedCache<TokenHash, Caller>,
+    /// Refused tokens, and why. Apart from those that are known, since a flood of bad tokens would push them out.
+    refused: TimedCache<TokenHash, AccessError>,
+    /// The tokens that GitHub vouched for lately.
+    good: TimedCache<TokenHash, ()>,
+    /// Kept for no time: only joins those who send the same unknown token at once.
     asking: TimedCache<TokenHash, Identity>,
-    unknown_tokens: ArcSwap<AddressLimiter>,
+    addresses: ArcSwap<AddressLimiter>,
     keep: Keep,
+    /// Where look-ups go on when their callers are gone.
+    runtime: Handle,
 }
 
 impl Identities {
-    /// Knows nobody yet. Fails when the system gives no random numbers.
+    /// Knows nobody yet. Fails when the system gives no random numbers. To be called on the runtime that lives longest.
     pub fn new(
-        unknown_tokens: AddressLimiter,
+        addresses: AddressLimiter,
         keep: Keep,
         clock: Clock,
     ) -> Result<Self, aws_lc_rs::error::Unspecified> {
         let key = hmac::Key::generate(hmac::HMAC_SHA256, &rand::SystemRandom::new())?;
         Ok(Self {
             key,
-            known: TimedCache::counted("identity", MOST_KNOWN_TOKENS, clock.clone()),
+            known: TimedCache::new(MAX_KNOWN_TOKENS, clock.clone()),
+            refused: TimedCache::new(MAX_KNOWN_TOKENS, clock.clone()),
+            good: TimedCache::new(MAX_GOOD_TOKENS, clock.clone()),
             asking: TimedCache::new(MOST_KEPT_QUESTIONS, clock),
-            unknown_tokens: ArcSwap::from_pointee(unknown_tokens),
+            addresses: ArcSwap::from_pointee(addresses),
             keep,
+            runtime: Handle::current(),
         })
     }
 
-    /// Replaces the limit on unknown tokens; all addresses start anew.
+    /// Replaces the limit on refused tokens; all addresses start anew, and nothing else is forgotten.
     pub fn limit_unknown_tokens(&self, limiter: AddressLimiter) {
-        self.unknown_tokens.store(Arc::new(limiter));
+        self.addresses.store(Arc::new(limiter));
     }
 
-    /// The user behind a token. Only a token that GitHub has to be asked about counts against `address`.
+    /// The user behind a token. Only a token that GitHub is asked about and refuses counts against `address`.
     pub async fn identify(
-        &self,
-        github: &Github,
+        self: &Arc<Self>,
+        github: &Arc<Github>,
         token: &CallerToken,
         address: IpAddr,
-    ) -> Result<Caller, AccessError> {
+    ) -> Identity {
         let hash = self.hash(token);
-        match self.known.get(&hash).await {
+        let remembered = self.remembered(&hash).await;
+        metrics::cache("identity", remembered.is_some());
+        match remembered {
             Some(known) => known,
             // Boxed, so that the future of the usual case, a known token, stays small.
             None => Box::pin(self.look_up(github, token, hash, address)).await,
         }
     }
 
+    async fn remembered(&self, hash: &TokenHash) -> Option<Identity> {
+        match self.known.get(hash).await {
+            Some(caller) => Some(Ok(caller)),
+            None => self.refused.get(hash).await.map(Err),
+        }
+    }
+
     async fn look_up(
-        &self,
-        github: &Github,
+        self: &Arc<Self>,
+        github: &Arc<Github>,
         token: &CallerToken,
         hash: TokenHash,
         address: IpAddr,
@@ -151,44 +174,58 @@ impl Identities {
         }
     }
 
-    async fn load(&self, github: &Github, token: &CallerToken, hash: TokenHash, address: IpAddr) -> Identity {
-        // Somebody else may just have asked.
-        if let Some(known) = self.known.get(&hash).await {
+    async fn load(
+        self: &Arc<Self>,
+        github: &Arc<Github>,
+        token: &CallerToken,
+        hash: TokenHash,
+        address: IpAddr,
+    ) -> Identity {
+        let limiter = self.addresses.load_full();
+        let charge = if self.good.get(&hash).await.is_some() {
+            Charge::Renewal(limiter, address)
+        } else {
+            match limiter.reserve(address).await {
+                Ok(reservation) => Charge::Reserved(reservation),
+                Err(retry_after) => {
+                    metrics::limited("unknown_token");
+                    return Err(AccessError::TooManyUnknownTokens { retry_after });
+                }
+            }
+        };
+        // Somebody else may have asked meanwhile.
+        if let Some(known) = self.remembered(&hash).await {
             return known;
         }
-        if let Err(retry_after) = self.unknown_tokens.load().check(address) {
-            metrics::limited("unknown_token");
-            return Err(AccessError::TooManyUnknownTokens { retry_after });
-        }
-        let (identity, keep) = self.ask(github, token).await;
-        if !keep.is_zero() {
-            self.known.insert(hash, identity.clone(), keep).await;
-        }
-        identity
+        // As a task of its own: were it given up with its caller, hanging up early would make bad tokens free.
+        let (identities, github, token) = (self.clone(), github.clone(), token.clone());
+        let look_up = async move { identities.ask(&github, &token, hash, charge).await };
+        let ended = self.runtime.spawn(look_up.in_current_span()).await;
+        ended.unwrap_or_else(|_| Err(Error::odd("GET /user: the look-up was cut off").into()))
     }
 
-    async fn ask(&self, github: &Github, token: &CallerToken) -> (Identity, Duration) {
-        let refused = |error| (Err(error), self.keep.refused_identity);
-        let user = match github.user_of(token.0.clone()).await {
-            Ok(user) => user,
-            Err(error) => match error.class() {
-                Class::Forbidden(message) if message.contains("integration") => {
-                    return refused(AccessError::UnsupportedToken);
+    /// Asks GitHub, and remembers what it says.
+    async fn ask(&self, github: &Github, token: &CallerToken, hash: TokenHash, charge: Charge) -> Identity {
+        match verdict(github, token, charge.history()).await {
+            Verdict::Good(caller) => {
+                self.good.insert(hash, (), GOOD_FOR).await;
+                self.known.insert(hash, caller.clone(), self.keep.identity).await;
+                Ok(caller)
+            }
+            Verdict::Refused { error, is_dead } => {
+                if is_dead {
+                    self.good.forget(&hash).await;
                 }
-                Class::Unauthorized | Class::NotFound | Class::Forbidden(_) => {
-                    return refused(AccessError::InvalidToken);
+                self.refused.insert(hash, error.clone(), self.keep.refused_identity).await;
+                charge.refused();
+                Err(error)
+            }
+            Verdict::Unclear { error, keep } => {
+                if let Some(keep) = keep {
+                    self.refused.insert(hash, error.clone(), keep.min(self.keep.identity)).await;
                 }
-                // The limit is this token's own: only its holder has to wait.
-                Class::RateLimited { retry_after } => {
-                    let retry_after = *retry_after;
-                    return (Err(error.into()), retry_after.min(self.keep.identity));
-                }
-                _ => return (Err(error.into()), Duration::ZERO),
-            },
-        };
-        match Login::parse(&user.login) {
-            Ok(login) => (Ok(Caller { id: user.id, login }), self.keep.identity),
-            Err(_) => (Err(Error::odd("GET /user: the login has an unknown form").into()), Duration::ZERO),
+                Err(error)
+            }
         }
     }
 
@@ -197,6 +234,76 @@ impl Identities {
         let mut hash = TokenHash::default();
         hash.copy_from_slice(tag.as_ref());
         hash
+    }
+}
+
+/// What a look-up costs the address that it came from, if GitHub refuses the token.
+enum Charge {
+    /// What was set aside for it; given back otherwise.
+    Reserved(Reservation),
+    /// GitHub vouched for the token lately, so that it is looked up whatever the address did.
+    Renewal(Arc<AddressLimiter>, IpAddr),
+}
+
+impl Charge {
+    fn history(&self) -> TokenHistory {
+        match self {
+            Self::Reserved(_) => TokenHistory::Unknown,
+            Self::Renewal(..) => TokenHistory::Good,
+        }
+    }
+
+    fn refused(self) {
+        match self {
+            Self::Reserved(reservation) => reservation.use_up(),
+            Self::Renewal(limiter, address) => limiter.count(address),
+        }
+    }
+}
+
+/// What GitHub says of a token.
+enum Verdict {
+    /// Whose it is.
+    Good(Caller),
+    /// GitHub knows no user by it.
+    Refused {
+        error: AccessError,
+        /// Whether it is no token, or no longer one. Other refusals may pass.
+        is_dead: bool,
+    },
+    /// Nothing, since something else went wrong.
+    Unclear {
+        error: AccessError,
+        /// For how long asking again would be in vain.
+        keep: Option<Duration>,
+    },
+}
+
+async fn verdict(github: &Github, token: &CallerToken, history: TokenHistory) -> Verdict {
+    let refused = |error, is_dead| Verdict::Refused { error, is_dead };
+    let error = match github.user_of(token.0.clone(), history).await {
+        Ok(user) => match Login::parse(&user.login) {
+            Ok(login) => return Verdict::Good(Caller { id: user.id, login }),
+            Err(_) => Error::odd("GET /user: the login has an unknown form"),
+        },
+        Err(error) => error,
+    };
+    match error.class() {
+        Class::Unauthorized => refused(AccessError::InvalidToken, true),
+        Class::Forbidden(message) if message.contains("integration") => {
+            refused(AccessError::UnsupportedToken, false)
+        }
+        // GitHub had too many bad tokens from the service: that is nothing against this one.
+        Class::Forbidden(message) if message.contains("login attempts") => {
+            Verdict::Unclear { error: error.into(), keep: None }
+        }
+        Class::Forbidden(_) => refused(AccessError::InvalidToken, false),
+        // The limit is this token's own: only its holder has to wait.
+        Class::RateLimited { retry_after } => {
+            let keep = Some(*retry_after);
+            Verdict::Unclear { error: error.into(), keep }
+        }
+        _ => Verdict::Unclear { error: error.into(), keep: None },
     }
 }
 
@@ -249,7 +356,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_limit_of_one_address_is_not_that_of_another_with_the_same_token() {
-        let (github, clock) = (nowhere(), Clock::manual());
+        let (github, clock) = (Arc::new(nowhere()), Clock::manual());
         let second = Duration::from_secs(1);
         let keep = Keep {
             identity: second,
@@ -259,9 +366,12 @@ mod tests {
             refused_membership: second,
             group: second,
         };
-        let identities = Identities::new(AddressLimiter::new(0.1, clock.clone()), keep, clock).unwrap();
+        let limiter = AddressLimiter::new(0.1, clock.clone());
         let address: IpAddr = "192.0.2.1".parse().unwrap();
-        while identities.unknown_tokens.load().check(address).is_ok() {}
+        while let Ok(reservation) = limiter.reserve(address).await {
+            reservation.use_up();
+        }
+        let identities = Arc::new(Identities::new(limiter, keep, clock).unwrap());
         let token = CallerToken::from_header("ghp_abc").unwrap();
         let hash = identities.hash(&token);
         let (refuse, refused) = tokio::sync::oneshot::channel();

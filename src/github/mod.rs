@@ -8,6 +8,7 @@ mod error;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod groups;
+mod lanes;
 mod paging;
 mod personal_token;
 mod runners;
@@ -37,6 +38,7 @@ pub use self::circuit::CircuitState;
 use self::credential::AppCredential;
 pub use self::credential::{StartupProblem, TokenState};
 pub use self::error::{Class, Error};
+use self::lanes::Lane;
 use self::transport::{Call, Transport};
 pub use self::types::{JitRunner, Membership, Repository, Runner, RunnerGroup, RunnerToken, Team, User};
 pub use self::writes::WriteIds;
@@ -79,6 +81,15 @@ pub enum Credential {
     },
     /// A personal access token.
     Token(SecretString),
+}
+
+/// What is known about a caller's token when GitHub is asked whose it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenHistory {
+    /// GitHub vouched for it lately.
+    Good,
+    /// Nothing; anybody could have made it up.
+    Unknown,
 }
 
 /// Why no client could be made of the settings.
@@ -196,9 +207,14 @@ impl Github {
         self.doubts.notified().await;
     }
 
-    /// Calls under way, and callers that wait for a place.
+    /// Calls under way, and those that wait; but for look-ups of tokens.
     pub fn load(&self) -> (usize, usize) {
-        self.transport.load()
+        self.transport.lanes().work()
+    }
+
+    /// Look-ups of tokens under way, and those that wait.
+    pub fn look_ups(&self) -> (usize, usize) {
+        self.transport.lanes().look_ups()
     }
 
     /// Whether GitHub seems to be up.
@@ -207,11 +223,16 @@ impl Github {
     }
 
     /// The user that a caller's token belongs to: the only call ever made with it.
-    pub async fn user_of(&self, token: SecretString) -> Result<User, Error> {
+    pub async fn user_of(&self, token: SecretString, history: TokenHistory) -> Result<User, Error> {
         let client = with_token(&self.anonymous, token)?;
         // Every token has a budget of its own at GitHub; a spent one must not hold back others.
         let budget = Budget::default();
-        self.transport.send(&client, &budget, &Call::get("user", "/user".to_owned())).await?.parse()
+        let lane = match history {
+            TokenHistory::Good => Lane::Renewal,
+            TokenHistory::Unknown => Lane::Stranger,
+        };
+        let call = Call::get("user", "/user".to_owned()).in_lane(lane);
+        self.transport.send(&client, &budget, &call).await?.parse()
     }
 
     /// The same with a token that may administer one repository and nothing else.
