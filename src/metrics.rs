@@ -27,7 +27,7 @@ const FAILURES: &[(u16, &str)] = &[
 pub const RELOADED: &[&str] = &["configuration", "certificate", "credential"];
 /// The caches.
 pub const CACHES: &[&str] = &["identity", "team", "membership", "group", "installation_token"];
-/// The limiters: of users, and of addresses that send unknown tokens.
+/// The limiters: of users, and of unknown tokens from addresses that sent bad ones.
 pub const LIMITERS: &[&str] = &["user", "unknown_token"];
 /// The calls to GitHub.
 pub const CALLS: &[&str] = &[
@@ -99,6 +99,8 @@ fn describe() {
     describe_gauge!("arm_github_rate_limit_reset_timestamp_seconds", seconds, "When that budget is new.");
     describe_gauge!("arm_github_calls_in_flight", "Calls to GitHub under way.");
     describe_gauge!("arm_github_calls_queued", "Calls that wait for a place.");
+    describe_gauge!("arm_token_lookups_in_flight", "Look-ups of callers' tokens under way at GitHub.");
+    describe_gauge!("arm_token_lookups_queued", "Look-ups of callers' tokens that wait.");
     describe_gauge!("arm_github_circuit_open", "1 while nothing is sent because GitHub seems to be down.");
     describe_counter!("arm_cache_lookups_total", "Look-ups by cache and outcome.");
     describe_counter!("arm_rate_limited_total", "Requests refused by a limiter of this service.");
@@ -195,6 +197,12 @@ pub fn github_budget(limit: u64, remaining: u64, reset: u64) {
 pub fn github_load(in_flight: usize, queued: usize) {
     gauge!("arm_github_calls_in_flight").set(as_number(in_flight as u64));
     gauge!("arm_github_calls_queued").set(as_number(queued as u64));
+}
+
+/// How many look-ups of tokens are under way, and how many wait.
+pub fn token_lookups(in_flight: usize, queued: usize) {
+    gauge!("arm_token_lookups_in_flight").set(as_number(in_flight as u64));
+    gauge!("arm_token_lookups_queued").set(as_number(queued as u64));
 }
 
 /// Whether calls are held back because GitHub seems to be down.

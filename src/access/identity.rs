@@ -1,5 +1,7 @@
 //! Whose token is this? Asked of GitHub once, as the caller; kept under a keyed hash, never the token.
 
+mod verdict;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,10 +12,10 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::runtime::Handle;
 use tracing::Instrument;
 
+use self::verdict::{Verdict, verdict};
 use super::{AccessError, Caller, Keep};
 use crate::domain::clock::Clock;
-use crate::domain::names::Login;
-use crate::github::{Class, Error, Github, TokenHistory};
+use crate::github::{Error, Github, TokenHistory};
 use crate::limits::{AddressLimiter, Reservation};
 use crate::metrics;
 use crate::timed_cache::TimedCache;
@@ -261,56 +263,10 @@ impl Charge {
     }
 }
 
-/// What GitHub says of a token.
-enum Verdict {
-    /// Whose it is.
-    Good(Caller),
-    /// GitHub knows no user by it.
-    Refused {
-        error: AccessError,
-        /// Whether it is no token, or no longer one. Other refusals may pass.
-        is_dead: bool,
-    },
-    /// Nothing, since something else went wrong.
-    Unclear {
-        error: AccessError,
-        /// For how long asking again would be in vain.
-        keep: Option<Duration>,
-    },
-}
-
-async fn verdict(github: &Github, token: &CallerToken, history: TokenHistory) -> Verdict {
-    let refused = |error, is_dead| Verdict::Refused { error, is_dead };
-    let error = match github.user_of(token.0.clone(), history).await {
-        Ok(user) => match Login::parse(&user.login) {
-            Ok(login) => return Verdict::Good(Caller { id: user.id, login }),
-            Err(_) => Error::odd("GET /user: the login has an unknown form"),
-        },
-        Err(error) => error,
-    };
-    match error.class() {
-        Class::Unauthorized => refused(AccessError::InvalidToken, true),
-        Class::Forbidden(message) if message.contains("integration") => {
-            refused(AccessError::UnsupportedToken, false)
-        }
-        // GitHub had too many bad tokens from the service: that is nothing against this one.
-        Class::Forbidden(message) if message.contains("login attempts") => {
-            Verdict::Unclear { error: error.into(), keep: None }
-        }
-        Class::Forbidden(_) => refused(AccessError::InvalidToken, false),
-        // The limit is this token's own: only its holder has to wait.
-        Class::RateLimited { retry_after } => {
-            let keep = Some(*retry_after);
-            Verdict::Unclear { error: error.into(), keep }
-        }
-        _ => Verdict::Unclear { error: error.into(), keep: None },
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::names::OrgName;
+    use crate::domain::names::{Login, OrgName};
     use crate::github::{Credential, Settings};
 
     fn token(header: &str) -> Result<String, TokenError> {
@@ -354,24 +310,42 @@ mod tests {
         Github::new(settings, Clock::manual()).unwrap()
     }
 
+    const KEEP: Keep = Keep {
+        identity: Duration::from_secs(1),
+        refused_identity: Duration::from_secs(1),
+        team: Duration::ZERO,
+        membership: Duration::ZERO,
+        refused_membership: Duration::ZERO,
+        group: Duration::ZERO,
+    };
+
+    #[tokio::test]
+    async fn a_flood_of_refusals_pushes_out_nobody_who_is_known() {
+        let clock = Clock::manual();
+        let identities = Identities::new(AddressLimiter::new(1.0, clock.clone()), KEEP, clock).unwrap();
+        let caller = Caller { id: 1, login: Login::parse("ada").unwrap() };
+        let known = TokenHash::default();
+        identities.known.insert(known, caller, KEEP.identity).await;
+        identities.good.insert(known, (), GOOD_FOR).await;
+        for number in 1..=3 * MAX_KNOWN_TOKENS {
+            let mut hash = known;
+            hash[..8].copy_from_slice(&number.to_le_bytes());
+            identities.refused.insert(hash, AccessError::InvalidToken, KEEP.refused_identity).await;
+        }
+        assert!(matches!(identities.remembered(&known).await, Some(Ok(_))));
+        assert!(identities.good.get(&known).await.is_some());
+    }
+
     #[tokio::test]
     async fn the_limit_of_one_address_is_not_that_of_another_with_the_same_token() {
         let (github, clock) = (Arc::new(nowhere()), Clock::manual());
         let second = Duration::from_secs(1);
-        let keep = Keep {
-            identity: second,
-            refused_identity: second,
-            team: second,
-            membership: second,
-            refused_membership: second,
-            group: second,
-        };
         let limiter = AddressLimiter::new(0.1, clock.clone());
         let address: IpAddr = "192.0.2.1".parse().unwrap();
         while let Ok(reservation) = limiter.reserve(address).await {
             reservation.use_up();
         }
-        let identities = Arc::new(Identities::new(limiter, keep, clock).unwrap());
+        let identities = Arc::new(Identities::new(limiter, KEEP, clock).unwrap());
         let token = CallerToken::from_header("ghp_abc").unwrap();
         let hash = identities.hash(&token);
         let (refuse, refused) = tokio::sync::oneshot::channel();

@@ -79,6 +79,8 @@ async fn scrape(state: web::Data<Shared>) -> HttpResponse {
     metrics::ready(readiness(&state).ready);
     let (in_flight, queued) = state.github.load();
     metrics::github_load(in_flight, queued);
+    let (in_flight, queued) = state.github.look_ups();
+    metrics::token_lookups(in_flight, queued);
     metrics::github_circuit(state.github.circuit() != CircuitState::Closed);
     if let Some(certificates) = &state.certificates {
         metrics::certificate_expiry(certificates.not_after().timestamp());

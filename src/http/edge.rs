@@ -72,6 +72,8 @@ struct Asked {
     method: Method,
     path: String,
     client_request_id: Option<String>,
+    /// Whether the caller stays unknown behind a proxy.
+    has_unreadable_hop: bool,
     access_line_written: Cell<bool>,
 }
 
@@ -81,12 +83,15 @@ pub(super) async fn edge(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let state = request.app_data::<Shared>().cloned();
-    let asked = Asked::of(&request, state.clone());
+    let mut asked = Asked::of(&request, state.clone());
     let span = asked.span.clone();
     let Some(state) = state else {
         return Err(asked.abandon(ApiError::Internal));
     };
-    asked.trail.note(|record| record.client = client_address(&request, &state.trusted_proxies));
+    if let Some(client) = client_address(&request, &state.trusted_proxies) {
+        asked.trail.note(|record| record.client = Some(client.address));
+        asked.has_unreadable_hop = client.has_unreadable_hop;
+    }
     request.extensions_mut().insert(asked.trail.clone());
     request.extensions_mut().insert(asked.notes.clone());
     let answer = AssertUnwindSafe(next.call(request).instrument(span.clone())).catch_unwind();
@@ -126,6 +131,7 @@ impl Asked {
             method: request.method().clone(),
             path: shortened(request.path()),
             client_request_id: own_id.map(shortened),
+            has_unreadable_hop: false,
             access_line_written: Cell::new(false),
         }
     }
@@ -207,6 +213,7 @@ impl Asked {
                 reason,
                 duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
                 client = known.client.map(tracing::field::display),
+                client_unreadable_hop = self.has_unreadable_hop.then_some(true),
                 client_request_id = self.client_request_id,
                 user = known.user,
                 team = known.team,

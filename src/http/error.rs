@@ -215,7 +215,7 @@ fn access(error: &AccessError) -> Answer {
         AccessError::TooManyUnknownTokens { retry_after } => {
             return too_many(
                 *retry_after,
-                "Too many unknown tokens from this address; wait before the next one",
+                "Too many tokens from this address were refused; wait before you send another",
             );
         }
         AccessError::Github(error) => return from_github(error),

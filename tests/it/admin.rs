@@ -64,6 +64,8 @@ async fn each_cause_turns_readiness_and_liveness_stays() {
     }
     let (world, cast) = acme();
     let app = with_admin(world).await.settled().await;
+    // Of an unknown token failures say nothing.
+    app.call("POST", "token-register", &cast.ada, &PAYMENTS).await.response();
     app.fake.inject(Fault::everywhere().error(500, "down"));
     for _ in 0..5 {
         app.call("POST", "token-register", &cast.ada, &PAYMENTS).await.refusal();

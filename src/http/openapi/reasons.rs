@@ -77,7 +77,7 @@ fn of_the_caller() -> Vec<Example> {
         ),
         (
             ApiError::Limited(Limited { allowance, retry_after: WAIT }),
-            "too many requests of this user, or too many unknown tokens from this address",
+            "too many requests of this user, or a token that is not known from an address that sent too many refused ones",
         ),
     ]
 }
