@@ -56,9 +56,10 @@ async fn audit_lines_have_the_documented_fields_and_no_others() {
 #[tokio::test]
 async fn access_lines_have_the_documented_fields_and_no_others() {
     let (world, cast, _) = acme_with_runners();
-    let app = App::start(world).await;
+    let app = App::with(world, json!({ "server": { "trustedProxies": ["127.0.0.1"] } })).await;
     let request = app.request("GET", "/api/v1/group-list?team=payments", &cast.bob);
-    let answer = crate::harness::send(request.header("x-request-id", "mine")).await;
+    let request = request.header("x-request-id", "mine").header("x-forwarded-for", "unknown");
+    let answer = crate::harness::send(request).await;
     answer.is_refused(403, "not_a_maintainer");
     let lines = log_lines(answer.header("x-request-id"));
     let access: Vec<_> = lines.iter().filter(|line| line["target"] == "access").collect();
