@@ -115,6 +115,13 @@ impl Identities {
         self.unknown_tokens.store(Arc::new(limiter));
     }
 
+    /// Forgets whose tokens are, also what GitHub is being asked: somebody may have lost their access since.
+    pub fn forget_all(&self) {
+        // In this order: no question of after may find what was known before.
+        self.known.forget_all();
+        self.asking.forget_all();
+    }
+
     /// The user behind a token. Only a token that GitHub has to be asked about counts against `address`.
     pub async fn identify(
         &self,
@@ -152,6 +159,7 @@ impl Identities {
     }
 
     async fn load(&self, github: &Github, token: &CallerToken, hash: TokenHash, address: IpAddr) -> Identity {
+        let era = self.known.era();
         // Somebody else may just have asked.
         if let Some(known) = self.known.get(&hash).await {
             return known;
@@ -162,7 +170,7 @@ impl Identities {
         }
         let (identity, keep) = self.ask(github, token).await;
         if !keep.is_zero() {
-            self.known.insert(hash, identity.clone(), keep).await;
+            self.known.insert_in(&era, hash, identity.clone(), keep).await;
         }
         identity
     }

@@ -25,6 +25,7 @@ mod docs_page;
 mod documents;
 mod edge;
 mod enterprise;
+mod forgetting;
 mod group_delete;
 mod groups;
 mod harness;
