@@ -94,6 +94,7 @@ impl SecretFile {
 
 impl Watched for SecretFile {
     const NAME: &'static str = "credential";
+    const REFUSED: &'static str = "the old credential stays in force";
     type Content = Secret;
 
     fn read(&self) -> Result<Secret, String> {
@@ -123,6 +124,7 @@ pub(super) fn read(credentials: &Credentials) -> Result<SecretString, SecretErro
 
 impl Watched for CertificateStore {
     const NAME: &'static str = "certificate";
+    const REFUSED: &'static str = "the old certificate stays in force";
     type Content = Pair;
 
     fn read(&self) -> Result<Pair, String> {

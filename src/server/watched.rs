@@ -68,6 +68,8 @@ impl Looks {
 pub(super) trait Watched: Send + Sync + 'static {
     /// How metrics call it.
     const NAME: &'static str;
+    /// What is logged with the reason when the files can't be used.
+    const REFUSED: &'static str;
     /// What is in the files.
     type Content: PartialEq + Send + Sync + 'static;
 
@@ -103,7 +105,7 @@ pub(super) async fn watch<W: Watched>(watched: Arc<W>, mut looks: Looks) {
             Ok(false) => metrics::in_force(W::NAME, true),
             Err(problem) if is_asked || logged.as_ref() != Some(problem) => {
                 metrics::reload(W::NAME, false);
-                tracing::error!(error = problem, "the old {} stays in force", W::NAME);
+                tracing::error!(error = problem, "{}", W::REFUSED);
             }
             Err(_) => {}
         }
@@ -149,6 +151,7 @@ mod tests {
 
     impl Watched for File {
         const NAME: &'static str = "certificate";
+        const REFUSED: &'static str = "the old file stays in force";
         type Content = String;
 
         fn read(&self) -> Result<String, String> {

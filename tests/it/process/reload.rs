@@ -4,7 +4,7 @@ use actions_runner_manager::fake_github::{AppKey, World};
 use actions_runner_manager::tls;
 use serde_json::{Value, json};
 
-use crate::binary::LOOKED_AT_EVERY;
+use crate::binary::{LOOKED_AT_EVERY, until};
 use crate::harness::{self, merge};
 use crate::process::{Service, with_admin};
 use crate::scene::acme;
@@ -257,13 +257,14 @@ async fn whoever_lost_a_role_is_cut_off_at_once_even_while_the_file_is_bad() {
 async fn a_file_that_keeps_changing_holds_up_neither_other_files_nor_the_stop() {
     let (world, cast) = acme();
     let mut service = Service::start(world).await;
-    let (path, text) = (service.path("config.yml"), text(&service));
+    let (path, original) = (service.path("config.yml"), text(&service));
     let writing = tokio::spawn(async move {
         for number in 0.. {
-            std::fs::write(&path, format!("{text}\n# {number}")).unwrap();
+            std::fs::write(&path, format!("{original}\n# 0{number}")).unwrap();
             tokio::time::sleep(LOOKED_AT_EVERY).await;
         }
     });
+    until("the first change", || text(&service).contains("# 0")).await;
     let (certificate, key) = tls::self_signed(&["localhost"]).unwrap();
     std::fs::write(service.path("tls.crt"), &certificate).unwrap();
     std::fs::write(service.path("tls.key"), key).unwrap();
