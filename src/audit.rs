@@ -6,6 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
+use crate::config::Change;
+
+/// How lines call the service when it acts by itself, or as its administrator configured it.
+const SYSTEM: &str = "system";
+
 /// What is known about a request so far. Cloning gives the same trail.
 #[derive(Clone)]
 pub struct Trail(Arc<Mutex<Progress>>);
@@ -78,6 +83,12 @@ pub struct Record {
     /// Runners that were acted on.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub runners: Vec<String>,
+    /// Settings with another value than before.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
+    /// Those of them that are in force only after a restart.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub needs_restart: Vec<String>,
     /// GitHub's ids of the calls that changed, or were to change, something.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub github_request_ids: Vec<String>,
@@ -88,6 +99,27 @@ impl Trail {
     pub fn new(request_id: String) -> Self {
         let record = Record { request_id, target: "audit", ..Record::default() };
         Self(Arc::new(Mutex::new(Progress { record, line: Line::Open })))
+    }
+
+    /// The trail of something that no request is behind.
+    pub fn of_the_system(operation: &'static str) -> Self {
+        let trail = Self::new(uuid::Uuid::now_v7().simple().to_string());
+        trail.note(|record| {
+            record.operation = operation;
+            record.user = Some(SYSTEM.to_owned());
+        });
+        trail
+    }
+
+    /// Writes the line of a configuration that took the place of another.
+    pub fn write_changes(&self, changes: Vec<Change>) {
+        let waiting = changes.iter().filter(|change| change.needs_restart());
+        let needs_restart = waiting.map(|change| change.key.clone()).collect();
+        self.note(|record| {
+            record.needs_restart = needs_restart;
+            record.changes = changes;
+        });
+        self.write("success", None);
     }
 
     /// Adds what became known.

@@ -6,13 +6,13 @@ use std::fmt::Write as _;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use actions_runner_manager::config::{self, Loaded, Sources};
+use actions_runner_manager::config::{self, Sources};
 use actions_runner_manager::domain::clock::Clock;
 use actions_runner_manager::fake_github::{self, AppKey, Demo, DemoPerson, FakeGithub, Options};
-use actions_runner_manager::server::{self, DRAIN, StartError};
+use actions_runner_manager::server::{self, Configuration, DRAIN, StartError};
 use actions_runner_manager::{telemetry, tls};
 
-use crate::serve::{Signals, until_told};
+use crate::serve::{Signals, until_told, watch};
 
 /// Runs the demo until it is told to stop; `print` gets the tour.
 pub(crate) async fn run(port: u16, print: fn(&str)) -> Result<(), String> {
@@ -34,11 +34,13 @@ pub(crate) async fn run(port: u16, print: fn(&str)) -> Result<(), String> {
         environment: BTreeMap::new(),
         working_directory: folder.path().to_owned(),
     };
-    let Loaded { config, .. } = config::load(&sources).map_err(|problems| problems.to_string())?;
-    let telemetry = telemetry::init(&config.logging).map_err(|error| error.to_string())?;
-    let server = server::start(&config, Clock::system()).map_err(|error| explained(&error, port))?;
+    let loaded = config::load(&sources).map_err(|problems| problems.to_string())?;
+    let telemetry = telemetry::init(&loaded.config.logging).map_err(|error| error.to_string())?;
+    let mut server =
+        server::start(&loaded.config, Clock::system()).map_err(|error| explained(&error, port))?;
+    watch(&mut server, &telemetry, Configuration::of(sources, loaded));
     print(&tour(&people, server.address().port(), &folder.path().join("tls.crt")));
-    let outcome = until_told(&mut signals, &server, &telemetry, sources).await;
+    let outcome = until_told(&mut signals, &server, &telemetry).await;
     server.stop(DRAIN).await;
     telemetry.flush();
     outcome
@@ -72,7 +74,7 @@ fn configuration(org: &str, (app, installation): (u64, u64), github: &str, port:
          github: {{apiURL: \"{github}\"}}\n\
          logging: {{level: error, format: text}}\n\
          server:\n  address: 127.0.0.1\n  port: {port}\n  rateLimit: 50\n  \
-         tls: {{certFile: tls.crt, keyFile: tls.key}}\n"
+         tls: {{certFile: tls.crt, keyFile: tls.key}}\n...\n"
     )
 }
 

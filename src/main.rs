@@ -76,7 +76,7 @@ fn main() -> ExitCode {
     let file = |behind: ConfigFile| behind.config.or(before.config.clone());
     match command.unwrap_or_else(|| Command::Serve(ConfigFile::default())) {
         Command::Serve(config) => {
-            configured(file(config), |sources, loaded| in_runtime(serve::run(sources, loaded.config)))
+            configured(file(config), |sources, loaded| in_runtime(serve::run(sources, loaded)))
         }
         Command::Healthcheck(config) => {
             configured(file(config), |_, loaded| in_runtime(healthcheck::run(loaded.config)))
@@ -182,7 +182,7 @@ fn check_files(config: &Config) -> Result<(), String> {
 fn in_force(loaded: &Loaded) -> String {
     let file = loaded.file.as_ref().map_or_else(|| "no file".to_owned(), |file| file.display().to_string());
     let mut lines = vec![format!("The configuration is valid ({file}).")];
-    lines.extend(loaded.config.warnings().iter().map(|warning| format!("warning: {warning}")));
+    lines.extend(loaded.warnings().iter().map(|warning| format!("warning: {warning}")));
     lines.extend(
         loaded
             .settings

@@ -108,6 +108,10 @@ fn describe() {
     describe_gauge!("arm_ready", "1 while the service is ready.");
     describe_counter!("arm_reloads_total", "Reloads by what was read again, and outcome.");
     describe_gauge!("arm_last_reload_successful", "0 while a file that can't be used waits to be put right.");
+    describe_gauge!(
+        "arm_restart_needed",
+        "1 while the configuration's file has what is in force after a restart."
+    );
     describe_counter!("arm_log_lines_lost_total", "Log lines that could not be written.");
     describe_counter!("arm_sweep_runs_total", "Sweeps of offline runners.");
     describe_counter!("arm_sweep_failures_total", "Sweeps that could not read the groups.");
@@ -146,6 +150,7 @@ pub fn start(operations: impl IntoIterator<Item = &'static str>) {
     for limiter in LIMITERS {
         limits(limiter).increment(0);
     }
+    restart_needed(false);
     lost_lines(0);
     sweeps(0, 0, 0);
 }
@@ -250,6 +255,11 @@ pub fn reload(what: &'static str, worked: bool) {
 /// Whether what stands in the file is what is in force.
 pub fn in_force(what: &'static str, is_it: bool) {
     gauge!("arm_last_reload_successful", "what" => what).set(f64::from(u8::from(is_it)));
+}
+
+/// Whether the configuration's file has other values than those in force, where only a restart puts them in force.
+pub fn restart_needed(needed: bool) {
+    gauge!("arm_restart_needed").set(f64::from(u8::from(needed)));
 }
 
 /// Log lines that were lost so far.

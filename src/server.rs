@@ -2,6 +2,7 @@
 
 mod background;
 mod reload;
+mod watched;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,11 +12,13 @@ use std::time::Duration;
 use actix_web::HttpServer;
 use actix_web::dev::ServerHandle;
 use arc_swap::ArcSwap;
+use secrecy::SecretString;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
-use self::background::{SecretFile, check_credential, reload_certificate};
+use self::background::{SecretFile, check_credential};
 pub use self::reload::Configuration;
+use self::watched::{LOOKED_AT_EVERY, Looks};
 use crate::access::{Groups, Identities, Keep, Teams};
 use crate::config::{AdminListener, CacheConfig, Config, Credentials, SecretError};
 use crate::domain::clock::Clock;
@@ -42,8 +45,6 @@ const GROUP_TURNS: u64 = 100_000;
 /// Runners whose JIT config was handed out that are known at once, and for how long: GitHub removes those that
 /// don't connect within a day.
 const HANDED_OUT: (u64, Duration) = (100_000, Duration::from_hours(24));
-/// How often the files of configuration, certificate and credential are looked at.
-const FILES_LOOKED_AT_EVERY: Duration = Duration::from_secs(30);
 /// A client has this long to send its request's head; slow ones must not hold a worker's connections.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// An idle connection is kept this long; longer than most proxies keep theirs.
@@ -94,7 +95,8 @@ pub struct Server {
     serving: JoinHandle<std::io::Result<()>>,
     admin: Option<Listening>,
     background: Vec<JoinHandle<()>>,
-    secret: Option<Arc<SecretFile>>,
+    /// Tells those who watch files to look now.
+    asked: watch::Sender<()>,
     clock: Clock,
 }
 
@@ -109,21 +111,22 @@ pub fn start(config: &Config, clock: Clock) -> Result<Server, StartError> {
     let files = config.server.tls.files.as_ref();
     let certificates =
         files.map(|files| CertificateStore::load(&files.certificate, &files.key)).transpose()?;
-    let secret = SecretFile::of(&config.credentials)?;
+    let secret = background::read(&config.credentials)?;
     let (report, check) = watch::channel(Check::Pending);
-    let state = Arc::new(build(config, &clock, certificates, check)?);
+    let state = Arc::new(build(config, &clock, secret.clone(), certificates, check)?);
     let (handle, serving, address) = listen(config, &state)?;
     let admin = config.server.admin.map(|admin| listen_for_admins(admin, &state)).transpose()?;
     let mut background = vec![tokio::spawn(check_credential(state.clone(), report))];
+    let asked = watch::Sender::new(());
+    let looks = || Looks::new(asked.subscribe(), clock.clone());
     if let Some(certificates) = &state.certificates {
-        background.push(tls::spawn_watch(certificates.clone(), FILES_LOOKED_AT_EVERY, clock.clone()));
+        background.push(tokio::spawn(watched::watch(certificates.clone(), looks())));
+    }
+    if let Some(secret) = SecretFile::of(&config.credentials, secret, state.clone()) {
+        background.push(tokio::spawn(watched::watch(secret, looks())));
     }
     if admin.is_some() {
         background.push(tokio::spawn(metrics::add_up()));
-    }
-    if let Some(secret) = &secret {
-        let watch = secret.clone().watch(state.clone(), FILES_LOOKED_AT_EVERY, clock.clone());
-        background.push(tokio::spawn(watch));
     }
     if config.sweep.offline_runners.enabled {
         let sweep = Sweep::new(state.clone(), config.sweep.offline_runners.clone(), clock.clone());
@@ -131,16 +134,16 @@ pub fn start(config: &Config, clock: Clock) -> Result<Server, StartError> {
     }
     let admin_address = admin.as_ref().map(|(_, _, address)| tracing::field::display(address));
     tracing::info!(%address, admin_address, tls = files.is_some(), org = %config.org, "serving");
-    Ok(Server { state, address, handle, serving, admin, background, secret, clock })
+    Ok(Server { state, address, handle, serving, admin, background, asked, clock })
 }
 
 fn build(
     config: &Config,
     clock: &Clock,
+    secret: SecretString,
     certificates: Option<Arc<CertificateStore>>,
     check: watch::Receiver<Check>,
 ) -> Result<State, StartError> {
-    let secret = background::read(&config.credentials)?;
     let credential = match &config.credentials {
         Credentials::App { app_id, installation_id, .. } => {
             Credential::App { app_id: *app_id, installation_id: *installation_id, private_key: secret }
@@ -269,25 +272,24 @@ impl Server {
         self.state.check.clone()
     }
 
-    /// Waits until it is time to look at files again.
+    /// Waits for as long as files are left alone between two looks.
     pub async fn until_next_look(&self) {
-        self.clock.sleep(FILES_LOOKED_AT_EVERY).await;
+        self.clock.sleep(LOOKED_AT_EVERY).await;
     }
 
-    /// Puts what may change while the service runs in force: policy, scopes, limits, and the files of certificate and
-    /// credential.
-    pub fn reload(&self, config: &Config) {
-        let (users, unknown_tokens) = limiters(config, &self.clock);
-        self.state.policy.store(Arc::new(config.policy.clone()));
-        self.state.scopes.store(Arc::new(config.scopes.clone()));
-        self.state.users.store(Arc::new(users));
-        self.state.identities.limit_unknown_tokens(unknown_tokens);
-        if let Some(certificates) = &self.state.certificates {
-            reload_certificate(certificates);
-        }
-        if let Some(secret) = &self.secret {
-            secret.reload(&self.state);
-        }
+    /// Keeps a configuration's file in force as far as that needs no restart; `apply` gets each configuration first.
+    pub fn watch(&mut self, configuration: Configuration, apply: impl Fn(&Config) + Send + 'static) {
+        let looks = Looks::new(self.asked.subscribe(), self.clock.clone());
+        let watch = configuration.watch(self.state.clone(), self.clock.clone(), looks, apply);
+        self.background.push(tokio::spawn(watch));
+    }
+
+    /// Looks at all files now, and forgets who callers are and what they maintain: somebody may have lost it.
+    pub fn reload(&self) {
+        self.state.identities.forget_all();
+        self.state.teams.forget_all();
+        tracing::info!("cached identities and memberships were forgotten");
+        self.asked.send_replace(());
         // Whoever put something right, at GitHub perhaps, need not wait for the next check.
         self.state.check_now.notify_one();
     }

@@ -2,8 +2,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use chrono::{DateTime, Datelike, TimeDelta, Utc};
@@ -13,10 +12,6 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{InconsistentKeys, ServerConfig};
-use tokio::task::JoinHandle;
-
-use crate::domain::clock::Clock;
-use crate::metrics;
 
 /// Why a certificate can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -54,8 +49,13 @@ pub struct CertificateStore {
     key_file: PathBuf,
     provider: Arc<CryptoProvider>,
     current: ArcSwap<Current>,
-    /// Held while reloading, so that two triggers don't interleave.
-    reloading: Mutex<()>,
+}
+
+/// What is in the files of a certificate and its key.
+#[derive(PartialEq, Eq)]
+pub struct Pair {
+    certificate: Vec<u8>,
+    key: Vec<u8>,
 }
 
 struct Current {
@@ -73,35 +73,42 @@ impl CertificateStore {
     /// Names the file and what to do about it.
     pub fn load(certificate_file: &Path, key_file: &Path) -> Result<Arc<Self>, TlsError> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let current = Current::read(certificate_file, key_file, &provider)?;
+        let pair = Pair::read(certificate_file, key_file)?;
+        let current = Current::parse((certificate_file, key_file), &pair, &provider)?;
         current.warn_if_expired(certificate_file);
         Ok(Arc::new(Self {
             certificate_file: certificate_file.to_owned(),
             key_file: key_file.to_owned(),
             provider,
             current: ArcSwap::from_pointee(current),
-            reloading: Mutex::new(()),
         }))
     }
 
-    /// Reads both files again and says whether the certificate in force was replaced. Content is compared,
-    /// not times: Kubernetes swaps a symbolic link, and times may repeat.
+    /// Both files as they are now.
     ///
     /// # Errors
-    /// The files don't make a usable pair; the old certificate stays in force.
-    pub fn reload_if_changed(&self) -> Result<bool, TlsError> {
-        let _one_at_a_time = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
-        let old = self.current.load();
-        let certificate_text = read_file(&self.certificate_file)?;
-        let key_text = read_file(&self.key_file)?;
-        if certificate_text == old.certificate_text && digest_of(&key_text) == old.key_digest {
-            return Ok(false);
-        }
+    /// Names the file that can't be read.
+    pub fn look(&self) -> Result<Pair, TlsError> {
+        Pair::read(&self.certificate_file, &self.key_file)
+    }
+
+    /// Whether this pair is in force. Content is compared, not times: Kubernetes swaps a symbolic link, and times may
+    /// repeat.
+    pub fn serves(&self, pair: &Pair) -> bool {
+        let current = self.current.load();
+        pair.certificate == current.certificate_text && digest_of(&pair.key) == current.key_digest
+    }
+
+    /// Puts a pair in force.
+    ///
+    /// # Errors
+    /// The pair isn't usable; the old one stays in force.
+    pub fn serve(&self, pair: &Pair) -> Result<(), TlsError> {
         let files = (self.certificate_file.as_path(), self.key_file.as_path());
-        let new = Current::parse(files, certificate_text, &key_text, &self.provider)?;
+        let new = Current::parse(files, pair, &self.provider)?;
         new.warn_if_expired(&self.certificate_file);
         self.current.store(Arc::new(new));
-        Ok(true)
+        Ok(())
     }
 
     /// When the certificate in force expires.
@@ -139,24 +146,23 @@ impl fmt::Debug for CertificateStore {
     }
 }
 
-impl Current {
-    fn read(certificate: &Path, key: &Path, provider: &CryptoProvider) -> Result<Self, TlsError> {
-        let certificate_text = read_file(certificate)?;
-        let key_text = read_file(key)?;
-        Self::parse((certificate, key), certificate_text, &key_text, provider)
+impl Pair {
+    fn read(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
+        Ok(Self { certificate: read_file(certificate)?, key: read_file(key)? })
     }
+}
 
+impl Current {
     fn parse(
         (certificate_file, key_file): (&Path, &Path),
-        certificate_text: Vec<u8>,
-        key_text: &[u8],
+        pair: &Pair,
         provider: &CryptoProvider,
     ) -> Result<Self, TlsError> {
-        let chain = certificates_in(certificate_file, &certificate_text)?;
+        let chain = certificates_in(certificate_file, &pair.certificate)?;
         let not_after = chain.first().and_then(|leaf| expiry_of(leaf)).ok_or_else(|| {
             unusable(certificate_file, "the first certificate is damaged: it can't be decoded")
         })?;
-        let key = private_key_in(key_file, key_text)?;
+        let key = private_key_in(key_file, &pair.key)?;
         let key = provider
             .key_provider
             .load_private_key(key)
@@ -172,8 +178,8 @@ impl Current {
             }
         }
         Ok(Self {
-            certificate_text,
-            key_digest: digest_of(key_text),
+            certificate_text: pair.certificate.clone(),
+            key_digest: digest_of(&pair.key),
             certified: Arc::new(certified),
             not_after,
         })
@@ -185,40 +191,6 @@ impl Current {
             tracing::warn!(file = %file.display(), expired_at, "the TLS certificate has expired; clients will refuse it");
         }
     }
-}
-
-/// Checks every `every` on the clock whether the files changed, until the task is aborted. A failure is logged when it
-/// first shows, not at every check.
-pub fn spawn_watch(store: Arc<CertificateStore>, every: Duration, clock: Clock) -> JoinHandle<()> {
-    tokio::spawn(async move {
-        let mut last_failure = None;
-        loop {
-            clock.sleep(every).await;
-            let checked = store.clone();
-            let outcome = tokio::task::spawn_blocking(move || checked.reload_if_changed()).await;
-            let failure = match outcome {
-                Ok(Ok(replaced)) => {
-                    if replaced {
-                        metrics::reload("certificate", true);
-                        tracing::info!(not_after = %store.not_after().to_rfc3339(), "the TLS certificate was replaced");
-                    } else {
-                        metrics::in_force("certificate", true);
-                    }
-                    None
-                }
-                Ok(Err(cause)) => Some(cause.to_string()),
-                Err(cause) => Some(cause.to_string()),
-            };
-            if let Some(reason) = failure.as_ref().filter(|_| failure != last_failure) {
-                metrics::reload("certificate", false);
-                tracing::error!(
-                    reason,
-                    "the changed TLS certificate was refused; the old one stays in force"
-                );
-            }
-            last_failure = failure;
-        }
-    })
 }
 
 /// Makes aws-lc-rs the process's one provider of cryptography; the HTTP client takes it from there.

@@ -42,7 +42,9 @@ def configuration(release: Release, files: dict[str, str], folder: Path) -> Path
 
 def check_config(binary: Path, config: Path) -> subprocess.CompletedProcess[str]:
     arguments = [binary, "--config", config, "check-config"]
-    return subprocess.run(arguments, env=BARE, capture_output=True, text=True, timeout=30, check=False)
+    # As the pods are told.
+    environment = BARE | {"CONFIG_END": "required"}
+    return subprocess.run(arguments, env=environment, capture_output=True, text=True, timeout=30, check=False)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ use crate::domain::clock::Clock;
 use crate::github::{Error, Github, TokenHistory};
 use crate::limits::{AddressLimiter, Reservation};
 use crate::metrics;
-use crate::timed_cache::TimedCache;
+use crate::timed_cache::{Era, TimedCache};
 
 /// Tokens whose user is known at once; and as many that are known to be refused.
 const MAX_KNOWN_TOKENS: u64 = 10_000;
@@ -90,6 +90,13 @@ type TokenHash = [u8; 32];
 /// Whose a token is, or why it is nobody's.
 type Identity = Result<Caller, AccessError>;
 
+/// Where the outcome of a look-up goes: into what was remembered when it began. If that was forgotten meanwhile, the
+/// outcome is, too.
+struct Memory {
+    known: Era<TokenHash, Caller>,
+    refused: Era<TokenHash, AccessError>,
+}
+
 /// What is known about tokens.
 pub struct Identities {
     key: hmac::Key,
@@ -129,6 +136,15 @@ impl Identities {
     /// Replaces the limit on refused tokens; all addresses start anew, and nothing else is forgotten.
     pub fn limit_unknown_tokens(&self, limiter: AddressLimiter) {
         self.addresses.store(Arc::new(limiter));
+    }
+
+    /// Forgets whose tokens are, also what GitHub is being asked: somebody may have lost their access since. Which
+    /// tokens were good is kept: that gives no access, only a look-up whatever the address's count.
+    pub fn forget_all(&self) {
+        // In this order: no question of after may find what was known before.
+        self.known.forget_all();
+        self.refused.forget_all();
+        self.asking.forget_all();
     }
 
     /// The user behind a token. Only a token that GitHub is asked about and refuses counts against `address`.
@@ -183,6 +199,7 @@ impl Identities {
         hash: TokenHash,
         address: IpAddr,
     ) -> Identity {
+        let memory = Memory { known: self.known.era(), refused: self.refused.era() };
         let limiter = self.addresses.load_full();
         let charge = if self.good.get(&hash).await.is_some() {
             Charge::Renewal(limiter, address)
@@ -201,30 +218,41 @@ impl Identities {
         }
         // As a task of its own: were it given up with its caller, hanging up early would make bad tokens free.
         let (identities, github, token) = (self.clone(), github.clone(), token.clone());
-        let look_up = async move { identities.ask(&github, &token, hash, charge).await };
+        let look_up = async move { identities.ask(&github, &token, hash, charge, &memory).await };
         let ended = self.runtime.spawn(look_up.in_current_span()).await;
         ended.unwrap_or_else(|_| Err(Error::odd("GET /user: the look-up was cut off").into()))
     }
 
     /// Asks GitHub, and remembers what it says.
-    async fn ask(&self, github: &Github, token: &CallerToken, hash: TokenHash, charge: Charge) -> Identity {
+    async fn ask(
+        &self,
+        github: &Github,
+        token: &CallerToken,
+        hash: TokenHash,
+        charge: Charge,
+        memory: &Memory,
+    ) -> Identity {
         match verdict(github, token, charge.history()).await {
             Verdict::Good(caller) => {
                 self.good.insert(hash, (), GOOD_FOR).await;
-                self.known.insert(hash, caller.clone(), self.keep.identity).await;
+                self.known.insert_in(&memory.known, hash, caller.clone(), self.keep.identity).await;
                 Ok(caller)
             }
             Verdict::Refused { error, is_dead } => {
                 if is_dead {
                     self.good.forget(&hash).await;
                 }
-                self.refused.insert(hash, error.clone(), self.keep.refused_identity).await;
+                self.refused
+                    .insert_in(&memory.refused, hash, error.clone(), self.keep.refused_identity)
+                    .await;
                 charge.refused();
                 Err(error)
             }
             Verdict::Unclear { error, keep } => {
                 if let Some(keep) = keep {
-                    self.refused.insert(hash, error.clone(), keep.min(self.keep.identity)).await;
+                    self.refused
+                        .insert_in(&memory.refused, hash, error.clone(), keep.min(self.keep.identity))
+                        .await;
                 }
                 Err(error)
             }

@@ -61,6 +61,24 @@ pub enum SecretError {
 /// A key or token is far smaller; a larger file is the wrong one.
 const MOST_BYTES: u64 = 64 * 1024;
 
+impl Credentials {
+    /// Whether both have the same secret, as far as it stands in the configuration itself.
+    pub(super) fn have_the_secret_of(&self, other: &Self) -> bool {
+        match (self.inline(), other.inline()) {
+            (Some(one), Some(other)) => one.expose_secret() == other.expose_secret(),
+            _ => true,
+        }
+    }
+
+    fn inline(&self) -> Option<&SecretString> {
+        match self {
+            Self::App { private_key: PrivateKeySource::Inline(secret), .. }
+            | Self::Token(TokenSource::Inline(secret)) => Some(secret),
+            Self::App { .. } | Self::Token(_) => None,
+        }
+    }
+}
+
 impl PrivateKeySource {
     /// The key as PEM text, read now.
     ///

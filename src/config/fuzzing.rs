@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::load::{Loaded, Sources, file, understand};
+use super::load::{Loaded, Snapshot, Sources, understand};
 use super::{Config, Problems};
 use crate::domain::checks::assert_is_one_segment;
 
@@ -44,8 +44,7 @@ pub fn config(input: &[u8]) {
 
 /// As `load`, of a file with this text.
 pub(super) fn load_text(text: &[u8], sources: &Sources) -> Result<Loaded, Problems> {
-    let file = file(NAME.to_owned(), sources.working_directory.clone(), text.to_vec())?;
-    understand(Some(file), sources)
+    understand(Some(Snapshot::of(text, &sources.working_directory)), sources, None)
 }
 
 /// Each problem is one line, and says where it is, of which key, and what was expected.

@@ -2,7 +2,10 @@
 //!
 //! [`load`] reads the file and the environment; everything else here is the outcome.
 
+mod changes;
 mod credentials;
+#[cfg(test)]
+mod cut;
 mod document;
 mod environment;
 #[cfg(any(test, fuzzing))]
@@ -22,8 +25,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use changes::{Change, changes};
 pub use credentials::{Credentials, PrivateKeySource, SecretError, TokenSource};
-pub use load::{Loaded, Setting, Source, Sources, file_of, load};
+pub use load::{Loaded, Setting, Snapshot, Source, Sources, load, load_again, look};
 pub use logging::{LogFormat, LogLevel, LoggingConfig};
 pub use problem::Problems;
 

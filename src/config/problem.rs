@@ -27,8 +27,22 @@ impl Problems {
     }
 
     /// One problem with the whole file.
-    pub(super) fn one(line: &str) -> Self {
+    pub fn one(line: &str) -> Self {
         Self { lines: vec![one_line(line, MOST_CHARACTERS)], found: 1, note: None }
+    }
+
+    /// Problems with the whole file.
+    pub(super) fn of(lines: &[String]) -> Self {
+        let found = lines.len();
+        Self { lines: lines.iter().map(|line| one_line(line, MOST_CHARACTERS)).collect(), found, note: None }
+    }
+
+    /// The same, with problems with the whole file before them.
+    pub(super) fn after(self, lines: &[String]) -> Self {
+        let before = Self::of(lines);
+        let found = before.found + self.found;
+        let lines = before.lines.into_iter().chain(self.lines).take(MOST_PRINTED).collect();
+        Self { lines, found, ..self }
     }
 
     /// Adds a remark that is no problem by itself.

@@ -11,9 +11,6 @@ use crate::audit::Trail;
 use crate::github::Runner;
 use crate::state::Shared;
 
-/// How audit lines call the service when it acts by itself.
-const SYSTEM: &str = "system";
-
 /// Where to look.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Coverage {
@@ -74,10 +71,8 @@ pub async fn remove(
     if still_offline.is_empty() {
         return Ok((Outcome::default(), returned));
     }
-    let trail = Trail::new(uuid::Uuid::now_v7().simple().to_string());
+    let trail = Trail::of_the_system("sweep");
     trail.note(|record| {
-        record.operation = "sweep";
-        record.user = Some(SYSTEM.to_owned());
         record.group = Some(group.name().to_owned());
         record.group_id = Some(group.id());
     });

@@ -120,9 +120,10 @@ fn rolling(file: &Path, config: &LoggingConfig) -> Result<Roller, TelemetryError
 }
 
 impl Telemetry {
-    /// Changes the level from now on.
-    pub fn set_level(&self, level: LogLevel) {
-        self.choice.set_level(level);
+    /// What changes the level from then on.
+    pub fn level_setter(&self) -> impl Fn(LogLevel) + Send + use<> {
+        let choice = self.choice.clone();
+        move |level| choice.set_level(level)
     }
 
     /// Waits, at most two seconds a queue, until the lines so far are written.

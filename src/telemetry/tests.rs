@@ -157,9 +157,9 @@ fn lines_reach_the_file_and_the_level_can_be_changed_meanwhile() {
     let (subscriber, telemetry) = queued(&config(folder.path())).unwrap();
     with_default(subscriber, || {
         tracing::debug!("too early");
-        telemetry.set_level(LogLevel::Debug);
+        telemetry.level_setter()(LogLevel::Debug);
         tracing::debug!("seen");
-        telemetry.set_level(LogLevel::Error);
+        telemetry.level_setter()(LogLevel::Error);
         tracing::warn!("too late");
         tracing::info!(target: AUDIT_TARGET, "audited");
     });

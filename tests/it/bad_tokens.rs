@@ -7,11 +7,11 @@ use std::time::Duration;
 use actions_runner_manager::access::{AccessError, Caller, CallerToken};
 use actions_runner_manager::fake_github::{Fault, Hold, TokenKind};
 use actions_runner_manager::github::{CircuitState, Class};
+use actions_runner_manager::limits::AddressLimiter;
 use futures_util::future::join_all;
 use serde_json::json;
-use tempfile::tempdir;
 
-use crate::harness::{self, App, configuration, load};
+use crate::harness::App;
 use crate::scene::acme;
 
 const USER: &str = "/user";
@@ -199,10 +199,8 @@ async fn new_limits_start_the_counts_anew_and_forget_no_good_token() {
     let app = App::with(world, slow_to_forgive()).await;
     app.call("GET", "status", &cast.ada, &[]).await.response();
     use_up_the_limit(&app, "before").await;
-    let folder = tempdir().unwrap();
-    harness::write_certificate(folder.path());
-    let changed = json!({ "server": { "unknownTokenRate": 0.002, "rateLimit": 500 } });
-    app.server.reload(&load(folder.path(), &configuration(folder.path(), &app.fake, &changed)));
+    let changed = AddressLimiter::new(0.002, app.clock.clone());
+    app.server.state().identities.limit_unknown_tokens(changed);
     use_up_the_limit(&app, "after").await;
     app.clock.advance(MINUTE);
     app.call("GET", "status", &cast.bob, &[]).await.is_refused(429, "rate_limited");

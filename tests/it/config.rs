@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "the lints only know functions marked #[test]")]
 
 mod accepted;
+mod end;
 mod example;
 mod files;
 mod refused;

@@ -26,6 +26,7 @@ mod docs_page;
 mod documents;
 mod edge;
 mod enterprise;
+mod forgetting;
 mod forwarded;
 mod group_delete;
 mod groups;

@@ -53,6 +53,13 @@ impl Service {
         Self::in_front_of(harness::fake(world), extra).await
     }
 
+    /// The service with other settings, and with environment variables.
+    pub async fn with_variables(world: World, variables: &[(&str, &str)], extra: Value) -> Self {
+        let mut service = Self::launched_with(harness::fake(world), variables, extra);
+        service.port = port_of(&service.binary.stdout.with("\"serving\"").await);
+        service
+    }
+
     /// The service in front of a GitHub that exists already.
     pub async fn in_front_of(fake: FakeGithub, extra: Value) -> Self {
         let mut service = Self::launched(fake, extra);
@@ -62,11 +69,15 @@ impl Service {
 
     /// The service, not yet known to serve.
     pub fn launched(fake: FakeGithub, extra: Value) -> Self {
+        Self::launched_with(fake, &[], extra)
+    }
+
+    fn launched_with(fake: FakeGithub, variables: &[(&str, &str)], extra: Value) -> Self {
         tls::install_provider();
         let folder = tempfile::tempdir().unwrap();
         let certificate = harness::write_certificate(folder.path());
         write_configuration(folder.path(), &fake, &extra);
-        let binary = Binary::start(&[], &[], folder.path());
+        let binary = Binary::start(&[], variables, folder.path());
         Self { binary, fake, folder, http: harness::client(&certificate), port: 0, extra }
     }
 

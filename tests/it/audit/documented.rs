@@ -6,7 +6,7 @@ use actions_runner_manager::fake_github::{Fault, TokenKind};
 use serde_json::{Value, json};
 
 use crate::documents::{cells, operations, words};
-use crate::harness::{App, log_lines};
+use crate::harness::{App, audit_lines, log_lines};
 use crate::scene::acme_with_runners;
 
 /// The fields that a table names, in its order.
@@ -46,8 +46,12 @@ async fn audit_lines_have_the_documented_fields_and_no_others() {
         assert_eq!(line["outcome"], outcome, "{line}");
         lines.push(line);
     }
+    let deny = "audit-lines-have-the-documented-fields";
+    app.reconfigure(&json!({ "policy": { "teams": { "deny": [deny] } }, "server": { "legacyGet": false } }));
+    app.until("the line of the reload", async || !audit_lines(deny).is_empty()).await;
     let documented = documented("**Audit line**");
-    assert_eq!(fields_of(&lines), documented.iter().cloned().collect());
+    let all = lines.iter().chain(&audit_lines(deny)).cloned().collect::<Vec<_>>();
+    assert_eq!(fields_of(&all), documented.iter().cloned().collect());
     for field in ["time", "target", "request_id", "operation", "outcome", "user", "client"] {
         assert!(lines.iter().all(|line| line[field].is_string()), "{field} is in every line");
     }
