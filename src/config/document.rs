@@ -45,7 +45,8 @@ pub(super) struct SyntaxError {
 impl Document {
     pub(super) fn parse(text: String) -> Result<Self, SyntaxError> {
         let blank = |line: &str| line.trim().is_empty() || line.trim_start().starts_with('#');
-        if text.trim_start_matches('\u{feff}').lines().all(blank) {
+        // YAML also ends a line, and so a comment, at these.
+        if text.split(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']).all(blank) {
             return Ok(Self { text, root: Node::Null, duplicates: Vec::new() });
         }
         let state = RefCell::new(State::default());

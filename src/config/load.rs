@@ -5,16 +5,19 @@ use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use super::document::{Document, MOST_BYTES};
-use super::environment::Environment;
+use super::environment::{Environment, is_text, variable};
+use super::node::Node;
 use super::reader::{File, Reader};
 use super::{Config, Problems, sections};
+use crate::domain::text::{NotText, decoded};
 
 /// Where a configuration comes from.
 #[derive(Clone)]
 pub struct Sources {
     /// The file named with `--config`; without it `CONFIG_PATH`, then `config.yml`.
     pub path: Option<PathBuf>,
-    /// The process's environment variables. They override the file.
+    /// The process's environment variables, with a replacement character for each byte that is no text. They override
+    /// the file.
     pub environment: BTreeMap<String, String>,
     /// What relative paths start from, save those in the file.
     pub working_directory: PathBuf,
@@ -103,12 +106,18 @@ pub fn file_of(sources: &Sources) -> PathBuf {
 }
 
 fn named(sources: &Sources) -> Option<PathBuf> {
-    let from_variable = sources.environment.get(PATH_VARIABLE).filter(|path| !path.is_empty());
+    let from_variable = variable(&sources.environment, PATH_VARIABLE);
     sources.path.clone().or_else(|| from_variable.map(PathBuf::from))
 }
 
 fn read_file(sources: &Sources) -> Result<Option<File>, Problems> {
     let named = named(sources);
+    if sources.path.is_none()
+        && variable(&sources.environment, PATH_VARIABLE).is_some_and(|path| !is_text(path))
+    {
+        let message = format!("{PATH_VARIABLE}: expected the path of a file, found {}", Node::NotText.kind());
+        return Err(Problems::one(&message));
+    }
     let given = named.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
     let path = file_of(sources);
     let name = given.display().to_string();
@@ -133,11 +142,12 @@ fn read_file(sources: &Sources) -> Result<Option<File>, Problems> {
 }
 
 pub(super) fn file(name: String, folder: PathBuf, bytes: Vec<u8>) -> Result<File, Problems> {
-    let text = String::from_utf8(bytes).map_err(|error| {
-        let valid = error.utf8_error().valid_up_to();
-        let line = 1 + error.as_bytes().iter().take(valid).filter(|byte| **byte == b'\n').count();
-        Problems::one(&format!("{name}:{line}: expected UTF-8 text"))
+    let text = decoded(bytes).map_err(|reason| {
+        let line = if let NotText::OtherBytes { line } = reason { line } else { 1 };
+        Problems::one(&format!("{name}:{line}: expected UTF-8 text; {reason}"))
     })?;
+    // YAML knows all three kinds of line breaks; what counts lines here knows one.
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
     let document = Document::parse(text)
         .map_err(|error| Problems::one(&format!("{name}:{}: {}", error.line, error.reason)))?;
     Ok(File { name, document, folder })
