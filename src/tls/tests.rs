@@ -2,6 +2,7 @@ use std::fs;
 use std::io;
 
 use rustls::pki_types::ServerName;
+use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConnection, SupportedProtocolVersion};
 use tempfile::TempDir;
 
