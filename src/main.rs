@@ -1,6 +1,7 @@
 //! The command line of Actions Runner Manager.
 
 mod demo;
+mod hardening;
 mod healthcheck;
 mod serve;
 
@@ -71,6 +72,7 @@ const EXIT_USAGE: u8 = 2;
 const EXIT_FAILURE: u8 = 1;
 
 fn main() -> ExitCode {
+    hardening::keep_memory_private();
     let Arguments { config: before, command } = Arguments::parse();
     // Before the command or behind it, which is nearer.
     let file = |behind: ConfigFile| behind.config.or(before.config.clone());
