@@ -49,13 +49,21 @@ impl Document {
         if text.split(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']).all(blank) {
             return Ok(Self { text, root: Node::Null, duplicates: Vec::new() });
         }
+        if let Some(at) = text.find('\0') {
+            let line = 1 + text[..at].matches('\n').count();
+            let reason =
+                "expected text, found a zero byte: the file is damaged, or something other than text";
+            return Err(SyntaxError { line, reason: reason.to_owned() });
+        }
         let state = RefCell::new(State::default());
         match Build(&state).deserialize(Yaml::from_str(&text)) {
             Ok(root) => Ok(Self { text, root, duplicates: state.into_inner().duplicates }),
-            Err(error) => Err(SyntaxError {
-                line: error.location().map_or(1, |location| location.line()),
-                reason: format!("not usable as YAML: {error}"),
-            }),
+            Err(error) => {
+                let line = error.location().map_or(1, |location| location.line());
+                let hint =
+                    if is_indented_by_tabs(&text, line) { "; indent with spaces, not with tabs" } else { "" };
+                Err(SyntaxError { line, reason: format!("not usable as YAML: {error}{hint}") })
+            }
         }
     }
 
@@ -69,6 +77,11 @@ impl Document {
         let end = Follow { steps, arrived: &arrived }.deserialize(Yaml::from_str(&self.text)).err()?;
         end.location().filter(|_| arrived.get()).map(|location| location.line())
     }
+}
+
+fn is_indented_by_tabs(text: &str, line: usize) -> bool {
+    let line = text.lines().nth(line.saturating_sub(1)).unwrap_or_default();
+    line.len() > line.trim_start().len() && line[..line.len() - line.trim_start().len()].contains('\t')
 }
 
 #[derive(Default)]

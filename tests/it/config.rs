@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "the lints only know functions marked #[test]")]
 
 mod accepted;
+mod dialects;
 mod example;
 mod files;
+mod keys;
 mod refused;
 mod secrets;
 
