@@ -313,11 +313,9 @@ fn private_key_in(file: &Path, bytes: &[u8]) -> Result<PrivateKeyDer<'static>, T
     let text = text_in(file, bytes, Binary::for_key)?;
     let blocks = pem::blocks(&text);
     let Some(block) = blocks.iter().find(|block| block.is_private_key()) else {
-        // No message quotes the file: it may be a key all the same.
-        return Err(match blocks.iter().any(|block| block.label.is_empty()) {
-            true => unusable(file, DAMAGED_KEY),
-            false => unusable(file, "there is no private key inside; expected PEM with BEGIN PRIVATE KEY"),
-        });
+        let is_damaged = blocks.iter().any(|block| block.label.is_empty());
+        let none = "there is no private key inside; expected PEM with BEGIN PRIVATE KEY";
+        return Err(unusable(file, if is_damaged { DAMAGED_KEY } else { none }));
     };
     if block.is_encrypted() {
         return Err(unusable(

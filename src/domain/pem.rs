@@ -17,7 +17,7 @@ pub struct Block<'a> {
     body: Option<&'a str>,
 }
 
-impl<'a> Block<'a> {
+impl Block<'_> {
     /// What is in it, decoded; none if it is cut off or damaged.
     pub fn der(&self) -> Option<Vec<u8>> {
         let der = STANDARD.decode(self.base64()?).ok()?;

@@ -1,6 +1,7 @@
 //! Whose certificates GitHub, and a proxy on the way to it, may show: those of the system's authorities, those of
 //! `github.caFile`, and the very certificates in that file.
 
+use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -77,14 +78,11 @@ impl Authorities {
         if blocks.iter().any(pem::Block::is_private_key) {
             authorities.warnings.push("there is a private key in it, which doesn't belong there".to_owned());
         }
-        match (authorities.certificates.is_empty(), useless.into_iter().next()) {
-            (true, None) => Err("no certificate in it".to_owned()),
-            (true, Some(first)) => Err(first),
-            (false, first) => {
-                authorities.warnings.extend(first);
-                Ok(authorities)
-            }
+        if authorities.certificates.is_empty() {
+            return Err(useless.into_iter().next().unwrap_or_else(|| "no certificate in it".to_owned()));
         }
+        authorities.warnings.extend(useless);
+        Ok(authorities)
     }
 
     /// What is wrong with the file, although it can be used.
@@ -235,9 +233,16 @@ fn with_advice(error: Error) -> Error {
     CertificateError::Other(OtherError(Arc::new(Advice(advice)))).into()
 }
 
-#[derive(Debug, thiserror::Error)]
-#[error("the server's certificate can't be trusted: {0}")]
+#[derive(thiserror::Error)]
+#[error("{0}")]
 struct Advice(&'static str);
+
+/// In words, too: the library repeats causes in their debug form.
+impl fmt::Debug for Advice {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, formatter)
+    }
+}
 
 #[cfg(test)]
 mod tests;

@@ -212,9 +212,8 @@ impl Format {
         let Some(value) = headers.get(header::CONTENT_TYPE) else { return is_object.then_some(Self::Json) };
         let media_type = value.to_str().ok()?.split(';').next()?.trim().to_ascii_lowercase();
         match media_type.as_str() {
-            "" if is_object => Some(Self::Json),
+            "" | "application/x-www-form-urlencoded" if is_object => Some(Self::Json),
             "application/json" | "text/json" => Some(Self::Json),
-            "application/x-www-form-urlencoded" if is_object => Some(Self::Json),
             "application/x-www-form-urlencoded" => Some(Self::Form),
             other if other.starts_with("application/") && other.ends_with("+json") => Some(Self::Json),
             _ => None,

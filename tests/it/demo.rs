@@ -118,14 +118,16 @@ async fn a_port_in_use_is_told_with_the_way_out() {
 async fn its_files_are_its_owners_alone() {
     let folder = tempfile::tempdir().unwrap();
     let (binary, _) = started(folder.path()).await;
-    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    let made: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
-    let [made] = made.as_slice() else { panic!("{made:?}") };
-    assert_eq!(mode(made), 0o700);
-    let files: Vec<_> = std::fs::read_dir(made).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let permissions = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let inside = |folder: &Path| -> Vec<std::path::PathBuf> {
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
+    };
+    let made = inside(folder.path());
+    assert_eq!((made.len(), permissions(&made[0])), (1, 0o700));
+    let files = inside(&made[0]);
     assert!(files.iter().any(|file| file.ends_with("key.pem")) && files.len() == 4, "{files:?}");
     for file in files {
-        assert_eq!(mode(&file), 0o600, "{}", file.display());
+        assert_eq!(permissions(&file), 0o600, "{}", file.display());
     }
     binary.signal("TERM");
     assert_eq!(binary.ended().await.code, 0);

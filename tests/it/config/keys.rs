@@ -61,7 +61,7 @@ fn key_of(config: &Config) -> String {
 #[test]
 fn every_form_of_the_key_is_taken_in_a_variable_and_in_a_file() {
     let key = key();
-    assert!(STANDARD.encode(&key).len() % 4 == 0 && key.contains('+') && key.contains('/'));
+    assert!(key.contains('+') && key.contains('/'));
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("config.yml"), app("privateKeyFile: key.pem")).unwrap();
     for form in forms(&key) {
