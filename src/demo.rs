@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::ErrorKind;
+use std::fs::{OpenOptions, Permissions};
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use actions_runner_manager::config::{self, Sources};
@@ -26,6 +28,7 @@ pub(crate) async fn run(port: u16, print: fn(&str)) -> Result<(), String> {
         .map_err(|cause| format!("the demo's GitHub can't start: {cause}"))?;
     let folder = tempfile::Builder::new()
         .prefix("actions-runner-manager-demo-")
+        .permissions(Permissions::from_mode(0o700))
         .tempdir()
         .map_err(|cause| format!("no temporary folder can be made: {cause}"))?;
     write_files(folder.path(), &key, &configuration(demo.org, settings, github.url(), port))?;
@@ -78,6 +81,7 @@ fn configuration(org: &str, (app, installation): (u64, u64), github: &str, port:
     )
 }
 
+/// Writes what only their owner may read: the keys open nothing elsewhere, but this is what people copy.
 fn write_files(folder: &Path, key: &AppKey, configuration: &str) -> Result<(), String> {
     let (certificate, certificate_key) =
         tls::self_signed(&["localhost", "127.0.0.1"]).map_err(|error| error.to_string())?;
@@ -88,7 +92,13 @@ fn write_files(folder: &Path, key: &AppKey, configuration: &str) -> Result<(), S
         ("tls.key", &certificate_key),
     ] {
         let file = folder.join(name);
-        std::fs::write(&file, text).map_err(|cause| format!("cannot write {}: {cause}", file.display()))?;
+        let written = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&file)
+            .and_then(|mut opened| opened.write_all(text.as_bytes()));
+        written.map_err(|cause| format!("cannot write {}: {cause}", file.display()))?;
     }
     Ok(())
 }

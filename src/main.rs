@@ -1,6 +1,7 @@
 //! The command line of Actions Runner Manager.
 
 mod demo;
+mod hardening;
 mod healthcheck;
 mod serve;
 
@@ -71,6 +72,7 @@ const EXIT_USAGE: u8 = 2;
 const EXIT_FAILURE: u8 = 1;
 
 fn main() -> ExitCode {
+    hardening::keep_memory_private();
     let Arguments { config: before, command } = Arguments::parse();
     // Before the command or behind it, which is nearer.
     let file = |behind: ConfigFile| behind.config.or(before.config.clone());
@@ -146,10 +148,9 @@ fn write(answer: &[u8]) -> ExitCode {
 fn sources(path: Option<PathBuf>) -> Result<Sources, String> {
     let working_directory =
         std::env::current_dir().map_err(|cause| format!("the working directory can't be told: {cause}"))?;
-    // A variable that is no Unicode can be none of ours.
-    let environment = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect();
+    // What is no text stays recognisable, so that a setting that can't be read is named and not passed over.
+    let text = |part: std::ffi::OsString| part.to_string_lossy().into_owned();
+    let environment = std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect();
     Ok(Sources { path, environment, working_directory })
 }
 

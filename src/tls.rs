@@ -7,11 +7,15 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::pem::{self, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{
+    CertificateDer, PrivateKeyDer, PrivatePkcs1KeyDer, PrivatePkcs8KeyDer, PrivateSec1KeyDer,
+};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{InconsistentKeys, ServerConfig};
+
+use crate::domain::pem::{self, Binary, Block};
+use crate::domain::text::{decoded, with_line_breaks};
 
 /// Why a certificate can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -159,9 +163,12 @@ impl Current {
         provider: &CryptoProvider,
     ) -> Result<Self, TlsError> {
         let chain = certificates_in(certificate_file, &pair.certificate)?;
-        let not_after = chain.first().and_then(|leaf| expiry_of(leaf)).ok_or_else(|| {
-            unusable(certificate_file, "the first certificate is damaged: it can't be decoded")
-        })?;
+        let expiries: Vec<_> = chain.iter().map(|certificate| expiry_of(certificate)).collect();
+        if let Some(damaged) = expiries.iter().position(Option::is_none) {
+            let reason = format!("certificate {} of it is damaged: it can't be decoded", damaged + 1);
+            return Err(unusable(certificate_file, &reason));
+        }
+        let not_after = expiries.into_iter().flatten().next().unwrap_or_default();
         let key = private_key_in(key_file, &pair.key)?;
         let key = provider
             .key_provider
@@ -235,32 +242,74 @@ fn read_file(file: &Path) -> Result<Vec<u8>, TlsError> {
     Ok(bytes)
 }
 
-fn certificates_in(file: &Path, text: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let chain: Vec<_> = CertificateDer::pem_slice_iter(text)
-        .collect::<Result<_, _>>()
-        .map_err(|_| unusable(file, "the PEM is damaged or cut off; write the whole certificate again"))?;
+/// The text of a file that should be PEM, with the advice for what else it may be.
+fn text_in(file: &Path, bytes: &[u8], advice: fn(Binary) -> &'static str) -> Result<String, TlsError> {
+    if let Some(binary) = Binary::of(bytes) {
+        return Err(unusable(file, advice(binary)));
+    }
+    let text =
+        decoded(bytes.to_vec()).map_err(|reason| unusable(file, &format!("{reason}; expected PEM")))?;
+    Ok(with_line_breaks(&text))
+}
+
+/// Each certificate once, in the order of the file.
+fn certificates_in(file: &Path, bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let text = text_in(file, bytes, Binary::for_certificate)?;
+    let blocks = pem::blocks(&text);
+    let mut chain: Vec<CertificateDer<'static>> = Vec::new();
+    // One whose BEGIN line is damaged may be a certificate, too.
+    for block in blocks.iter().filter(|block| block.is_certificate() || block.label.is_empty()) {
+        let certificate = block.certificate().map(CertificateDer::from).ok_or_else(|| {
+            unusable(file, "the PEM is damaged or cut off; write the whole certificate again")
+        })?;
+        if !chain.contains(&certificate) {
+            chain.push(certificate);
+        }
+    }
     if chain.is_empty() {
-        return Err(unusable(file, "there is no certificate inside; expected PEM with BEGIN CERTIFICATE"));
+        let reason = match blocks.iter().find(|block| !block.is_private_key()).map(|block| block.label) {
+            Some(label) if label.ends_with("CERTIFICATE REQUEST") => {
+                "there is no certificate inside, but a request for one; put in what the authority made of it"
+            }
+            Some("PKCS7" | "CMS") => {
+                "there is no certificate inside, but PKCS #7; convert it first (openssl pkcs7 -print_certs -in FILE -out PEM)"
+            }
+            _ => "there is no certificate inside; expected PEM with BEGIN CERTIFICATE",
+        };
+        return Err(unusable(file, reason));
     }
     Ok(chain)
 }
 
-fn private_key_in(file: &Path, text: &[u8]) -> Result<PrivateKeyDer<'static>, TlsError> {
-    let contains = |needle: &[u8]| text.windows(needle.len()).any(|window| window == needle);
-    if contains(b"BEGIN ENCRYPTED PRIVATE KEY") || contains(b"Proc-Type: 4,ENCRYPTED") {
+/// The first private key of the file.
+fn private_key_in(file: &Path, bytes: &[u8]) -> Result<PrivateKeyDer<'static>, TlsError> {
+    let text = text_in(file, bytes, Binary::for_key)?;
+    let blocks = pem::blocks(&text);
+    let Some(block) = blocks.iter().find(|block| block.is_private_key()) else {
+        let is_damaged = blocks.iter().any(|block| block.label.is_empty());
+        let none = "there is no private key inside; expected PEM with BEGIN PRIVATE KEY";
+        return Err(unusable(file, if is_damaged { DAMAGED_KEY } else { none }));
+    };
+    if block.is_encrypted() {
         return Err(unusable(
             file,
             "the private key is encrypted; decrypt it first (openssl pkey -in KEY -out PLAIN)",
         ));
     }
-    PrivateKeyDer::from_pem_slice(text).map_err(|cause| match cause {
-        pem::Error::NoItemsFound => {
-            unusable(file, "there is no private key inside; expected PEM with BEGIN PRIVATE KEY")
-        }
-        // The library's message may quote the line at fault.
-        _ => unusable(file, "the PEM is damaged or cut off; write the whole key again"),
-    })
+    let key = |block: &Block<'_>| block.der().ok_or_else(|| unusable(file, DAMAGED_KEY));
+    match block.label {
+        "PRIVATE KEY" => Ok(PrivatePkcs8KeyDer::from(key(block)?).into()),
+        "RSA PRIVATE KEY" => Ok(PrivatePkcs1KeyDer::from(key(block)?).into()),
+        "EC PRIVATE KEY" => Ok(PrivateSec1KeyDer::from(key(block)?).into()),
+        "OPENSSH PRIVATE KEY" => Err(unusable(
+            file,
+            "the private key is OpenSSH's; convert it first (ssh-keygen -p -m PEM -f KEY)",
+        )),
+        _ => Err(unusable(file, "expected an RSA, ECDSA or Ed25519 private key; it is another kind of key")),
+    }
 }
+
+const DAMAGED_KEY: &str = "the PEM is damaged or cut off; write the whole key again";
 
 fn mismatch(certified: &CertifiedKey, certificate_file: &Path, key_file: &Path) -> TlsError {
     let belongs_to_a_later_one = certified

@@ -53,16 +53,25 @@ impl Document {
         let blank = |line: &str| {
             line.trim().is_empty() || line.trim_start().starts_with('#') || line.trim_end() == END_MARK
         };
-        if text.trim_start_matches('\u{feff}').lines().all(blank) {
+        // YAML also ends a line, and so a comment, at these.
+        if text.split(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']).all(blank) {
             return Ok(Self { text, root: Node::Null, duplicates: Vec::new(), has_end_mark });
+        }
+        if let Some(at) = text.find('\0') {
+            let line = 1 + text[..at].matches('\n').count();
+            let reason =
+                "expected text, found a zero byte: the file is damaged, or something other than text";
+            return Err(SyntaxError { line, reason: reason.to_owned() });
         }
         let state = RefCell::new(State::default());
         match Build(&state).deserialize(Yaml::from_str(&text)) {
             Ok(root) => Ok(Self { text, root, duplicates: state.into_inner().duplicates, has_end_mark }),
-            Err(error) => Err(SyntaxError {
-                line: error.location().map_or(1, |location| location.line()),
-                reason: format!("not usable as YAML: {error}"),
-            }),
+            Err(error) => {
+                let line = error.location().map_or(1, |location| location.line());
+                let hint =
+                    if is_indented_by_tabs(&text, line) { "; indent with spaces, not with tabs" } else { "" };
+                Err(SyntaxError { line, reason: format!("not usable as YAML: {error}{hint}") })
+            }
         }
     }
 
@@ -100,6 +109,11 @@ pub(super) fn has_end_mark(text: &str) -> Result<bool, SyntaxError> {
         }
     }
     Ok(mark.is_some())
+}
+
+fn is_indented_by_tabs(text: &str, line: usize) -> bool {
+    let line = text.lines().nth(line.saturating_sub(1)).unwrap_or_default();
+    line.len() > line.trim_start().len() && line[..line.len() - line.trim_start().len()].contains('\t')
 }
 
 #[derive(Default)]

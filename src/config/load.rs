@@ -5,16 +5,19 @@ use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use super::document::{Document, END_MARK, MOST_BYTES, has_end_mark};
-use super::environment::Environment;
+use super::environment::{Environment, is_text, variable};
+use super::node::Node;
 use super::reader::{File, Reader};
 use super::{Config, Problems, sections};
+use crate::domain::text::{NotText, decoded};
 
 /// Where a configuration comes from.
 #[derive(Clone)]
 pub struct Sources {
     /// The file named with `--config`; without it `CONFIG_PATH`, then `config.yml`.
     pub path: Option<PathBuf>,
-    /// The process's environment variables. They override the file.
+    /// The process's environment variables, with a replacement character for each byte that is no text. They override
+    /// the file.
     pub environment: BTreeMap<String, String>,
     /// What relative paths start from, save those in the file.
     pub working_directory: PathBuf,
@@ -218,7 +221,7 @@ fn file_of(sources: &Sources) -> PathBuf {
 }
 
 fn named(sources: &Sources) -> Option<PathBuf> {
-    let from_variable = sources.environment.get(PATH_VARIABLE).filter(|path| !path.is_empty());
+    let from_variable = variable(&sources.environment, PATH_VARIABLE);
     sources.path.clone().or_else(|| from_variable.map(PathBuf::from))
 }
 
@@ -227,6 +230,12 @@ fn given_name(sources: &Sources) -> String {
 }
 
 fn read_file(sources: &Sources) -> Result<Option<Snapshot>, Problems> {
+    if sources.path.is_none()
+        && variable(&sources.environment, PATH_VARIABLE).is_some_and(|path| !is_text(path))
+    {
+        let message = format!("{PATH_VARIABLE}: expected the path of a file, found {}", Node::NotText.kind());
+        return Err(Problems::one(&message));
+    }
     let path = file_of(sources);
     let name = given_name(sources);
     let problem = |reason: &str| Problems::one(&format!("{name}: {reason}"));
@@ -252,12 +261,12 @@ fn read_file(sources: &Sources) -> Result<Option<Snapshot>, Problems> {
 /// Parses a file. That it lacks a mark that it has to have is added to `lines`.
 fn file(snapshot: &Snapshot, end: Option<End>, lines: &mut Vec<String>) -> Result<File, Problems> {
     let Snapshot { name, folder, bytes } = snapshot;
-    let text = String::from_utf8(bytes.clone()).map_err(|error| {
-        let valid = error.utf8_error().valid_up_to();
-        let line = 1 + error.as_bytes().iter().take(valid).filter(|byte| **byte == b'\n').count();
-        Problems::one(&format!("{name}:{line}: expected UTF-8 text"))
+    let text = decoded(bytes.clone()).map_err(|reason| {
+        let line = if let NotText::OtherBytes { line } = reason { line } else { 1 };
+        Problems::one(&format!("{name}:{line}: expected UTF-8 text; {reason}"))
     })?;
-    let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
+    // YAML knows all three kinds of line breaks; what counts lines here knows one.
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
     if let (Ok(false), Some(end)) = (has_end_mark(&text), end) {
         let last = text.lines().count().max(1);
         let expected = format!("{name}:{last}: expected {END_MARK} (YAML's end mark) as the last line");

@@ -7,6 +7,7 @@ pub mod jit;
 pub mod names;
 pub mod network;
 pub mod pattern;
+pub mod pem;
 pub mod policy;
 pub mod scope;
 pub mod template;

@@ -1,6 +1,7 @@
 //! Typed calls to GitHub's REST API. The only module that knows octocrab.
 
 mod answer;
+mod authorities;
 mod budget;
 mod circuit;
 mod credential;
@@ -11,13 +12,14 @@ mod groups;
 mod lanes;
 mod paging;
 mod personal_token;
+mod proxy;
 mod runners;
 mod teams;
 mod transport;
 mod types;
 mod writes;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -26,13 +28,11 @@ use arc_swap::ArcSwap;
 use octocrab::Octocrab;
 use octocrab::auth::AppAuth;
 use octocrab::models::AppId;
-use rustls::RootCertStore;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Notify;
 
 use self::answer::Reply;
+pub use self::authorities::Authorities;
 use self::budget::Budget;
 pub use self::circuit::CircuitState;
 use self::credential::AppCredential;
@@ -57,7 +57,7 @@ pub struct Settings {
     pub org: OrgName,
     /// The API's base address, without a slash at the end.
     pub api_url: String,
-    /// PEM certificates that are trusted beside the system's.
+    /// PEM certificates that are trusted beside the system's, as authorities and as GitHub's own.
     pub ca_file: Option<PathBuf>,
     /// The deadline of one call, retries included.
     pub timeout: Duration,
@@ -106,6 +106,9 @@ pub enum SetupError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The environment names a proxy that can't be used; names the variable.
+    #[error("{0}")]
+    Proxy(String),
     /// Anything else that the HTTP client is built from.
     #[error("the client for GitHub can't be built: {0}")]
     Client(String),
@@ -273,28 +276,30 @@ fn http_client(settings: &Settings) -> Result<reqwest::Client, SetupError> {
         .connect_timeout(CONNECT_TIMEOUT)
         .pool_idle_timeout(IDLE_TIMEOUT)
         .http1_only();
-    if settings.api_url.starts_with("http://") {
+    if settings.api_url.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http:")) {
         // Plain HTTP is for loopback addresses alone, which no proxy reaches.
         builder = builder.no_proxy();
-    }
-    if let Some(path) = &settings.ca_file {
-        let roots = authorities(path).map_err(|reason| SetupError::CaFile { path: path.clone(), reason })?;
-        builder = builder.tls_certs_merge(roots);
+    } else {
+        let tls = authorities::client_config(authorities(settings)?)
+            .map_err(|cause| SetupError::Client(cause.to_string()))?;
+        builder = builder.tls_backend_preconfigured(tls);
+        let variable = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
+        if let Some(proxy) = proxy::of_environment(variable).map_err(SetupError::Proxy)? {
+            builder = builder.proxy(proxy);
+        }
     }
     builder.build().map_err(|cause| SetupError::Client(cause.to_string()))
 }
 
-/// The certificates in a PEM file. Each is tried here: the HTTP client would only say that it can't be built.
-fn authorities(path: &Path) -> Result<Vec<reqwest::Certificate>, String> {
-    let pem = std::fs::read(path).map_err(|cause| cause.to_string())?;
-    let mut tried = RootCertStore::empty();
-    let mut roots = Vec::new();
-    for certificate in CertificateDer::pem_slice_iter(&pem) {
-        let certificate = certificate.map_err(|cause| cause.to_string())?;
-        roots.push(reqwest::Certificate::from_der(&certificate).map_err(|cause| cause.to_string())?);
-        tried.add(certificate).map_err(|cause| format!("certificate {}: {cause}", roots.len()))?;
+/// The authorities that are trusted beside the system's.
+fn authorities(settings: &Settings) -> Result<Authorities, SetupError> {
+    let Some(path) = &settings.ca_file else { return Ok(Authorities::default()) };
+    let authorities =
+        Authorities::read(path).map_err(|reason| SetupError::CaFile { path: path.clone(), reason })?;
+    for warning in authorities.warnings() {
+        tracing::warn!(file = %path.display(), warning, "github.caFile is not as it should be");
     }
-    if roots.is_empty() { Err("no certificate in it".to_owned()) } else { Ok(roots) }
+    Ok(authorities)
 }
 
 fn octocrab(api_url: &str, http: reqwest::Client) -> Result<Octocrab, SetupError> {

@@ -30,6 +30,8 @@ pub enum ApiError {
     },
     /// No token was sent.
     MissingToken,
+    /// What was sent as a token can't be one; with the public sentence.
+    MalformedToken(&'static str),
     /// The caller may not.
     Access(AccessError),
     /// The caller sends too much.
@@ -124,6 +126,9 @@ impl ApiError {
             Self::MissingToken => {
                 let message = "A GitHub token is needed in the Authorization header";
                 answer(StatusCode::UNAUTHORIZED, "missing_token", message.into())
+            }
+            Self::MalformedToken(message) => {
+                answer(StatusCode::UNAUTHORIZED, "invalid_token", (*message).into())
             }
             Self::Access(error) => access(error),
             Self::Limited(limited) => {

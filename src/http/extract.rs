@@ -16,7 +16,7 @@ use super::edge::Notes;
 use super::error::ApiError;
 use super::operation::Operation;
 use super::operation_parameters::OperationParameters;
-use super::parameters::{Parameters, invalid};
+use super::parameters::{Parameters, invalid, malformed};
 use crate::access::{AccessError, Authority, Caller, CallerToken, ManagedTeam, Reach, TokenError};
 use crate::audit::Trail;
 use crate::domain::names::{OrgName, TeamSlug};
@@ -178,7 +178,7 @@ impl Asking {
 }
 
 pub(super) fn slug(team: &str, trail: &Trail) -> Result<TeamSlug, ApiError> {
-    let slug = TeamSlug::parse(team).map_err(|error| invalid("team", &error.to_string()))?;
+    let slug = TeamSlug::parse(team).map_err(|error| malformed("team", team, &error.to_string()))?;
     trail.note(|record| record.team = Some(slug.to_string()));
     Ok(slug)
 }
@@ -259,12 +259,15 @@ impl Entrance {
 fn token(request: &HttpRequest) -> Result<CallerToken, ApiError> {
     let mut headers = request.headers().get_all(header::AUTHORIZATION);
     let header = headers.next().ok_or(ApiError::MissingToken)?;
-    // Two tokens would leave open whose request this is; bytes beyond ASCII are in no token.
-    let header = if headers.next().is_none() { header.to_str().ok() } else { None };
-    let header = header.ok_or(ApiError::Access(TokenError::Invalid.into()))?;
+    // Two tokens would leave open whose request this is.
+    if headers.next().is_some() {
+        return Err(ApiError::MalformedToken("Send one Authorization header, not several"));
+    }
+    let header = header.to_str().map_err(|_| ApiError::MalformedToken(CallerToken::EXPECTED))?;
     CallerToken::from_header(header).map_err(|error| match error {
         TokenError::Missing => ApiError::MissingToken,
-        error => ApiError::Access(error.into()),
+        TokenError::Malformed(message) => ApiError::MalformedToken(message),
+        TokenError::Unsupported => ApiError::Access(AccessError::UnsupportedToken),
     })
 }
 

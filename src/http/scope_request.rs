@@ -8,7 +8,7 @@ use actix_web::{FromRequest, HttpRequest};
 
 use super::error::ApiError;
 use super::extract::{Entrance, note, read, slug};
-use super::parameters::invalid;
+use super::parameters::malformed;
 use crate::access::{ScopeAuthority, ScopeHolder};
 use crate::audit::Trail;
 use crate::domain::scope::Scope;
@@ -46,7 +46,7 @@ impl FromRequest for ScopeRequest {
             };
             let scope = parameters.required_text("scope")?;
             let scope = Scope::parse(&scope, state.github.org())
-                .map_err(|error| invalid("scope", &error.to_string()))?;
+                .map_err(|error| malformed("scope", &scope, &error.to_string()))?;
             parameters.nothing_else()?;
             trail.note(|record| record.repositories = vec![scope.to_string()]);
             let holder = match &maintainer {

@@ -3,6 +3,7 @@ use std::io;
 use std::sync::Mutex;
 
 use rustls::pki_types::ServerName;
+use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConnection, SupportedProtocolVersion};
 use tempfile::TempDir;
 
@@ -295,5 +296,80 @@ impl io::Write for Log {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+/// The same text in the encodings and with the line breaks that tools write.
+fn dialects(text: &str) -> Vec<Vec<u8>> {
+    let wide = |unit: fn(u16) -> [u8; 2]| format!("\u{feff}{text}").encode_utf16().flat_map(unit).collect();
+    let forms = [
+        format!("\u{feff}{text}"),
+        text.replace('\n', "\r\n"),
+        text.replace('\n', "\r"),
+        text.trim_end().to_owned(),
+        text.replace('\n', "\n  "),
+        text.replace('\n', "\\n"),
+        format!("Bag Attributes\n    friendlyName: x\n{text}"),
+    ];
+    forms
+        .map(String::into_bytes)
+        .into_iter()
+        .chain([wide(u16::to_le_bytes), wide(u16::to_be_bytes)])
+        .collect()
+}
+
+#[test]
+fn both_files_are_read_with_marks_line_breaks_and_text_of_any_kind() {
+    let pair = pair();
+    let files = Files::new(&pair);
+    for (certificate, key) in dialects(&pair.0).into_iter().zip(dialects(&pair.1)) {
+        fs::write(files.certificate(), &certificate).unwrap();
+        fs::write(files.key(), &key).unwrap();
+        let store = files.load().unwrap_or_else(|error| panic!("{error}: {certificate:?}"));
+        assert!(handshake(&store, &pair.0, BOTH, &[]).is_ok());
+    }
+}
+
+#[test]
+fn one_file_may_hold_both_and_a_certificate_twice_is_served_once() {
+    let (authority, certificate, key) = signed_pair();
+    let parameters = "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n";
+    let all = format!("{parameters}{key}{certificate}{certificate}{authority}{authority}");
+    let store = Files::new(&(all.clone(), all)).load().unwrap();
+    let client = handshake(&store, &authority, BOTH, &[]).unwrap();
+    assert_eq!(client.peer_certificates().unwrap().len(), 2);
+}
+
+#[test]
+fn what_is_not_pem_is_named_with_the_command_that_helps() {
+    let (certificate, key) = pair();
+    let files = Files::new(&(certificate.clone(), key.clone()));
+    let der = |text: &str| pem::blocks(text)[0].der().unwrap();
+    let sequence = [vec![0x30, 0x82, 1, 0, 2, 1, 3], vec![7; 253]].concat();
+    let request = certificate.replace("CERTIFICATE", "CERTIFICATE REQUEST");
+    let openssh = key.replace("PRIVATE KEY", "OPENSSH PRIVATE KEY");
+    let unmarked: Vec<u8> = certificate.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for (file, bytes, reason) in [
+        ("tls.crt", der(&certificate), "it is DER; convert it to PEM first (openssl x509 -inform DER"),
+        ("tls.crt", sequence.clone(), "it is PKCS #12; take the certificates out first (openssl pkcs12"),
+        ("tls.crt", b"\xfe\xed\xfe\xed\0\0\0\x02".to_vec(), "it is a Java key store"),
+        ("tls.crt", request.into_bytes(), "but a request for one"),
+        ("tls.crt", certificate.replace("CERTIFICATE", "PKCS7").into_bytes(), "openssl pkcs7 -print_certs"),
+        ("tls.crt", unmarked, "looks like UTF-16"),
+        ("tls.crt", b"\xe4\xf6".to_vec(), "it is not UTF-8 text"),
+        (
+            "tls.crt",
+            format!("{certificate}-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+                .into_bytes(),
+            "certificate 2 of it is damaged",
+        ),
+        ("tls.key", der(&key), "it is DER; convert it to PEM first (openssl pkey -inform DER"),
+        ("tls.key", sequence, "it is PKCS #12; take the key out first (openssl pkcs12"),
+        ("tls.key", openssh.into_bytes(), "ssh-keygen -p -m PEM"),
+    ] {
+        files.write(&certificate, &key);
+        fs::write(files.folder.path().join(file), bytes).unwrap();
+        let message = files.refusal();
+        assert!(message.contains(file) && message.contains(reason), "{reason}: {message}");
     }
 }

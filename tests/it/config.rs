@@ -3,9 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "the lints only know functions marked #[test]")]
 
 mod accepted;
+mod dialects;
 mod end;
 mod example;
 mod files;
+mod keys;
 mod refused;
 mod secrets;
 

@@ -21,6 +21,7 @@ mod config;
 mod contract;
 mod demo;
 mod described;
+mod dialects;
 mod docs;
 mod docs_page;
 mod documents;

@@ -1,10 +1,12 @@
 //! The process as a whole: the real binary over TLS in front of the fake GitHub.
 
+mod authorities;
 mod certificates;
 mod command_line;
 mod drain;
 mod environment;
 mod hang_up;
+mod hardening;
 mod healthcheck;
 mod log_files;
 mod metrics;

@@ -156,22 +156,21 @@ impl Kind {
         }
     }
 
+    /// In a JSON object, where null is the same as not given.
     fn in_json(self) -> Value {
-        match self {
-            Self::One(item) => item.in_json(),
+        let mut forms = match self {
+            Self::One(item) => vec![item.in_json()],
             Self::List { item, most, none_too } => {
                 let least = usize::from(!none_too);
                 let list =
                     json!({ "type": "array", "items": item.in_json(), "minItems": least, "maxItems": most });
                 let text = json!({ "type": "string", "minLength": 1, "description": "a,b,c" });
-                if item == Item::RunnerId {
-                    json!({ "anyOf": [list, item.reference(), text] })
-                } else {
-                    json!({ "anyOf": [list, text] })
-                }
+                if item == Item::RunnerId { vec![list, item.reference(), text] } else { vec![list, text] }
             }
-            Self::Flag => json!({ "anyOf": [{ "type": "boolean" }, { "enum": ["true", "false"] }] }),
-        }
+            Self::Flag => vec![json!({ "type": "boolean" }), json!({ "enum": ["true", "false"] })],
+        };
+        forms.push(json!({ "type": "null" }));
+        json!({ "anyOf": forms })
     }
 
     fn is_list(self) -> bool {
