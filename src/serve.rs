@@ -20,8 +20,10 @@ pub(crate) async fn run(sources: Sources, config: Config) -> Result<(), String> 
     })?;
     let outcome = until_told(&mut signals, &server, &telemetry, sources).await;
     server.stop(DRAIN).await;
-    telemetry.flush();
-    outcome
+    match telemetry.flush() {
+        0 => outcome,
+        lines => Err(format!("{lines} audit lines could not be written: nothing takes them")),
+    }
 }
 
 /// The signals that the service listens to.

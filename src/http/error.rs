@@ -278,6 +278,16 @@ fn operation(error: &ops::Error) -> Answer {
         ops::Error::Github(error) => return from_github(error),
         ops::Error::TooLate => return ApiError::Deadline.answer(),
         ops::Error::CutOff => return ApiError::ShuttingDown.answer(),
+        ops::Error::NoRoomInLog => {
+            let message = "The service can't write its audit log at the moment, so it does nothing";
+            return Answer {
+                status: StatusCode::SERVICE_UNAVAILABLE,
+                reason: error.reason(),
+                message: message.into(),
+                retry_after: None,
+            }
+            .after(UNKNOWN_WAIT);
+        }
         ops::Error::Internal => return internal(),
     };
     Answer { status, reason: error.reason(), message, retry_after: None }

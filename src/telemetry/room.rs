@@ -1,0 +1,77 @@
+//! Room for audit lines. Whoever is about to do what leaves a line reserves room for it first, so that nothing is done
+//! that can't be written down, and nobody waits for a log that nobody takes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::queue::{Promise, Queue};
+
+/// Bytes of a usual line.
+const USUAL_LINE: usize = 1 << 10;
+/// An output that takes nothing for this long is said to stand still: longer than a slow disk pauses.
+const STANDS_STILL_AFTER: Duration = Duration::from_secs(5);
+
+/// There is no room for another audit line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoRoom;
+
+/// Knows whether audit lines can be written.
+#[derive(Clone)]
+pub struct AuditRoom(Option<Queues>);
+
+#[derive(Clone)]
+struct Queues {
+    audit: Arc<Queue>,
+    ordinary: Arc<Queue>,
+    /// Whether both write to one output.
+    share: bool,
+}
+
+/// Room for one line, until this is dropped.
+pub struct Reserved(Option<Promise>);
+
+impl AuditRoom {
+    /// Lines are written as they come, so that there is always room.
+    pub fn unbounded() -> Self {
+        Self(None)
+    }
+
+    pub(super) fn of(audit: Arc<Queue>, ordinary: Arc<Queue>, share: bool) -> Self {
+        Self(Some(Queues { audit, ordinary, share }))
+    }
+
+    /// Reserves room for a line of at most so many bytes.
+    pub fn reserve(&self, bytes: usize) -> Result<Reserved, NoRoom> {
+        match &self.0 {
+            None => Ok(Reserved(None)),
+            Some(queues) => queues.audit.promise(bytes).map(|promise| Reserved(Some(promise))).ok_or(NoRoom),
+        }
+    }
+
+    /// What keeps audit lines from being written, in a word.
+    pub fn audit_problem(&self) -> Option<&'static str> {
+        let queues = self.0.as_ref()?;
+        if queues.audit.is_full(USUAL_LINE) {
+            return Some("full");
+        }
+        let stands_still = stands_still(&queues.audit) || (queues.share && stands_still(&queues.ordinary));
+        stands_still.then_some("stalled")
+    }
+
+    /// What keeps other lines from being written, in a word. They are dropped then, and counted.
+    pub fn log_problem(&self) -> Option<&'static str> {
+        self.0.as_ref().filter(|queues| stands_still(&queues.ordinary)).map(|_| "stalled")
+    }
+}
+
+fn stands_still(queue: &Queue) -> bool {
+    queue.stands_still_for() >= STANDS_STILL_AFTER
+}
+
+impl Reserved {
+    /// Reserves room for a longer line. Without it, the room there was stays.
+    pub fn grow_to(&mut self, bytes: usize) -> Result<(), NoRoom> {
+        let grew = self.0.as_mut().is_none_or(|promise| promise.grow_to(bytes));
+        if grew { Ok(()) } else { Err(NoRoom) }
+    }
+}
