@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{TimeDelta, Utc};
 use tracing::Subscriber;
@@ -164,10 +164,11 @@ impl Telemetry {
         self.choice.set_level(level);
     }
 
-    /// Waits, at most two seconds a queue, until the lines so far are written. Says how many audit lines are not.
+    /// Waits, at most two seconds, until the lines so far are written. Says how many audit lines are not.
     pub fn flush(&self) -> u64 {
+        let started = Instant::now();
         let audit = self.audit.flush(FLUSH_AT_MOST);
-        let ordinary = self.ordinary.flush(FLUSH_AT_MOST);
+        let ordinary = self.ordinary.flush(FLUSH_AT_MOST.saturating_sub(started.elapsed()));
         self.gave_up.store(audit + ordinary > 0, Ordering::Relaxed);
         self.tidying.iter().for_each(|tidying| tidying.settled(FLUSH_AT_MOST));
         audit

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::queue::{Promise, Queue};
 
-/// Bytes of a usual line.
-const USUAL_LINE: usize = 1 << 10;
+/// Bytes that are reserved for a line, unless it is an unusually long one.
+const USUAL_LINE: usize = 16 << 10;
 /// An output that takes nothing for this long is said to stand still: longer than a slow disk pauses.
 const STANDS_STILL_AFTER: Duration = Duration::from_secs(5);
 
