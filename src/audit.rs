@@ -120,13 +120,11 @@ impl Trail {
         if let Some(reserved) = &mut progress.room {
             return reserved.grow_to(bytes);
         }
-        match room.reserve(bytes) {
-            Ok(reserved) => progress.room = Some(reserved),
-            Err(NoRoom) => {
-                progress.line = Line::Written;
-                return Err(NoRoom);
-            }
+        let reserved = room.reserve(bytes);
+        if reserved.is_err() {
+            progress.line = Line::Written;
         }
+        progress.room = Some(reserved?);
         Ok(())
     }
 

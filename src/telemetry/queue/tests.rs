@@ -155,7 +155,7 @@ fn room_that_was_promised_is_not_taken_by_others() {
     for _ in 0..2 * UNPROMISED.lines {
         queue.push(b"line\n".to_vec());
     }
-    assert_eq!(queue.lost() as usize, UNPROMISED.lines);
+    assert_eq!(queue.lost(), UNPROMISED.lines as u64);
     (0..SMALL.lines).for_each(|_| queue.push_promised(b"promised\n".to_vec()));
     gate.set(|door| door.is_shut = false);
     queue.flush(PATIENCE);

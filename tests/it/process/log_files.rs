@@ -75,6 +75,31 @@ async fn no_more_backups_are_kept_than_set_and_they_may_stay_uncompressed() {
 }
 
 #[tokio::test]
+async fn what_others_do_to_the_files_loses_no_line_that_comes_after() {
+    let (service, cast) = logging_to_files(json!({ "logging": { "maxSize": 1 << 20 } })).await;
+    let audit = service.path("audit/audit.log");
+    let register = async || {
+        let answer = service.call("POST", "token-register?team=payments", &cast.ada).await;
+        answer.response();
+        let id = answer.header("x-request-id").to_owned();
+        // The line is at the path, whatever became of the file that was there.
+        until("the line", || std::fs::read_to_string(&audit).unwrap_or_default().contains(&id)).await;
+        json_lines(&std::fs::read_to_string(&audit).unwrap()).len()
+    };
+    assert_eq!(register().await, 1);
+    assert_eq!(register().await, 2);
+    std::fs::write(&audit, "").unwrap();
+    assert_eq!(register().await, 1, "cut, and no gap where the old lines were");
+    std::fs::rename(&audit, audit.with_extension("log.1")).unwrap();
+    assert_eq!(register().await, 1);
+    std::fs::remove_file(&audit).unwrap();
+    assert_eq!(register().await, 1);
+    std::fs::remove_dir_all(audit.parent().unwrap()).unwrap();
+    assert_eq!(register().await, 1);
+    service.stop().await;
+}
+
+#[tokio::test]
 async fn with_text_every_line_is_text_audit_lines_included() {
     let (world, cast) = acme();
     let mut service = Service::launched(harness::fake(world), json!({ "logging": { "format": "text" } }));
