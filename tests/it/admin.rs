@@ -60,6 +60,9 @@ async fn each_cause_turns_readiness_and_liveness_stays() {
         let app = with_admin(world).await.settled().await;
         let (status, body) = readiness(&app).await;
         assert_eq!((status, &body[part]["ok"]), (503, &json!(false)), "{body}");
+        let problem = body["credential"]["problem"].as_str().unwrap();
+        let is_a_word = |text: &str| text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+        assert!(is_a_word(problem) && !body.to_string().contains("acme"), "no name of anybody: {body}");
         assert_eq!(ask(&app, "/livez").await.status, 200);
     }
     let (world, cast) = acme();
