@@ -2,7 +2,7 @@
 //! that doesn't fit is dropped and counted, and whoever must not lose one makes sure of room beforehand.
 
 use std::collections::VecDeque;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -26,6 +26,8 @@ const UNPROMISED: Bounds = Bounds { lines: 1_024, bytes: 1 << 20 };
 const PORTION: usize = 64 << 10;
 /// An output that failed is tried again after this long.
 const TRIED_AGAIN_AFTER: Duration = Duration::from_millis(200);
+/// The same of a pipe that takes nothing just now: who starts the service may have made it one that doesn't block.
+const FULL_PIPE: Duration = Duration::from_millis(5);
 
 /// What becomes of a line that the output doesn't take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -196,7 +198,7 @@ impl Queue {
                 return None;
             }
             if unflushed {
-                inner = self.pause(inner);
+                inner = self.pause(inner, TRIED_AGAIN_AFTER);
                 break;
             }
             inner = self.work.wait(inner).unwrap_or_else(PoisonError::into_inner);
@@ -214,8 +216,8 @@ impl Queue {
 
     /// Whether the output took the line.
     fn write(&self, output: &Output, line: &[u8]) -> bool {
-        while output.take(line).is_err() {
-            if self.failure == Failure::Drops || self.gives_up() {
+        while let Err(cause) = output.take(line) {
+            if self.failure == Failure::Drops || self.gives_up(&cause) {
                 return false;
             }
         }
@@ -224,8 +226,8 @@ impl Queue {
 
     /// Whether all that was taken is written.
     fn flushed(&self, output: &Output) -> bool {
-        while output.flush().is_err() {
-            if self.failure == Failure::Drops || self.gives_up() {
+        while let Err(cause) = output.flush() {
+            if self.failure == Failure::Drops || self.gives_up(&cause) {
                 return false;
             }
         }
@@ -233,13 +235,14 @@ impl Queue {
     }
 
     /// Waits a little before another try; not at the end, when nobody would see it through.
-    fn gives_up(&self) -> bool {
+    fn gives_up(&self, cause: &io::Error) -> bool {
         let inner = self.lock();
-        inner.ended || self.pause(inner).ended
+        let wait = if cause.kind() == ErrorKind::WouldBlock { FULL_PIPE } else { TRIED_AGAIN_AFTER };
+        inner.ended || self.pause(inner, wait).ended
     }
 
-    fn pause<'a>(&self, inner: MutexGuard<'a, Inner>) -> MutexGuard<'a, Inner> {
-        let waited = self.work.wait_timeout_while(inner, TRIED_AGAIN_AFTER, |inner| !inner.ended);
+    fn pause<'a>(&self, inner: MutexGuard<'a, Inner>, wait: Duration) -> MutexGuard<'a, Inner> {
+        let waited = self.work.wait_timeout_while(inner, wait, |inner| !inner.ended);
         waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
@@ -253,10 +256,13 @@ impl Promise {
     /// Promises more for the same line; what was promised stays when there isn't.
     pub(super) fn grow_to(&mut self, bytes: usize) -> bool {
         let more = bytes.saturating_sub(self.bytes);
+        if more == 0 {
+            return true;
+        }
         let mut inner = self.queue.lock();
         // Its own part stands in nobody's way: a line larger than the queue is alone in it.
         let is_alone = inner.bytes == 0 && inner.promised == 1;
-        if more > 0 && !is_alone && !self.queue.has_room(&inner, 0, more) {
+        if !is_alone && !self.queue.has_room(&inner, 0, more) {
             return false;
         }
         inner.promised_bytes += more;
