@@ -70,6 +70,8 @@ enum Command {
 const EXIT_USAGE: u8 = 2;
 /// The service could not start, or ended because it can't work.
 const EXIT_FAILURE: u8 = 1;
+/// How long the last words may take.
+const SAID_WITHIN: std::time::Duration = std::time::Duration::from_secs(1);
 
 fn main() -> ExitCode {
     hardening::keep_memory_private();
@@ -203,6 +205,12 @@ fn print(text: &str) {
     reason = "a command's error belongs on standard error, with or without logging"
 )]
 fn fail(code: u8, message: &str) -> ExitCode {
-    eprintln!("error: {message}");
+    let (message, (said, heard)) = (message.to_owned(), std::sync::mpsc::channel());
+    // Whoever should read it may read nothing any more; the process ends all the same.
+    std::thread::spawn(move || {
+        eprintln!("error: {message}");
+        let _ = said.send(());
+    });
+    let _ = heard.recv_timeout(SAID_WITHIN);
     ExitCode::from(code)
 }

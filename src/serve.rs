@@ -22,8 +22,10 @@ pub(crate) async fn run(sources: Sources, loaded: Loaded) -> Result<(), String> 
     watch(&mut server, &telemetry, Configuration::of(sources, loaded));
     let outcome = until_told(&mut signals, &server, &telemetry).await;
     server.stop(DRAIN).await;
-    telemetry.flush();
-    outcome
+    match telemetry.flush() {
+        0 => outcome,
+        lines => Err(format!("{lines} audit lines could not be written: nothing takes them")),
+    }
 }
 
 /// The signals that the service listens to.

@@ -1,5 +1,6 @@
 //! The only place where parts are wired: state, listener, start-up check, reload, graceful stop.
 
+mod announce;
 mod background;
 mod reload;
 mod watched;
@@ -20,6 +21,7 @@ use self::background::{SecretFile, check_credential};
 pub use self::reload::Configuration;
 use self::watched::{LOOKED_AT_EVERY, Looks};
 use crate::access::{Groups, Identities, Keep, Teams};
+use crate::audit::LimitedCallers;
 use crate::config::{AdminListener, CacheConfig, Config, Credentials, SecretError};
 use crate::domain::clock::Clock;
 use crate::github::{Credential, Github, Settings, SetupError};
@@ -29,6 +31,7 @@ use crate::metrics;
 pub use crate::state::Check;
 use crate::state::{Shared, State, Writes};
 use crate::sweep::Sweep;
+use crate::telemetry;
 use crate::tls::{self, CertificateStore, TlsError};
 
 /// How long requests under way may take to finish after the service was told to stop.
@@ -132,8 +135,7 @@ pub fn start(config: &Config, clock: Clock) -> Result<Server, StartError> {
         let sweep = Sweep::new(state.clone(), config.sweep.offline_runners.clone(), clock.clone());
         background.push(tokio::spawn(sweep.run()));
     }
-    let admin_address = admin.as_ref().map(|(_, _, address)| tracing::field::display(address));
-    tracing::info!(%address, admin_address, tls = files.is_some(), org = %config.org, "serving");
+    announce::announce(config, address, admin.as_ref().map(|(_, _, address)| *address));
     Ok(Server { state, address, handle, serving, admin, background, asked, clock })
 }
 
@@ -166,6 +168,8 @@ fn build(
         identities: Arc::new(identities.map_err(|_| StartError::Random)?),
         teams: Teams::new(config.groups.name.clone(), keep, clock),
         groups: Groups::new(keep, clock.clone()),
+        audit_room: telemetry::audit_room(),
+        limited_callers: LimitedCallers::here(),
         users: ArcSwap::from_pointee(users),
         policy: ArcSwap::from_pointee(config.policy.clone()),
         scopes: ArcSwap::from_pointee(config.scopes.clone()),
@@ -311,6 +315,7 @@ impl Server {
             let _ = tokio::time::timeout(LAST_ANSWERS, self.handle.stop(true)).await;
             self.serving.abort();
         }
+        self.state.limited_callers.write_all();
         for task in self.background {
             task.abort();
         }

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::access::{Groups, Identities, Teams};
+use crate::audit::{AuditRoom, LimitedCallers};
 use crate::domain::names::TeamSlug;
 use crate::domain::pattern::Rules;
 use crate::domain::policy::Policy;
@@ -40,6 +41,10 @@ pub struct State {
     pub teams: Teams,
     /// Which group is a team's.
     pub groups: Groups,
+    /// Knows whether audit lines can be written.
+    pub audit_room: AuditRoom,
+    /// Audit lines of callers over their limit.
+    pub limited_callers: LimitedCallers,
     /// Requests of each user.
     pub users: ArcSwap<UserLimiter>,
     /// What the administrator allows.

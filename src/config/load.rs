@@ -184,7 +184,8 @@ pub(super) fn understand(
         return Err(Problems::of(&lines));
     }
     // Invalid only if a problem was noted, which ended it above.
-    let config = config.map_err(|_| Problems::one("the configuration is incomplete"))?;
+    let mut config = config.map_err(|_| Problems::one("the configuration is incomplete"))?;
+    config.file.clone_from(&name);
     Ok(Loaded { config, file: name, settings, snapshot, has_end_mark })
 }
 

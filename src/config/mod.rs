@@ -39,6 +39,8 @@ use crate::domain::template::GroupNameTemplate;
 /// Everything that is set.
 #[derive(Debug, Clone)]
 pub struct Config {
+    /// The file that was read, if any.
+    pub file: Option<PathBuf>,
     /// The organisation whose runner groups are managed.
     pub org: OrgName,
     /// What the service itself shows to GitHub.

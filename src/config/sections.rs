@@ -37,6 +37,7 @@ pub(super) fn read(reader: &mut Reader) -> Valid<Config> {
     let admin_team = reader.or_default("admin.team", "", team_or_none);
     let sweep = sweep(reader);
     Ok(Config {
+        file: None,
         org: org?,
         credentials: credentials?,
         github: github?,

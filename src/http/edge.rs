@@ -17,6 +17,7 @@ use actix_web::{HttpMessage, HttpResponse, ResponseError};
 use futures_util::FutureExt;
 use tracing::{Instrument, Span};
 
+use super::LIVE;
 use super::client_address::client_address;
 use super::error::{ApiError, seconds_rounded_up};
 use super::operation::Operation;
@@ -88,6 +89,9 @@ pub(super) async fn edge(
     let Some(state) = state else {
         return Err(asked.abandon(ApiError::Internal));
     };
+    if asked.is_probe() {
+        return asked.pass(request, next).await;
+    }
     if let Some(client) = client_address(&request, &state.trusted_proxies) {
         asked.trail.note(|record| record.client = Some(client.address));
         asked.has_unreadable_hop = client.has_unreadable_hop;
@@ -134,6 +138,23 @@ impl Asked {
             has_unreadable_hop: false,
             access_line_written: Cell::new(false),
         }
+    }
+
+    /// Whether a load balancer asks whether anybody is here. It does so every few seconds, so that leaves no trace.
+    fn is_probe(&self) -> bool {
+        self.path == LIVE && matches!(self.method, Method::GET | Method::HEAD)
+    }
+
+    /// Answers a probe, whatever else goes on.
+    async fn pass(
+        self,
+        request: ServiceRequest,
+        next: Next<impl MessageBody + 'static>,
+    ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+        self.access_line_written.set(true);
+        let mut response = next.call(request).await?.map_into_boxed_body();
+        self.add_headers(response.response_mut());
+        Ok(response)
     }
 
     /// Completes an answer, whatever the inner layers made of the request.
@@ -186,7 +207,13 @@ impl Asked {
         if let Some(reason) = reason
             && self.trail.look(|record| record.user_id.is_some())
         {
-            self.trail.write_refusal(if status.is_server_error() { "failed" } else { "refused" }, reason);
+            match &self.state {
+                Some(state) if status == StatusCode::TOO_MANY_REQUESTS => {
+                    state.limited_callers.count(&self.trail, reason);
+                }
+                _ if status.is_server_error() => self.trail.write_refusal("failed", reason),
+                _ => self.trail.write_refusal("refused", reason),
+            }
         }
         if let Some(error) = error {
             // Within the macros, so that it is made only for a line that is written.
@@ -229,6 +256,10 @@ impl Drop for Asked {
         if !self.access_line_written.get() {
             let _entered = self.span.enter();
             let (status, reason) = HUNG_UP;
+            // Whoever asked what they may not, and didn't wait for the answer, is written down, too.
+            if self.trail.look(|record| record.user_id.is_some()) {
+                self.trail.write_refusal("refused", reason);
+            }
             self.write_access_line(status, Some(reason));
         }
     }

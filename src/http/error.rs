@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use actix_web::http::{StatusCode, header};
-use actix_web::{HttpResponse, ResponseError};
+use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 
 use super::envelope::Failure;
 use crate::access::AccessError;
@@ -96,9 +96,7 @@ impl ApiError {
         if let Some(wait) = answer.retry_after {
             response.insert_header((header::RETRY_AFTER, seconds_rounded_up(wait)));
         }
-        if let Self::MethodNotAllowed { allow } = self {
-            response.insert_header((header::ALLOW, allow.clone()));
-        }
+        self.add_allow(&mut response);
         response.json(Failure {
             code: answer.status.as_u16(),
             error: &answer.message,
@@ -107,6 +105,12 @@ impl ApiError {
             done,
             failed,
         })
+    }
+
+    fn add_allow(&self, response: &mut HttpResponseBuilder) {
+        if let Self::MethodNotAllowed { allow } = self {
+            response.insert_header((header::ALLOW, allow.clone()));
+        }
     }
 
     /// Status, `Reason` and public sentence.
@@ -283,9 +287,16 @@ fn operation(error: &ops::Error) -> Answer {
         ops::Error::Github(error) => return from_github(error),
         ops::Error::TooLate => return ApiError::Deadline.answer(),
         ops::Error::CutOff => return ApiError::ShuttingDown.answer(),
+        ops::Error::NoRoomInLog => return no_room_in_log(),
         ops::Error::Internal => return internal(),
     };
     Answer { status, reason: error.reason(), message, retry_after: None }
+}
+
+fn no_room_in_log() -> Answer {
+    let message = "The service can't write its audit log at the moment, so it does nothing".into();
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    Answer { status, reason: "overloaded", message, retry_after: Some(UNKNOWN_WAIT) }
 }
 
 fn denied(refusal: Refusal) -> &'static str {
@@ -373,7 +384,9 @@ impl ResponseError for ApiError {
 
     /// Without an envelope: the outer middleware makes it, since only there the request's id is known.
     fn error_response(&self) -> HttpResponse {
-        HttpResponse::new(self.status_code())
+        let mut response = HttpResponse::build(self.status_code());
+        self.add_allow(&mut response);
+        response.finish()
     }
 }
 

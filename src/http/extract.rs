@@ -21,6 +21,7 @@ use crate::access::{AccessError, Authority, Caller, CallerToken, ManagedTeam, Re
 use crate::audit::Trail;
 use crate::domain::names::{OrgName, TeamSlug};
 use crate::metrics;
+use crate::ops;
 use crate::state::Shared;
 
 /// The largest body that is read.
@@ -171,7 +172,7 @@ impl Asking {
     async fn of(request: &HttpRequest, payload: Payload) -> Result<Self, ApiError> {
         let entrance = Entrance::of(request)?;
         let caller = entrance.authenticate(request).await?;
-        let mut rest = read(request, payload).await?;
+        let mut rest = read(&entrance, request, payload).await?;
         let team = rest.required_text("team")?;
         Ok(Self { state: entrance.state, trail: entrance.trail, caller, team, rest })
     }
@@ -211,8 +212,9 @@ impl FromRequest for Authenticated {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
-            Entrance::of(&request)?.authenticate(&request).await?;
-            read(&request, payload).await?.nothing_else()?;
+            let entrance = Entrance::of(&request)?;
+            entrance.authenticate(&request).await?;
+            read(&entrance, &request, payload).await?.nothing_else()?;
             Ok(Self)
         })
     }
@@ -241,10 +243,13 @@ impl Entrance {
         let token = token(request)?;
         let address = self.trail.look(|record| record.client).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         let caller = self.state.identities.identify(&self.state.github, &token, address).await?;
+        // From here on whatever happens leaves a line, so there has to be room for it.
+        let room = self.trail.reserve(&self.state.audit_room, 0);
         self.trail.note(|record| {
             record.user = Some(caller.login().to_string());
             record.user_id = Some(caller.id());
         });
+        room.map_err(ops::Error::from)?;
         let outcome = self.state.users.load().check(caller.id());
         let allowance = outcome.as_ref().map_or_else(|limited| limited.allowance, |allowance| *allowance);
         self.notes.counted(allowance);
@@ -272,8 +277,12 @@ fn token(request: &HttpRequest) -> Result<CallerToken, ApiError> {
 }
 
 /// The parameters of a request. A GET has no body to speak of.
-pub(super) async fn read(request: &HttpRequest, payload: Payload) -> Result<Parameters, ApiError> {
-    let body = if request.method() == Method::GET {
+pub(super) async fn read(
+    entrance: &Entrance,
+    request: &HttpRequest,
+    payload: Payload,
+) -> Result<Parameters, ApiError> {
+    let body = if matches!(*request.method(), Method::GET | Method::HEAD) {
         BytesMut::new()
     } else {
         let broken = |what: &str| ApiError::InvalidBody(what.to_owned());
@@ -281,6 +290,9 @@ pub(super) async fn read(request: &HttpRequest, payload: Payload) -> Result<Para
             .await
             .map_err(|_| broken("it came too slowly"))??
     };
+    // The audit line may repeat names from there.
+    let sent = request.query_string().len() + body.len();
+    entrance.trail.reserve(&entrance.state.audit_room, sent).map_err(ops::Error::from)?;
     Parameters::read(request.query_string(), request.headers(), &body)
 }
 

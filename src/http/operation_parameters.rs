@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::error::ApiError;
 use super::parameters::{Parameters, invalid, malformed};
 use crate::domain::jit::WorkFolder;
-use crate::domain::names::{Label, NameError, OrgName, RepoName, RunnerName, TeamSlug};
+use crate::domain::names::{Label, NameError, OrgName, RepoName, RunnerName, SelectedRunnerName, TeamSlug};
 use crate::ops::jit::Wanted;
 use crate::ops::runners::{Filter, Selection, StatusFilter};
 
@@ -105,7 +105,7 @@ impl OperationParameters for Filter {
             Some(_) => return Err(invalid("status", "expected online, offline, busy or idle")),
         };
         let label = optional_name(parameters, "label", Label::parse)?;
-        let name = optional_name(parameters, "name", RunnerName::parse)?;
+        let name = optional_name(parameters, "name", SelectedRunnerName::parse)?;
         Ok(Self { status, label, name })
     }
 }
@@ -161,7 +161,7 @@ fn named(parameters: &mut Parameters) -> Result<Selection, ApiError> {
     let labels = parameters.optional_list("labels")?.unwrap_or_default();
     Ok(Selection {
         ids: parse_each("ids", ids, |item| runner_id(item).ok_or("expected a runner's id: a whole number"))?,
-        names: parse_each("names", names, RunnerName::parse)?,
+        names: parse_each("names", names, SelectedRunnerName::parse)?,
         labels: parse_each("labels", labels, Label::parse)?,
         offline: false,
     })

@@ -33,7 +33,7 @@ impl FromRequest for ScopeRequest {
         Box::pin(async move {
             let entrance = Entrance::of(&request)?;
             let caller = entrance.authenticate(&request).await?;
-            let mut parameters = read(&request, payload).await?;
+            let mut parameters = read(&entrance, &request, payload).await?;
             let Entrance { state, trail, .. } = entrance;
             let maintainer = match parameters.optional_text("team")? {
                 None => None,

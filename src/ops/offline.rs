@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use futures_util::{StreamExt, stream};
 
 use super::runners::{GROUPS_AT_ONCE, Outcome, WRITES_AT_ONCE, each};
-use super::{Error, write};
+use super::{Error, room_for_line, write};
 use crate::access::{ManagedGroup, Oversight};
 use crate::audit::Trail;
 use crate::github::Runner;
@@ -76,6 +76,7 @@ pub async fn remove(
         record.group = Some(group.name().to_owned());
         record.group_id = Some(group.id());
     });
+    room_for_line(state, &trail, &still_offline)?;
     let (shared, notes) = (state.clone(), trail.clone());
     let work = async move { each(&still_offline, &notes, |id| shared.github.delete_runner(id)).await };
     Ok((write(state, &trail, Box::pin(work)).await?, returned))

@@ -9,10 +9,10 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
 use super::error::{REASONS_OF_GITHUB, missing_group, reason_of};
-use super::{Error, find_group, on_group, places, write};
+use super::{Error, find_group, on_group, places, room_for_line, write};
 use crate::access::{Authority, ManagedGroup, Reach};
 use crate::audit::Trail;
-use crate::domain::names::{Label, RunnerName};
+use crate::domain::names::{Label, SelectedRunnerName};
 use crate::github::{self, Class, Runner};
 use crate::state::Shared;
 
@@ -30,7 +30,7 @@ pub struct Selection {
     /// Runners with one of these ids, or one of `names`.
     pub ids: Vec<u64>,
     /// Runners with one of these names, or one of `ids`.
-    pub names: Vec<RunnerName>,
+    pub names: Vec<SelectedRunnerName>,
     /// Runners with all of these labels.
     pub labels: Vec<Label>,
     /// Runners that are offline.
@@ -45,7 +45,7 @@ pub struct Filter {
     /// With this label.
     pub label: Option<Label>,
     /// With this name.
-    pub name: Option<RunnerName>,
+    pub name: Option<SelectedRunnerName>,
 }
 
 /// The states that a list can be limited to.
@@ -160,7 +160,7 @@ impl Filter {
             StatusFilter::Idle => runner.is_online() && !runner.busy,
         });
         let label = self.label.as_ref().is_none_or(|label| runner.has_label(label));
-        let name = self.name.as_ref().is_none_or(|name| runner.name.eq_ignore_ascii_case(name.as_str()));
+        let name = self.name.as_ref().is_none_or(|name| name.is(&runner.name));
         status && label && name
     }
 }
@@ -176,12 +176,12 @@ impl Selection {
         // Sets, since a thousand names may meet ten thousand runners.
         let ids: HashSet<u64> = self.ids.iter().copied().collect();
         let names: HashSet<String> =
-            self.names.iter().map(|name| name.as_str().to_ascii_lowercase()).collect();
+            self.names.iter().map(|name| SelectedRunnerName::folded(name.as_str())).collect();
         let some_are_named = !ids.is_empty() || !names.is_empty();
         let (mut ids_left, mut names_left) = (ids.clone(), names.clone());
         let (mut chosen, mut skipped) = (Vec::new(), Vec::new());
         for runner in runners {
-            let name = runner.name.to_ascii_lowercase();
+            let name = SelectedRunnerName::folded(&runner.name);
             let is_named = ids.contains(&runner.id) || names.contains(&name);
             ids_left.remove(&runner.id);
             names_left.remove(&name);
@@ -201,13 +201,14 @@ impl Selection {
         if some_are_named && ids_left.len() + names_left.len() == ids.len() + names.len() {
             let ids = self.ids.iter().map(u64::to_string);
             return Err(Error::RunnerNotFound(
-                ids.chain(self.names.iter().map(RunnerName::to_string)).collect(),
+                ids.chain(self.names.iter().map(SelectedRunnerName::to_string)).collect(),
             ));
         }
         let reason = GONE;
         let ids = self.ids.iter().filter(|id| ids_left.remove(id));
         skipped.extend(ids.map(|id| Skipped { id: Some(*id), name: None, reason }));
-        let names = self.names.iter().filter(|name| names_left.remove(&name.as_str().to_ascii_lowercase()));
+        let names =
+            self.names.iter().filter(|name| names_left.remove(&SelectedRunnerName::folded(name.as_str())));
         skipped.extend(names.map(|name| Skipped { id: None, name: Some(name.to_string()), reason }));
         Ok((chosen, skipped))
     }
@@ -243,6 +244,7 @@ pub async fn remove(
     if dry_run || chosen.is_empty() {
         return Ok(Outcome { done: chosen.iter().map(touched).collect(), skipped });
     }
+    room_for_line(state, trail, &chosen)?;
     let (shared, notes) = (state.clone(), trail.clone());
     let work = async move {
         let github = &shared.github;
@@ -268,6 +270,7 @@ pub async fn transfer(
     if chosen.is_empty() {
         return Ok(Outcome { done: Vec::new(), skipped });
     }
+    room_for_line(state, trail, &chosen)?;
     let (shared, notes, to) = (state.clone(), trail.clone(), to.clone());
     let work = async move {
         let outcome = move_all(&shared, &chosen, target, &to, &notes).await?;

@@ -40,6 +40,7 @@ mod load;
 mod openapi;
 mod panics;
 mod personal_token;
+mod probes;
 mod process;
 mod proxy;
 mod repos;

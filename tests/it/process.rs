@@ -17,6 +17,7 @@ mod readiness;
 mod reload;
 mod secrets;
 mod signals;
+mod stalled_log;
 mod start;
 mod start_failures;
 mod under_load;

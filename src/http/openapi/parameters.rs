@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::domain::jit::WorkFolder;
-use crate::domain::names::{Label, RepoName, RunnerName, TeamSlug};
+use crate::domain::names::{Label, RepoName, RunnerName, SelectedRunnerName, TeamSlug};
 use crate::domain::scope::Scope;
 use crate::http::operation_parameters::MOST_LABELS;
 use crate::http::parameters::MOST_ITEMS;
@@ -53,6 +53,8 @@ pub(super) enum Item {
     AnyTeam,
     Repository,
     Runner,
+    /// One that only selects.
+    SelectedRunner,
     RunnerId,
     Label,
     Folder,
@@ -61,11 +63,12 @@ pub(super) enum Item {
 }
 
 impl Item {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Team,
         Self::AnyTeam,
         Self::Repository,
         Self::Runner,
+        Self::SelectedRunner,
         Self::RunnerId,
         Self::Label,
         Self::Folder,
@@ -80,6 +83,7 @@ impl Item {
             Self::AnyTeam => "TeamSlugOrAll",
             Self::Repository => "RepositoryName",
             Self::Runner => "RunnerName",
+            Self::SelectedRunner => "SelectedRunnerName",
             Self::RunnerId => "RunnerId",
             Self::Label => "Label",
             Self::Folder => "WorkFolder",
@@ -102,6 +106,7 @@ impl Item {
                 &format!("{}; also with the configured organisation and / before it", RepoName::EXPECTED),
             ),
             Self::Runner => text(RunnerName::pattern(), RunnerName::EXPECTED),
+            Self::SelectedRunner => text(SelectedRunnerName::pattern(), SelectedRunnerName::EXPECTED),
             Self::Label => text(Label::pattern(), Label::EXPECTED),
             Self::Folder => text(WorkFolder::pattern(), WorkFolder::EXPECTED),
             Self::Scope => text(Scope::pattern(), Scope::EXPECTED),

@@ -116,7 +116,10 @@ fn of_the_service() -> Vec<Example> {
         (github(Class::Faulty), "GitHub answered with an error"),
         (github(Class::RateLimited { retry_after: WAIT }), "GitHub asked the service to wait"),
         (github(Class::Unreachable { retry_after: None }), "GitHub can't be reached"),
-        (github(Class::Overloaded), "too many calls to GitHub are waiting"),
+        (
+            github(Class::Overloaded),
+            "too many calls to GitHub are waiting, or the service can't write its audit log",
+        ),
         (
             ApiError::ShuttingDown,
             "this server stopped before it could finish; what was begun may still happen, so look, or repeat the request",
