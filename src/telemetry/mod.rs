@@ -1,6 +1,7 @@
 //! Log lines: levels, formats, files. Secrets have types that don't print, so none reaches a line.
 
 mod fields;
+mod folders;
 mod lines;
 mod queue;
 mod roller;
@@ -19,6 +20,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::{LogFormat, LogLevel, LoggingConfig};
 use fields::SpanFields;
+pub use folders::check_log_file;
 use lines::{Choice, Lines, Sink};
 use queue::{Output, Queue};
 use roller::{Roller, Rotation};

@@ -1,13 +1,15 @@
 //! A log file that is rotated by size; its backups are compressed, and removed by age and number.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use flate2::Compression;
 use flate2::write::GzEncoder;
+
+use super::folders;
 
 /// When to rotate, and what to keep.
 #[derive(Debug, Clone)]
@@ -39,7 +41,6 @@ struct Open {
 
 /// Others than owner and group have no business in a log.
 const FILE_MODE: u32 = 0o640;
-const DIRECTORY_MODE: u32 = 0o750;
 /// In a backup's name; sorts by time.
 const STAMP: &str = "%Y%m%dT%H%M%S%.3fZ";
 const PLAIN: &str = "";
@@ -152,7 +153,8 @@ impl Write for Roller {
 
 impl Open {
     fn at(path: &Path) -> io::Result<Self> {
-        DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(folder_of(path))?;
+        folders::make(folder_of(path))?;
+        folders::expect_plain(path)?;
         let file = OpenOptions::new().create(true).append(true).mode(FILE_MODE).open(path)?;
         let metadata = file.metadata()?;
         Ok(Self { file, size: metadata.len(), identity: identity_of(&metadata) })
@@ -175,7 +177,7 @@ fn identity_of(metadata: &fs::Metadata) -> (u64, u64) {
     (metadata.dev(), metadata.ino())
 }
 
-fn folder_of(path: &Path) -> &Path {
+pub(super) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
