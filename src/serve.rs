@@ -1,6 +1,6 @@
 //! `serve`: runs until it is told to stop, or finds that it can't work.
 
-use actions_runner_manager::config::{Config, Sources};
+use actions_runner_manager::config::{Config, Loaded, Sources};
 use actions_runner_manager::domain::clock::Clock;
 use actions_runner_manager::metrics;
 use actions_runner_manager::server::{self, Check, Configuration, DRAIN, Server};
@@ -8,13 +8,14 @@ use actions_runner_manager::telemetry::{self, Telemetry};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Serves until SIGTERM or SIGINT; SIGHUP reads the configuration again.
-pub(crate) async fn run(sources: Sources, config: Config) -> Result<(), String> {
+pub(crate) async fn run(sources: Sources, loaded: Loaded) -> Result<(), String> {
     let mut signals = Signals::new()?;
+    let config = &loaded.config;
     let telemetry = telemetry::init(&config.logging).map_err(|error| error.to_string())?;
-    for warning in config.warnings() {
-        tracing::warn!("{warning}");
+    for warning in server::warnings(&loaded) {
+        tracing::warn!(setting = warning.key(), "{warning}");
     }
-    let server = server::start(&config, Clock::system()).map_err(|error| {
+    let server = server::start(config, Clock::system()).map_err(|error| {
         tracing::error!(%error, "the service can't start");
         error.to_string()
     })?;

@@ -1,6 +1,8 @@
 //! The only place where parts are wired: state, listener, start-up check, reload, graceful stop.
 
+mod announce;
 mod background;
+mod preflight;
 mod reload;
 
 use std::net::SocketAddr;
@@ -11,13 +13,15 @@ use std::time::Duration;
 use actix_web::HttpServer;
 use actix_web::dev::ServerHandle;
 use arc_swap::ArcSwap;
+use secrecy::SecretString;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use self::background::{SecretFile, check_credential, reload_certificate};
+pub use self::preflight::{ask_github, problems, warnings};
 pub use self::reload::Configuration;
 use crate::access::{Groups, Identities, Keep, Teams};
-use crate::config::{AdminListener, CacheConfig, Config, Credentials, SecretError};
+use crate::config::{AdminListener, CacheConfig, Config, Credentials, SecretError, TlsFiles};
 use crate::domain::clock::Clock;
 use crate::github::{Credential, Github, Settings, SetupError};
 use crate::http::{self, Operation};
@@ -65,6 +69,14 @@ pub enum StartError {
     /// The certificate can't be used.
     #[error("{0}")]
     Tls(#[from] TlsError),
+    /// The files of the certificate can't be used.
+    #[error("{setting}: {cause}")]
+    Certificate {
+        /// The setting that names the file at fault.
+        setting: &'static str,
+        /// What is wrong with it.
+        cause: TlsError,
+    },
     /// The address can't be listened on.
     #[error("cannot listen on {address}: {cause}; see server.address and server.port")]
     Listen {
@@ -107,14 +119,14 @@ pub fn start(config: &Config, clock: Clock) -> Result<Server, StartError> {
         metrics::start(Operation::ALL.map(Operation::name));
     }
     let files = config.server.tls.files.as_ref();
-    let certificates =
-        files.map(|files| CertificateStore::load(&files.certificate, &files.key)).transpose()?;
+    let certificates = files.map(certificates).transpose()?;
     let secret = SecretFile::of(&config.credentials)?;
     let (report, check) = watch::channel(Check::Pending);
     let state = Arc::new(build(config, &clock, certificates, check)?);
     let (handle, serving, address) = listen(config, &state)?;
     let admin = config.server.admin.map(|admin| listen_for_admins(admin, &state)).transpose()?;
-    let mut background = vec![tokio::spawn(check_credential(state.clone(), report))];
+    let unanswered = Arc::new(Notify::new());
+    let mut background = vec![tokio::spawn(check_credential(state.clone(), report, unanswered.clone()))];
     if let Some(certificates) = &state.certificates {
         background.push(tls::spawn_watch(certificates.clone(), FILES_LOOKED_AT_EVERY, clock.clone()));
     }
@@ -129,9 +141,21 @@ pub fn start(config: &Config, clock: Clock) -> Result<Server, StartError> {
         let sweep = Sweep::new(state.clone(), config.sweep.offline_runners.clone(), clock.clone());
         background.push(tokio::spawn(sweep.run()));
     }
-    let admin_address = admin.as_ref().map(|(_, _, address)| tracing::field::display(address));
-    tracing::info!(%address, admin_address, tls = files.is_some(), org = %config.org, "serving");
+    let admin_address = admin.as_ref().map(|(_, _, address)| *address);
+    let (tls, org, credential) = (files.is_some(), config.org.clone(), config.credentials.kind());
+    let check = state.check.clone();
+    background.push(tokio::spawn(async move {
+        if announce::goes_on(check, &unanswered, announce::AWAITED).await {
+            let admin_address = admin_address.map(tracing::field::display);
+            tracing::info!(%address, admin_address, tls, %org, credential, "serving");
+        }
+    }));
     Ok(Server { state, address, handle, serving, admin, background, secret, clock })
+}
+
+fn certificates(files: &TlsFiles) -> Result<Arc<CertificateStore>, StartError> {
+    CertificateStore::load(&files.certificate, &files.key)
+        .map_err(|cause| StartError::Certificate { setting: preflight::setting_of(&cause, files), cause })
 }
 
 fn build(
@@ -141,24 +165,10 @@ fn build(
     check: watch::Receiver<Check>,
 ) -> Result<State, StartError> {
     let secret = background::read(&config.credentials)?;
-    let credential = match &config.credentials {
-        Credentials::App { app_id, installation_id, .. } => {
-            Credential::App { app_id: *app_id, installation_id: *installation_id, private_key: secret }
-        }
-        Credentials::Token(_) => Credential::Token(secret),
-    };
-    let settings = Settings {
-        org: config.org.clone(),
-        api_url: config.github.api_url.as_str().to_owned(),
-        ca_file: config.github.ca_file.clone(),
-        timeout: config.github.timeout,
-        concurrency: config.github.concurrency,
-        credential,
-    };
     let keep = keep(&config.cache);
     let (users, unknown_tokens) = limiters(config, clock);
     Ok(State {
-        github: Github::new(settings, clock.clone())?,
+        github: Github::new(settings_of(config, secret), clock.clone())?,
         identities: Identities::new(unknown_tokens, keep, clock.clone()).map_err(|_| StartError::Random)?,
         teams: Teams::new(config.groups.name.clone(), keep, clock),
         groups: Groups::new(keep, clock.clone()),
@@ -181,6 +191,23 @@ fn build(
             .build(),
         writes: Writes::here(),
     })
+}
+
+fn settings_of(config: &Config, secret: SecretString) -> Settings {
+    let credential = match &config.credentials {
+        Credentials::App { app_id, installation_id, .. } => {
+            Credential::App { app_id: *app_id, installation_id: *installation_id, private_key: secret }
+        }
+        Credentials::Token(_) => Credential::Token(secret),
+    };
+    Settings {
+        org: config.org.clone(),
+        api_url: config.github.api_url.as_str().to_owned(),
+        ca_file: config.github.ca_file.clone(),
+        timeout: config.github.timeout,
+        concurrency: config.github.concurrency,
+        credential,
+    }
 }
 
 fn limiters(config: &Config, clock: &Clock) -> (UserLimiter, AddressLimiter) {

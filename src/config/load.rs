@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use super::document::{Document, MOST_BYTES};
 use super::environment::Environment;
 use super::reader::{File, Reader};
-use super::{Config, Problems, sections};
+use super::warnings::Surroundings;
+use super::{Config, Noticed, Problems, mistyped, sections};
 
 /// Where a configuration comes from.
 #[derive(Clone)]
@@ -29,6 +30,8 @@ pub struct Loaded {
     pub file: Option<PathBuf>,
     /// Every setting, in the order of `config.example.yml`.
     pub settings: Vec<Setting>,
+    /// What warnings need to know beside the configuration.
+    pub(super) surroundings: Surroundings,
 }
 
 /// One setting as it is in force.
@@ -73,14 +76,29 @@ impl std::fmt::Display for Source {
 /// # Errors
 /// All problems found, not only the first.
 pub fn load(sources: &Sources) -> Result<Loaded, Problems> {
-    understand(read_file(sources)?, sources)
+    load_noticing(sources, &mut Noticed::default())
 }
 
-pub(super) fn understand(file: Option<File>, sources: &Sources) -> Result<Loaded, Problems> {
+/// The same; also gives what is learnt on the way.
+///
+/// # Errors
+/// All problems found, not only the first.
+pub fn load_noticing(sources: &Sources, noticed: &mut Noticed) -> Result<Loaded, Problems> {
+    understand(read_file(sources)?, sources, noticed)
+}
+
+pub(super) fn understand(
+    file: Option<File>,
+    sources: &Sources,
+    noticed: &mut Noticed,
+) -> Result<Loaded, Problems> {
     let name = file.as_ref().map(|file| PathBuf::from(&file.name));
     let environment = Environment::new(&sources.environment);
     let mut reader = Reader::new(file, environment, sources.working_directory.clone());
     let config = sections::read(&mut reader);
+    noticed.references = reader.references();
+    noticed.warnings = reader.warnings();
+    noticed.warnings.extend(mistyped::variables(&sources.environment, reader.known()));
     let settings = reader.finish().map_err(|problems| match name {
         Some(_) => problems,
         None => problems.with_note(format!(
@@ -90,7 +108,9 @@ pub(super) fn understand(file: Option<File>, sources: &Sources) -> Result<Loaded
     })?;
     // Invalid only if a problem was noted, which ended it above.
     let config = config.map_err(|_| Problems::one("the configuration is incomplete"))?;
-    Ok(Loaded { config, file: name, settings })
+    let surroundings =
+        Surroundings::new(name.as_ref().map(|_| file_of(sources)), noticed.warnings.clone(), sources);
+    Ok(Loaded { config, file: name, settings, surroundings })
 }
 
 const DEFAULT_FILE: &str = "config.yml";
@@ -136,9 +156,8 @@ pub(super) fn file(name: String, folder: PathBuf, bytes: Vec<u8>) -> Result<File
     let text = String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         let line = 1 + error.as_bytes().iter().take(valid).filter(|byte| **byte == b'\n').count();
-        Problems::one(&format!("{name}:{line}: expected UTF-8 text"))
+        Problems::at(&name, line, "expected UTF-8 text")
     })?;
-    let document = Document::parse(text)
-        .map_err(|error| Problems::one(&format!("{name}:{}: {}", error.line, error.reason)))?;
+    let document = Document::parse(text).map_err(|error| Problems::at(&name, error.line, &error.reason))?;
     Ok(File { name, document, folder })
 }

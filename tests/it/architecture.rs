@@ -24,7 +24,17 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "server",
         &[
-            "access", "config", "domain", "github", "http", "limits", "metrics", "ops", "state", "sweep",
+            "access",
+            "config",
+            "domain",
+            "github",
+            "http",
+            "limits",
+            "metrics",
+            "ops",
+            "state",
+            "sweep",
+            "telemetry",
             "tls",
         ],
     ),
