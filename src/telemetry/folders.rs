@@ -25,6 +25,11 @@ pub fn check_log_file(file: &Path) -> io::Result<()> {
     if file.exists() {
         return OpenOptions::new().append(true).open(file).map(drop);
     }
+    // A link to a file that will be made, in a folder that won't.
+    let linked = std::fs::read_link(file).map(|target| super::roller::folder_of(file).join(target));
+    if let Some(folder) = linked.as_ref().ok().and_then(|target| target.parent()) {
+        return tempfile::tempfile_in(folder).map(drop);
+    }
     // A file without a name: also where root may do everything, a read-only file system says so.
     tempfile::tempfile_in(above(super::roller::folder_of(file))?).map(drop)
 }
@@ -87,6 +92,8 @@ mod tests {
             assert!(made.is_err() || name == ".", "{name}: {refused}");
             assert!(!path("new").exists(), "{name}");
         }
+        std::os::unix::fs::symlink("nowhere/server.log", path("link")).unwrap();
+        assert!(check_log_file(&path("link")).is_err(), "the link's folder isn't made");
         make(&path("new/actions-runner-manager")).unwrap();
         assert!(path("new/actions-runner-manager").is_dir());
     }

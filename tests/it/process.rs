@@ -1,6 +1,7 @@
 //! The process as a whole: the real binary over TLS in front of the fake GitHub.
 
 mod certificates;
+mod check_config;
 mod command_line;
 mod drain;
 mod environment;
