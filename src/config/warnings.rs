@@ -18,7 +18,7 @@ use crate::domain::certificate::Validity;
 type Rule = (&'static str, fn(&Seen<'_>) -> Vec<String>);
 
 /// Every rule, in the order of `config.example.yml`.
-const RULES: [Rule; 40] = [
+const RULES: [Rule; 41] = [
     ("token", outside::personal_token),
     ("privateKeyFile", files::private_key),
     ("tokenFile", files::token),
@@ -26,6 +26,7 @@ const RULES: [Rule; 40] = [
     ("token", files::inline_token),
     ("github.apiURL", outside::plain_http),
     ("github.apiURL", outside::website),
+    ("github.caFile", files::authorities),
     ("github.timeout", outside::short_timeout),
     ("github.concurrency", outside::many_calls),
     ("groups.name", policy::name_without_id),

@@ -7,7 +7,7 @@ use std::path::Path;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::{background, settings_of};
-use crate::config::{Config, Diagnostic, Loaded, Reference, Target, TlsFiles};
+use crate::config::{Config, Credentials, Diagnostic, Loaded, Reference, Target, TlsFiles, TokenSource};
 use crate::domain::clock::Clock;
 use crate::github::{Github, StartupProblem, check_authorities, check_private_key};
 use crate::telemetry::check_log_file;
@@ -39,7 +39,7 @@ pub async fn ask_github(loaded: &Loaded) -> Result<(), Diagnostic> {
     tls::install_provider();
     let github = github_of(&loaded.config).map_err(|error| Diagnostic::general(&error))?;
     let outcome = github.check_credential().await;
-    outcome.map_err(|problem| loaded.problem(key_of(&problem), &problem.to_string()))
+    outcome.map_err(|problem| loaded.problem(key_of(&problem, &loaded.config), &problem.to_string()))
 }
 
 fn github_of(config: &Config) -> Result<Github, String> {
@@ -48,7 +48,8 @@ fn github_of(config: &Config) -> Result<Github, String> {
 }
 
 /// The setting that is probably wrong.
-fn key_of(problem: &StartupProblem) -> &'static str {
+fn key_of(problem: &StartupProblem, config: &Config) -> &'static str {
+    let is_in_a_file = matches!(config.credentials, Credentials::Token(TokenSource::File(_)));
     match problem {
         StartupProblem::NotAnswering(_) => "github.apiURL",
         StartupProblem::KeyRefused(_)
@@ -57,7 +58,13 @@ fn key_of(problem: &StartupProblem) -> &'static str {
         StartupProblem::NotInstalled { .. } | StartupProblem::OtherAccount { .. } => "installationID",
         StartupProblem::TokenRefused(_)
         | StartupProblem::TokenWithoutRunners(_)
-        | StartupProblem::TokenWithoutMembers(_) => "token",
+        | StartupProblem::TokenWithoutMembers(_) => {
+            if is_in_a_file {
+                "tokenFile"
+            } else {
+                "token"
+            }
+        }
     }
 }
 

@@ -59,6 +59,11 @@ pub(super) fn certificate(seen: &Seen<'_>) -> Vec<String> {
     files.map_or_else(Vec::new, |files| changeable("server.tls.certFile", &files.certificate))
 }
 
+pub(super) fn authorities(seen: &Seen<'_>) -> Vec<String> {
+    let file = seen.config.github.ca_file.as_deref();
+    file.map_or_else(Vec::new, |file| changeable("github.caFile", file))
+}
+
 pub(super) fn configuration(seen: &Seen<'_>) -> Vec<String> {
     let file = seen.loaded.surroundings.file.as_deref();
     file.map_or_else(Vec::new, |file| changeable("the configuration", file))

@@ -222,7 +222,7 @@ fn with_key_file(mode: u32, config_mode: u32, text: &str) -> Vec<(String, String
     let config = folder.path().join("config.yml");
     fs::write(&config, text).unwrap();
     fs::set_permissions(&config, fs::Permissions::from_mode(config_mode)).unwrap();
-    for name in ["key.pem", "token.txt", "tls.key", "tls.crt"] {
+    for name in ["key.pem", "token.txt", "tls.key", "tls.crt", "ca.pem"] {
         let file = folder.path().join(name);
         fs::write(&file, if name == "key.pem" { pem("RSA PRIVATE KEY") } else { "ghp_x".to_owned() })
             .unwrap();
@@ -265,6 +265,12 @@ fn a_configuration_that_holds_a_secret_and_that_others_can_read_or_change_is_tol
             printed.into_iter().filter(|(about, line)| about == name && line.contains(&holds)).count()
         };
         assert_eq!([said(0o644), said(0o640), said(0o600)], [1, 1, 0], "{name}");
+    }
+    let with_authority = with_minimal("github: {caFile: ca.pem}");
+    for (mode, count) in [(0o646, 2), (0o644, 0)] {
+        let printed = with_key_file(mode, 0o600, &with_authority);
+        let of_certificates = |key: &str| matches!(key, "github.caFile" | "server.tls.certFile");
+        assert_eq!(printed.iter().filter(|(key, _)| of_certificates(key)).count(), count, "{printed:?}");
     }
     let changed = with_key_file(0o600, 0o602, MINIMAL);
     assert!(changed.iter().any(|(_, line)| line.contains("the configuration can be changed by every user")));
