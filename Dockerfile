@@ -52,6 +52,8 @@ COPY --from=build /image /
 USER 65532:65532
 # Where config.yml is looked for, unless CONFIG_PATH says otherwise.
 WORKDIR /etc/actions-runner-manager
+# As systemd and podman say it: what listens on all addresses here is reached only through what the container publishes.
+ENV container=oci
 EXPOSE 8443 9090
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=15s --retries=3 \

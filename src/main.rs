@@ -1,5 +1,6 @@
 //! The command line of Actions Runner Manager.
 
+mod check_config;
 mod demo;
 mod hardening;
 mod healthcheck;
@@ -9,9 +10,8 @@ use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use actions_runner_manager::config::{self, Config, Credentials, Loaded, Sources};
+use actions_runner_manager::config::{self, Loaded, Sources};
 use actions_runner_manager::http::openapi;
-use actions_runner_manager::tls::CertificateStore;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
@@ -46,8 +46,13 @@ enum Command {
         #[arg(long, default_value_t = 8443)]
         port: u16,
     },
-    /// Read the configuration, say what is wrong with it or what is in force, and end
-    CheckConfig(ConfigFile),
+    /// Read the configuration, open what it names, say what is wrong or dangerous and what is in force, and end
+    CheckConfig {
+        #[command(flatten)]
+        config: ConfigFile,
+        #[command(flatten)]
+        flags: check_config::Flags,
+    },
     #[command(
         about = "Print the description of the API in the terms of OpenAPI 3.1, as /openapi.json serves it"
     )]
@@ -85,12 +90,10 @@ fn main() -> ExitCode {
         Command::Healthcheck(config) => {
             configured(file(config), |_, loaded| in_runtime(healthcheck::run(loaded.config)))
         }
-        Command::CheckConfig(config) => {
-            configured(file(config), |_, loaded| match check_files(&loaded.config) {
-                Ok(()) => write(in_force(&loaded).as_bytes()),
-                Err(message) => fail(EXIT_USAGE, &message),
-            })
-        }
+        Command::CheckConfig { config, flags } => match sources(file(config)) {
+            Ok(sources) => check_config::run(&sources, flags),
+            Err(message) => fail(EXIT_USAGE, &message),
+        },
         _ if before.config.is_some() => {
             fail(EXIT_USAGE, "this command reads no configuration, so --config is of no use with it")
         }
@@ -158,41 +161,19 @@ fn sources(path: Option<PathBuf>) -> Result<Sources, String> {
 
 /// Runs on a runtime with several threads: what talks to GitHub must not wait for one busy thread.
 fn in_runtime(command: impl Future<Output = Result<(), String>>) -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(cause) => return fail(EXIT_FAILURE, &format!("no threads can be started: {cause}")),
-    };
-    match runtime.block_on(command) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(message) => fail(EXIT_FAILURE, &message),
-    }
+    on_runtime(async {
+        match command.await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(message) => fail(EXIT_FAILURE, &message),
+        }
+    })
 }
 
-/// Reads the files that the configuration names, as `serve` would at start.
-fn check_files(config: &Config) -> Result<(), String> {
-    let secret = match &config.credentials {
-        Credentials::App { private_key, .. } => private_key.read(),
-        Credentials::Token(token) => token.read(),
-    };
-    secret.map_err(|error| error.to_string())?;
-    if let Some(files) = &config.server.tls.files {
-        CertificateStore::load(&files.certificate, &files.key).map_err(|error| error.to_string())?;
+fn on_runtime(command: impl Future<Output = ExitCode>) -> ExitCode {
+    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(command),
+        Err(cause) => fail(EXIT_FAILURE, &format!("no threads can be started: {cause}")),
     }
-    Ok(())
-}
-
-/// What `check-config` answers: warnings, and every setting with its source; secrets are not shown.
-fn in_force(loaded: &Loaded) -> String {
-    let file = loaded.file.as_ref().map_or_else(|| "no file".to_owned(), |file| file.display().to_string());
-    let mut lines = vec![format!("The configuration is valid ({file}).")];
-    lines.extend(loaded.warnings().iter().map(|warning| format!("warning: {warning}")));
-    lines.extend(
-        loaded
-            .settings
-            .iter()
-            .map(|setting| format!("{} = {}  ({})", setting.path, setting.value, setting.source)),
-    );
-    lines.join("\n") + "\n"
 }
 
 #[expect(clippy::print_stdout, reason = "a command's answer belongs on standard output")]

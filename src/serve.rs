@@ -12,8 +12,8 @@ pub(crate) async fn run(sources: Sources, loaded: Loaded) -> Result<(), String> 
     let mut signals = Signals::new()?;
     let config = &loaded.config;
     let telemetry = telemetry::init(&config.logging).map_err(|error| error.to_string())?;
-    for warning in config.warnings() {
-        tracing::warn!("{warning}");
+    for warning in server::warnings(&loaded) {
+        tracing::warn!(setting = warning.key(), "{warning}");
     }
     let mut server = server::start(config, Clock::system()).map_err(|error| {
         tracing::error!(%error, "the service can't start");

@@ -2,6 +2,7 @@
 
 mod announce;
 mod background;
+mod preflight;
 mod reload;
 mod watched;
 
@@ -18,11 +19,12 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use self::background::{SecretFile, check_credential};
+pub use self::preflight::{ask_github, problems, warnings};
 pub use self::reload::Configuration;
 use self::watched::{LOOKED_AT_EVERY, Looks};
 use crate::access::{Groups, Identities, Keep, Teams};
 use crate::audit::LimitedCallers;
-use crate::config::{AdminListener, CacheConfig, Config, Credentials, SecretError};
+use crate::config::{AdminListener, CacheConfig, Config, Credentials, SecretError, TlsFiles};
 use crate::domain::clock::Clock;
 use crate::github::{Credential, Github, Settings, SetupError};
 use crate::http::{self, Operation};
@@ -69,6 +71,14 @@ pub enum StartError {
     /// The certificate can't be used.
     #[error("{0}")]
     Tls(#[from] TlsError),
+    /// The files of the certificate can't be used.
+    #[error("{setting}: {cause}")]
+    Certificate {
+        /// The setting that names the file at fault.
+        setting: &'static str,
+        /// What is wrong with it.
+        cause: TlsError,
+    },
     /// The address can't be listened on.
     #[error("cannot listen on {address}: {cause}; see server.address and server.port")]
     Listen {
@@ -112,14 +122,14 @@ pub fn start(config: &Config, clock: Clock) -> Result<Server, StartError> {
         metrics::start(Operation::ALL.map(Operation::name));
     }
     let files = config.server.tls.files.as_ref();
-    let certificates =
-        files.map(|files| CertificateStore::load(&files.certificate, &files.key)).transpose()?;
+    let certificates = files.map(certificates).transpose()?;
     let secret = background::read(&config.credentials)?;
     let (report, check) = watch::channel(Check::Pending);
     let state = Arc::new(build(config, &clock, secret.clone(), certificates, check)?);
     let (handle, serving, address) = listen(config, &state)?;
     let admin = config.server.admin.map(|admin| listen_for_admins(admin, &state)).transpose()?;
-    let mut background = vec![tokio::spawn(check_credential(state.clone(), report))];
+    let unanswered = Arc::new(Notify::new());
+    let mut background = vec![tokio::spawn(check_credential(state.clone(), report, unanswered.clone()))];
     let asked = watch::Sender::new(());
     let looks = || Looks::new(asked.subscribe(), clock.clone());
     if let Some(certificates) = &state.certificates {
@@ -135,8 +145,19 @@ pub fn start(config: &Config, clock: Clock) -> Result<Server, StartError> {
         let sweep = Sweep::new(state.clone(), config.sweep.offline_runners.clone(), clock.clone());
         background.push(tokio::spawn(sweep.run()));
     }
-    announce::announce(config, address, admin.as_ref().map(|(_, _, address)| *address));
+    let admin_address = admin.as_ref().map(|(_, _, address)| *address);
+    let (announced, check) = (config.clone(), state.check.clone());
+    background.push(tokio::spawn(async move {
+        if announce::goes_on(check, &unanswered, announce::AWAITED).await {
+            announce::announce(&announced, address, admin_address);
+        }
+    }));
     Ok(Server { state, address, handle, serving, admin, background, asked, clock })
+}
+
+fn certificates(files: &TlsFiles) -> Result<Arc<CertificateStore>, StartError> {
+    CertificateStore::load(&files.certificate, &files.key)
+        .map_err(|cause| StartError::Certificate { setting: preflight::setting_of(&cause, files), cause })
 }
 
 fn build(
@@ -146,25 +167,11 @@ fn build(
     certificates: Option<Arc<CertificateStore>>,
     check: watch::Receiver<Check>,
 ) -> Result<State, StartError> {
-    let credential = match &config.credentials {
-        Credentials::App { app_id, installation_id, .. } => {
-            Credential::App { app_id: *app_id, installation_id: *installation_id, private_key: secret }
-        }
-        Credentials::Token(_) => Credential::Token(secret),
-    };
-    let settings = Settings {
-        org: config.org.clone(),
-        api_url: config.github.api_url.as_str().to_owned(),
-        ca_file: config.github.ca_file.clone(),
-        timeout: config.github.timeout,
-        concurrency: config.github.concurrency,
-        credential,
-    };
     let keep = keep(&config.cache);
     let (users, unknown_tokens) = limiters(config, clock);
     let identities = Identities::new(unknown_tokens, keep, clock.clone());
     Ok(State {
-        github: Arc::new(Github::new(settings, clock.clone())?),
+        github: Arc::new(Github::new(settings_of(config, secret), clock.clone())?),
         identities: Arc::new(identities.map_err(|_| StartError::Random)?),
         teams: Teams::new(config.groups.name.clone(), keep, clock),
         groups: Groups::new(keep, clock.clone()),
@@ -189,6 +196,23 @@ fn build(
             .build(),
         writes: Writes::here(),
     })
+}
+
+fn settings_of(config: &Config, secret: SecretString) -> Settings {
+    let credential = match &config.credentials {
+        Credentials::App { app_id, installation_id, .. } => {
+            Credential::App { app_id: *app_id, installation_id: *installation_id, private_key: secret }
+        }
+        Credentials::Token(_) => Credential::Token(secret),
+    };
+    Settings {
+        org: config.org.clone(),
+        api_url: config.github.api_url.as_str().to_owned(),
+        ca_file: config.github.ca_file.clone(),
+        timeout: config.github.timeout,
+        concurrency: config.github.concurrency,
+        credential,
+    }
 }
 
 fn limiters(config: &Config, clock: &Clock) -> (UserLimiter, AddressLimiter) {

@@ -1,5 +1,7 @@
 //! The server's certificate: loading, checking, and replacing it while connections are served.
 
+mod examine;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,6 +16,8 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{InconsistentKeys, ServerConfig};
 
+pub use self::examine::{Examined, examine};
+use crate::domain::certificate::Validity;
 use crate::domain::pem::{self, Binary, Block};
 use crate::domain::text::{decoded, with_line_breaks};
 
@@ -42,6 +46,16 @@ pub enum TlsError {
     /// A certificate could not be made.
     #[error("cannot make a certificate: {0}")]
     Generate(#[from] rcgen::Error),
+}
+
+impl TlsError {
+    /// The file that it is about.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Unreadable { file, .. } | Self::Unusable { file, .. } => Some(file),
+            Self::Setup(_) | Self::Generate(_) => None,
+        }
+    }
 }
 
 /// A certificate larger than this is the wrong file.
@@ -79,7 +93,6 @@ impl CertificateStore {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let pair = Pair::read(certificate_file, key_file)?;
         let current = Current::parse((certificate_file, key_file), &pair, &provider)?;
-        current.warn_if_expired(certificate_file);
         Ok(Arc::new(Self {
             certificate_file: certificate_file.to_owned(),
             key_file: key_file.to_owned(),
@@ -326,8 +339,7 @@ fn mismatch(certified: &CertifiedKey, certificate_file: &Path, key_file: &Path) 
 }
 
 fn expiry_of(certificate: &CertificateDer<'_>) -> Option<DateTime<Utc>> {
-    let (_, parsed) = x509_parser::parse_x509_certificate(certificate).ok()?;
-    DateTime::from_timestamp(parsed.validity().not_after.timestamp(), 0)
+    Validity::of(certificate).map(|validity| validity.not_after)
 }
 
 fn digest_of(bytes: &[u8]) -> Vec<u8> {

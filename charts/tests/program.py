@@ -35,6 +35,12 @@ def configuration(release: Release, files: dict[str, str], folder: Path) -> Path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(content)
             text = text.replace(path, str(target))
+    # Written by the program itself: only the folder, which is a volume, is there.
+    audit = release.config.get("logging", {}).get("audit")
+    if audit:
+        target = folder / audit.lstrip("/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        text = text.replace(audit, str(target))
     config = folder / "config.yml"
     config.write_text(text)
     return config

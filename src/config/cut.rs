@@ -24,7 +24,12 @@ fn sources() -> Sources {
 }
 
 fn load(text: &[u8], in_force: Option<&Loaded>) -> Result<Loaded, Problems> {
-    understand(Some(Snapshot::of(text, &sources().working_directory)), &sources(), in_force)
+    understand(
+        Some(Snapshot::of(text, &sources().working_directory)),
+        &sources(),
+        in_force,
+        &mut super::Noticed::default(),
+    )
 }
 
 /// What the service goes by.

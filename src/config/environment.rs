@@ -6,7 +6,7 @@ use super::node::Node;
 use crate::domain::text::unwrapped;
 
 /// Names that other tools and the earlier token proxy use, beside `ARM_<SECTION>_<KEY>`.
-const NAMED: [(&str, &str); 10] = [
+pub(super) const NAMED: [(&str, &str); 10] = [
     ("GITHUB_APP_ID", "appID"),
     ("GITHUB_APP_INSTALLATION_ID", "installationID"),
     ("GITHUB_INSTALLATION_ID", "installationID"),
@@ -18,7 +18,7 @@ const NAMED: [(&str, &str); 10] = [
     ("BIND", "server.address"),
     ("PORT", "server.port"),
 ];
-const PREFIX: &str = "ARM_";
+pub(super) const PREFIX: &str = "ARM_";
 
 /// The variables that may be settings.
 pub(super) struct Environment(Vec<Variable>);
@@ -105,12 +105,12 @@ pub(super) fn variable_of(key: &str) -> String {
 }
 
 /// The same for `server.rateLimit`, `SERVER_RATELIMIT` and `SERVER_RATE_LIMIT`.
-fn folded(key: &str) -> String {
+pub(super) fn folded(key: &str) -> String {
     key.chars().filter(|character| !matches!(character, '.' | '_')).map(|c| c.to_ascii_lowercase()).collect()
 }
 
 /// Whether Kubernetes made the variable, because a service is called `arm` or `arm-server`.
-fn is_service_link(name: &str, value: &str) -> bool {
+pub(super) fn is_service_link(name: &str, value: &str) -> bool {
     let made_of = |suffix: &str| name.contains(suffix);
     ["tcp://", "udp://", "sctp://"].iter().any(|scheme| value.starts_with(scheme))
         || [

@@ -8,7 +8,8 @@ use super::document::{Document, END_MARK, MOST_BYTES, has_end_mark};
 use super::environment::{Environment, is_text, variable};
 use super::node::Node;
 use super::reader::{File, Reader};
-use super::{Config, Problems, sections};
+use super::warnings::Surroundings;
+use super::{Config, Diagnostic, Noticed, Problems, mistyped, sections};
 use crate::domain::text::{NotText, decoded};
 
 /// Where a configuration comes from.
@@ -36,6 +37,8 @@ pub struct Loaded {
     pub snapshot: Option<Snapshot>,
     /// Whether the file's last line is YAML's end mark, so that one that is cut off later can be told.
     pub has_end_mark: bool,
+    /// What warnings need to know in addition to the configuration.
+    pub(super) surroundings: Surroundings,
 }
 
 /// A configuration's file as it was at one moment. It may hold secrets, so it isn't shown.
@@ -58,21 +61,6 @@ impl Snapshot {
     /// A file with this content.
     pub(super) fn of(text: &[u8], folder: &Path) -> Self {
         Self { name: super::fuzzing::NAME.to_owned(), folder: folder.to_owned(), bytes: text.to_vec() }
-    }
-}
-
-impl Loaded {
-    /// What works as set, but that the administrator should know about.
-    pub fn warnings(&self) -> Vec<String> {
-        let mut warnings = self.config.warnings();
-        if let Some(file) = self.file.as_ref().filter(|_| !self.has_end_mark) {
-            warnings.push(format!(
-                "{}: the last line is not {END_MARK} (YAML's end mark): without it, a file that is cut off, such as \
-                 by a full disk, can't be told from a whole one",
-                file.display()
-            ));
-        }
-        warnings
     }
 }
 
@@ -118,7 +106,15 @@ impl std::fmt::Display for Source {
 /// # Errors
 /// All problems found, not only the first.
 pub fn load(sources: &Sources) -> Result<Loaded, Problems> {
-    understand(read_file(sources)?, sources, None)
+    load_noticing(sources, &mut Noticed::default())
+}
+
+/// The same; also gives what is learnt on the way.
+///
+/// # Errors
+/// All problems found, not only the first.
+pub fn load_noticing(sources: &Sources, noticed: &mut Noticed) -> Result<Loaded, Problems> {
+    understand(read_file(sources)?, sources, None, noticed)
 }
 
 /// The file as it is now, for [`load_again`]; nothing if there is none and none was named.
@@ -145,7 +141,7 @@ pub fn load_again(
 ) -> Result<Loaded, Problems> {
     match (&snapshot, &in_force.file) {
         (None, Some(file)) => Err(Problems::one(&format!("{}: the file is gone", file.display()))),
-        _ => understand(snapshot, sources, Some(in_force)),
+        _ => understand(snapshot, sources, Some(in_force), &mut Noticed::default()),
     }
 }
 
@@ -153,40 +149,53 @@ pub(super) fn understand(
     snapshot: Option<Snapshot>,
     sources: &Sources,
     in_force: Option<&Loaded>,
+    noticed: &mut Noticed,
 ) -> Result<Loaded, Problems> {
-    let mut lines = Vec::new();
-    let end = end_of(sources, in_force).unwrap_or_else(|line| {
-        lines.push(line);
+    let mut of_the_end = Vec::new();
+    let end = end_of(sources, in_force).unwrap_or_else(|reason| {
+        of_the_end.push(Diagnostic::general(&reason));
         None
     });
-    let file = match snapshot.as_ref().map(|snapshot| file(snapshot, end, &mut lines)).transpose() {
+    let file = match snapshot.as_ref().map(|snapshot| file(snapshot, end, &mut of_the_end)).transpose() {
         Ok(file) => file,
-        Err(problems) => return Err(problems.after(&lines)),
+        Err(problems) => return Err(problems.and(of_the_end)),
     };
     let name = file.as_ref().map(|file| PathBuf::from(&file.name));
     if let (None, Some(End::Required)) = (&file, end) {
-        lines.push(format!(
+        of_the_end.push(Diagnostic::general(&format!(
             "{DEFAULT_FILE}: there is no such file, but {END_VARIABLE}={REQUIRED} expects one"
-        ));
+        )));
     }
     let has_end_mark = file.as_ref().is_some_and(|file| file.document.has_end_mark);
     let environment = Environment::new(&sources.environment);
     let mut reader = Reader::new(file, environment, sources.working_directory.clone());
     let config = sections::read(&mut reader);
+    noticed.references = reader.references();
+    noticed.warnings = reader.warnings();
+    noticed.warnings.extend(mistyped::variables(&sources.environment, reader.known()));
     let settings = reader.finish().map_err(|problems| match name {
-        Some(_) => problems.after(&lines),
-        None => problems.after(&lines).with_note(format!(
+        Some(_) => problems.and(of_the_end.clone()),
+        None => problems.and(of_the_end.clone()).with_note(format!(
             "There is no {DEFAULT_FILE} in {}: only environment variables were read.",
             sources.working_directory.display()
         )),
     })?;
-    if !lines.is_empty() {
-        return Err(Problems::of(&lines));
+    if !of_the_end.is_empty() {
+        return Err(Problems::new(of_the_end));
     }
     // Invalid only if a problem was noted, which ended it above.
     let mut config = config.map_err(|_| Problems::one("the configuration is incomplete"))?;
     config.file.clone_from(&name);
-    Ok(Loaded { config, file: name, settings, snapshot, has_end_mark })
+    if let Some(file) = name.as_ref().filter(|_| !has_end_mark) {
+        noticed.warnings.push(Diagnostic::general(&format!(
+            "{}: the last line is not {END_MARK} (YAML's end mark): without it, a file that is cut off, such as by a \
+             full disk, can't be told from a whole one",
+            file.display()
+        )));
+    }
+    let surroundings =
+        Surroundings::new(name.as_ref().map(|_| file_of(sources)), noticed.warnings.clone(), sources);
+    Ok(Loaded { config, file: name, settings, snapshot, has_end_mark, surroundings })
 }
 
 /// Why a file has to end with the mark.
@@ -259,29 +268,31 @@ fn read_file(sources: &Sources) -> Result<Option<Snapshot>, Problems> {
     Ok(Some(Snapshot { name, folder, bytes }))
 }
 
-/// Parses a file. That it lacks a mark that it has to have is added to `lines`.
-fn file(snapshot: &Snapshot, end: Option<End>, lines: &mut Vec<String>) -> Result<File, Problems> {
+/// Parses a file. That it lacks a mark that it has to have is added to `problems`.
+fn file(snapshot: &Snapshot, end: Option<End>, problems: &mut Vec<Diagnostic>) -> Result<File, Problems> {
     let Snapshot { name, folder, bytes } = snapshot;
     let text = decoded(bytes.clone()).map_err(|reason| {
         let line = if let NotText::OtherBytes { line } = reason { line } else { 1 };
-        Problems::one(&format!("{name}:{line}: expected UTF-8 text; {reason}"))
+        Problems::at(name, line, &format!("expected UTF-8 text; {reason}"))
     })?;
     // YAML knows all three kinds of line breaks; what counts lines here knows one.
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
     if let (Ok(false), Some(end)) = (has_end_mark(&text), end) {
-        let last = text.lines().count().max(1);
-        let expected = format!("{name}:{last}: expected {END_MARK} (YAML's end mark) as the last line");
-        lines.push(match end {
+        let expected = format!("expected {END_MARK} (YAML's end mark) as the last line");
+        let reason = match end {
             End::AsInForce => {
-                format!("{expected}, which the file in force has: this one was cut off; write it again as a whole")
+                format!(
+                    "{expected}, which the file in force has: this one was cut off; write it again as a whole"
+                )
             }
             End::Required => format!(
                 "{expected}, since {END_VARIABLE}={REQUIRED}: if the file was cut off, write it again as a whole; \
                  if it never had the mark, add it"
             ),
-        });
+        };
+        let source = Source::File { name: name.clone(), line: text.lines().count().max(1) };
+        problems.push(Diagnostic::new(None, Some(source), &reason));
     }
-    let document = Document::parse(text)
-        .map_err(|error| Problems::one(&format!("{name}:{}: {}", error.line, error.reason)))?;
+    let document = Document::parse(text).map_err(|error| Problems::at(name, error.line, &error.reason))?;
     Ok(File { name: name.clone(), document, folder: folder.clone() })
 }

@@ -1,14 +1,17 @@
 //! Reads settings by key from the environment and the file, and collects everything that is wrong.
 
+mod notes;
+
 use std::path::PathBuf;
 
+use self::notes::Notes;
 use super::document::{Document, Step};
 use super::environment::{Environment, variable_of};
 use super::load::{Setting, Source};
 use super::node::{Node, looks_secret};
 use super::problem::Problems;
-use super::unknown;
 use super::values::{Complaint, Outcome, in_yaml, text_or_empty};
+use super::{Diagnostic, unknown};
 use crate::domain::text::unwrapped;
 
 /// Who set a value, before lines are looked up.
@@ -71,6 +74,7 @@ pub(super) struct Reader {
     known: Vec<&'static str>,
     settings: Vec<(&'static str, String, Option<Origin>)>,
     problems: Vec<Problem>,
+    notes: Notes,
 }
 
 /// How the text of a variable becomes a list. A line break always separates.
@@ -85,7 +89,7 @@ pub(super) enum Split {
 impl Reader {
     pub(super) fn new(file: Option<File>, environment: Environment, working_directory: PathBuf) -> Self {
         let (known, settings, problems) = (Vec::new(), Vec::new(), Vec::new());
-        Self { file, environment, working_directory, known, settings, problems }
+        Self { file, environment, working_directory, known, settings, problems, notes: Notes::default() }
     }
 
     /// Finds a value and says that `key` is known. An empty variable and an empty key count as not set.
@@ -99,7 +103,9 @@ impl Reader {
                 let message = format!("{} sets this differently; leave one out", other.name);
                 self.complain(Some(origin.clone()), key, message);
             }
-            return Some(Found { key, node, origin });
+            let found = Found { key, node, origin };
+            self.warn_of_override(&found, key);
+            return Some(found);
         }
         let root = &self.file.as_ref()?.document.root;
         let node = key.split('.').try_fold(root, Node::child)?;
@@ -242,6 +248,8 @@ impl Reader {
                     let message = format!("contradicts {}: set only one of them", one.name());
                     self.complain(Some(two.origin.clone()), two.key, message);
                 }
+                self.warn_of_override(&one, two.key);
+                self.warn_of_override(&two, one.key);
                 Some(if one.is_from_file() && !two.is_from_file() { two } else { one })
             }
             (one, two) => one.or(two),
@@ -290,7 +298,9 @@ impl Reader {
         }
         self.problems.extend(unknown::in_environment(&self.environment, &self.known));
         if !self.problems.is_empty() {
-            return Err(Problems::new(&self.problems, |problem| self.printed(problem)));
+            return Err(Problems::new(
+                self.problems.iter().map(|problem| self.diagnostic(problem)).collect(),
+            ));
         }
         let asked = |key: &str| self.known.iter().position(|known| *known == key);
         self.settings.sort_by_key(|(key, ..)| asked(key));
@@ -315,18 +325,27 @@ impl Reader {
         Setting { path: (*key).to_owned(), value: value.clone(), source }
     }
 
-    /// The line a problem is sorted by, and the problem as text.
-    fn printed(&self, problem: &Problem) -> (usize, String) {
+    fn diagnostic(&self, problem: &Problem) -> Diagnostic {
         let Problem { origin, key, message } = problem;
-        let message = if key.is_empty() { message.clone() } else { format!("{key}: {message}") };
         let steps = match origin {
-            Some(Origin::Variable(name)) => return (usize::MAX, format!("{name}: {message}")),
+            Some(Origin::Variable(name)) => {
+                return said(key, Some(Source::Variable(name.clone())), message);
+            }
             Some(Origin::File(steps)) => steps.clone(),
             None => steps_of(key),
         };
-        let Some(file) = &self.file else { return (0, message) };
-        let line = file.line_of(&steps);
-        (line, format!("{}:{line}: {message}", file.name))
+        let in_file = self
+            .file
+            .as_ref()
+            .map(|file| Source::File { name: file.name.clone(), line: file.line_of(&steps) });
+        said(key, in_file, message)
+    }
+}
+
+fn said(key: &str, source: Option<Source>, message: &str) -> Diagnostic {
+    match key {
+        "" => Diagnostic::new(None, source, message),
+        key => Diagnostic::of_setting(key, source, message),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Pure rules: names, patterns, the naming template, policy. No I/O, no GitHub, no HTTP.
 
+pub mod certificate;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod checks;
 pub mod clock;

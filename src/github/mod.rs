@@ -3,6 +3,7 @@
 mod answer;
 mod authorities;
 mod budget;
+mod checks;
 mod circuit;
 mod credential;
 mod error;
@@ -26,14 +27,14 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use octocrab::Octocrab;
-use octocrab::auth::AppAuth;
 use octocrab::models::AppId;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use tokio::sync::Notify;
 
 use self::answer::Reply;
 pub use self::authorities::Authorities;
 use self::budget::Budget;
+pub use self::checks::{check_private_key, read_authorities};
 pub use self::circuit::CircuitState;
 use self::credential::AppCredential;
 pub use self::credential::{StartupProblem, TokenState};
@@ -95,11 +96,14 @@ pub enum TokenHistory {
 /// Why no client could be made of the settings.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
-    /// The key is no RSA key in PEM.
-    #[error("the App's private key is no RSA private key in PEM: {0}")]
+    /// The key is no RSA key in PEM, or none that signs.
+    #[error(
+        "the App's private key can't be used: expected an RSA private key as GitHub makes it for an App; it is another \
+         kind of key, or damaged ({0})"
+    )]
     PrivateKey(String),
     /// The extra certificates can't be used.
-    #[error("{}: expected PEM certificates: {reason}", path.display())]
+    #[error("github.caFile: {}: expected PEM certificates: {reason}", path.display())]
     CaFile {
         /// The file as configured.
         path: PathBuf,
@@ -148,7 +152,7 @@ impl Github {
                 }
             }
             Credential::App { app_id, installation_id, private_key } => {
-                let key = AppAuth { app_id: AppId(app_id), key: encoding_key(&private_key)? };
+                let key = checks::app_auth(AppId(app_id), &private_key)?;
                 let client = anonymous.clone();
                 Acting::App(Box::new(AppCredential::new(
                     client,
@@ -179,7 +183,7 @@ impl Github {
     pub fn replace_secret(&self, secret: SecretString) -> Result<(), SetupError> {
         match &self.acting {
             Acting::App(app) => {
-                app.replace_key(AppAuth { app_id: app.app_id(), key: encoding_key(&secret)? });
+                app.replace_key(checks::app_auth(app.app_id(), &secret)?);
             }
             Acting::Token { client, is_refused, .. } => {
                 let renewed = with_token(&self.anonymous, secret)
@@ -291,15 +295,9 @@ fn http_client(settings: &Settings) -> Result<reqwest::Client, SetupError> {
     builder.build().map_err(|cause| SetupError::Client(cause.to_string()))
 }
 
-/// The authorities that are trusted beside the system's.
+/// The authorities that are trusted in addition to the system's.
 fn authorities(settings: &Settings) -> Result<Authorities, SetupError> {
-    let Some(path) = &settings.ca_file else { return Ok(Authorities::default()) };
-    let authorities =
-        Authorities::read(path).map_err(|reason| SetupError::CaFile { path: path.clone(), reason })?;
-    for warning in authorities.warnings() {
-        tracing::warn!(file = %path.display(), warning, "github.caFile is not as it should be");
-    }
-    Ok(authorities)
+    settings.ca_file.as_deref().map(read_authorities).transpose().map(Option::unwrap_or_default)
 }
 
 fn octocrab(api_url: &str, http: reqwest::Client) -> Result<Octocrab, SetupError> {
@@ -307,11 +305,6 @@ fn octocrab(api_url: &str, http: reqwest::Client) -> Result<Octocrab, SetupError
         .base_uri(api_url)
         .and_then(|builder| builder.build_with_reqwest(http))
         .map_err(|cause| SetupError::Client(cause.to_string()))
-}
-
-fn encoding_key(pem: &SecretString) -> Result<octocrab::jsonwebtoken::EncodingKey, SetupError> {
-    octocrab::jsonwebtoken::EncodingKey::from_rsa_pem(pem.expose_secret().as_bytes())
-        .map_err(|cause| SetupError::PrivateKey(cause.to_string()))
 }
 
 /// A client that carries a token. Unlike octocrab's `personal_token` this refuses odd tokens without a panic.

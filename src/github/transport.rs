@@ -252,20 +252,66 @@ fn back_off(attempt: u32) -> Duration {
 fn unreachable(call: &Call, cause: &octocrab::Error) -> Error {
     let connecting = matches!(cause, octocrab::Error::Reqwest { source, .. } if source.is_connect());
     let class = if connecting { Class::Unreachable { retry_after: None } } else { Class::Faulty };
-    call.fails(class, chain(cause))
+    call.fails(class, explained(cause))
 }
 
-/// An error with its causes in one line; the outermost alone says too little.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+/// An error with its causes, and what to look at if no connection was made.
+fn explained(error: &(dyn std::error::Error + 'static)) -> String {
+    let reason = chain(error);
+    let connecting = causes(error)
+        .any(|cause| cause.downcast_ref::<reqwest::Error>().is_some_and(reqwest::Error::is_connect));
+    let hint = if !connecting {
+        ""
+    } else if reason.contains("certificate") {
+        "; if a private authority signed it, name that authority's certificate in github.caFile"
+    } else {
+        "; check github.apiURL, and if a proxy leads there, HTTPS_PROXY and NO_PROXY"
+    };
+    reason + hint
+}
+
+fn causes<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
     std::iter::successors(Some(error), |cause| cause.source())
-        .map(|cause| cause.to_string().lines().next().unwrap_or_default().to_owned())
-        .collect::<Vec<_>>()
-        .join(": ")
+}
+
+/// An error with its causes in one line; the outermost alone says too little. Of those that end with what their cause
+/// says, only the cause is repeated.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let first_line = |cause: &(dyn std::error::Error + 'static)| {
+        cause.to_string().lines().next().unwrap_or_default().to_owned()
+    };
+    let texts: Vec<String> = causes(error).map(first_line).collect();
+    let adds_something =
+        |at: &usize| !texts[at + 1..].iter().any(|later| texts[*at].ends_with(later.as_str()));
+    (0..texts.len()).filter(adds_something).map(|at| texts[at].as_str()).collect::<Vec<_>>().join(": ")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// An error with a text of its own and a cause.
+    #[derive(Debug, thiserror::Error)]
+    #[error("{0}")]
+    struct Layer(&'static str, #[source] Option<Box<Layer>>);
+
+    #[test]
+    fn each_cause_is_named_once() {
+        let texts = [
+            "Service Error: Reqwest Error: sending failed",
+            "Reqwest Error: sending failed",
+            "sending failed",
+            "client error (Connect)",
+            "invalid peer certificate: UnknownIssuer\nand more lines",
+            "invalid peer certificate: UnknownIssuer",
+        ];
+        let layers = texts.into_iter().rev().fold(None, |cause, text| Some(Box::new(Layer(text, cause))));
+        let expected = "sending failed: client error (Connect): invalid peer certificate: UnknownIssuer";
+        assert_eq!(chain(&*layers.unwrap()), expected);
+        assert_eq!(chain(&Layer("alone", None)), "alone");
+    }
 
     #[test]
     fn back_off_grows_and_stays_within_bounds() {

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::watched::Watched;
 use crate::config::{Credentials, PrivateKeySource, SecretError, TokenSource};
@@ -18,8 +18,9 @@ const CHECK_EVERY: Duration = Duration::from_mins(10);
 /// How soon at the earliest, when something speaks against it.
 const DOUBTS_WAIT: Duration = Duration::from_secs(10);
 
-/// Checks the credential, sooner again while GitHub doesn't answer or after doubts, and reports each outcome.
-pub(super) async fn check_credential(state: Shared, report: watch::Sender<Check>) {
+/// Checks the credential, sooner again while GitHub doesn't answer or after doubts, and reports each outcome. `unanswered`
+/// is told when there is none.
+pub(super) async fn check_credential(state: Shared, report: watch::Sender<Check>, unanswered: Arc<Notify>) {
     let (first, longest) = CHECK_AGAIN;
     let mut wait = first;
     loop {
@@ -43,6 +44,7 @@ pub(super) async fn check_credential(state: Shared, report: watch::Sender<Check>
                 let pending = matches!(*report.borrow(), Check::Pending);
                 let what = if pending { "not ready yet" } else { "the credential can't be checked now" };
                 tracing::warn!(%problem, "{what}");
+                unanswered.notify_one();
                 pause(&state, wait).await;
                 wait = (wait * 2).min(longest);
             }

@@ -24,6 +24,9 @@ use crate::config::{LogFormat, LogLevel};
 /// might log headers and so tokens.
 const OWN_TARGETS: [&str; 2] = [env!("CARGO_CRATE_NAME"), "access"];
 
+/// A library whose errors say again, three times, what the error of the call says as well.
+const REPEATING_TARGET: &str = "rustls_platform_verifier";
+
 /// Which events and spans are written.
 pub(super) struct Choice(ArcSwap<LogLevel>);
 
@@ -42,6 +45,9 @@ impl Choice {
     fn takes(&self, metadata: &Metadata<'_>) -> bool {
         let target = metadata.target();
         let root = target.split_once("::").map_or(target, |(root, _)| root);
+        if root == REPEATING_TARGET {
+            return false;
+        }
         let own = OWN_TARGETS.contains(&root);
         // Our spans are always taken: a line at `error` needs the request's id as well.
         if metadata.is_span() {

@@ -1,6 +1,7 @@
 //! Log lines: levels, formats, files. Secrets have types that don't print, so none reaches a line.
 
 mod fields;
+mod folders;
 mod lines;
 mod output;
 mod queue;
@@ -24,6 +25,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::{LogFormat, LogLevel, LoggingConfig};
 use fields::SpanFields;
+pub use folders::check_log_file;
 use lines::{Choice, Lines, Sink};
 use output::Output;
 use queue::{Failure, Queue};

@@ -2,9 +2,9 @@
 
 mod backups;
 
-use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,6 +12,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use self::backups::Backups;
 pub(super) use self::backups::Tidying;
+
+use super::folders;
 
 /// When to rotate, and what to keep.
 #[derive(Debug, Clone)]
@@ -49,7 +51,6 @@ struct Open {
 
 /// Others than owner and group have no business in a log.
 const FILE_MODE: u32 = 0o640;
-const DIRECTORY_MODE: u32 = 0o750;
 
 impl Roller {
     /// Opens the file for appending, and tidies the backups that are there.
@@ -119,7 +120,8 @@ impl Roller {
 
 impl Open {
     fn at(path: &Path) -> io::Result<Self> {
-        DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(folder_of(path))?;
+        folders::make(folder_of(path))?;
+        folders::expect_file(path)?;
         let is_pipe = fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_fifo());
         let mut options = OpenOptions::new();
         if is_pipe {
@@ -162,7 +164,7 @@ fn identity_of(metadata: &Metadata) -> (u64, u64) {
     (metadata.dev(), metadata.ino())
 }
 
-fn folder_of(path: &Path) -> &Path {
+pub(super) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 

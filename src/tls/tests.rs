@@ -264,7 +264,7 @@ fn no_message_repeats_a_part_of_the_key() {
 }
 
 #[test]
-fn the_expiry_is_known_and_an_expired_certificate_is_served_with_a_warning() {
+fn the_expiry_is_known_and_a_certificate_replaced_by_an_expired_one_is_served_with_a_warning() {
     let store = Files::new(&pair()).load().unwrap();
     let days = (store.not_after() - Utc::now()).num_days();
     assert!((363..=365).contains(&days), "{days}");
@@ -272,14 +272,17 @@ fn the_expiry_is_known_and_an_expired_certificate_is_served_with_a_warning() {
     let key = rcgen::KeyPair::generate().unwrap();
     let mut params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
     params.not_after = rcgen::date_time_ymd(2020, 1, 2);
-    let files = Files::new(&(params.self_signed(&key).unwrap().pem(), key.serialize_pem()));
+    let files = Files::new(&pair());
+    let store = files.load().unwrap();
+    files.write(&params.self_signed(&key).unwrap().pem(), &key.serialize_pem());
     let log = Log::default();
     let subscriber = crate::telemetry::subscriber_for(
         log.clone(),
         crate::config::LogLevel::Info,
         crate::config::LogFormat::Text,
     );
-    let store = tracing::subscriber::with_default(subscriber, || files.load().unwrap());
+    let new = store.look().unwrap();
+    tracing::subscriber::with_default(subscriber, || store.serve(&new).unwrap());
     assert_eq!(store.not_after().to_rfc3339(), "2020-01-02T00:00:00+00:00");
     let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     assert!(text.contains("warn") && text.contains("the TLS certificate has expired"), "{text}");

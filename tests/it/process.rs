@@ -2,6 +2,7 @@
 
 mod authorities;
 mod certificates;
+mod check_config;
 mod command_line;
 mod drain;
 mod environment;

@@ -132,8 +132,18 @@ async fn without_it_the_server_is_not_believed_and_nothing_is_sent() {
     let site = Site::new(None).await;
     let binary = Binary::start(&[], &[], site.folder.path());
     let line = binary.stdout.with("not ready yet").await;
-    assert!(line.to_lowercase().contains("certificate"), "{line}");
+    assert!(line.contains("name that authority's certificate in github.caFile"), "{line}");
+    assert_eq!(line.matches("UnknownIssuer").count(), 1, "the reason, once: {line}");
     assert_eq!(site.fake.total_calls(), 0);
+    let others: Vec<_> = binary.stdout.json();
+    assert!(
+        others.iter().all(|line| line["target"] != "rustls_platform_verifier::verification"),
+        "{others:#?}"
+    );
+    let checked = run(&["check-config", "--online"], &[], site.folder.path()).await;
+    assert_eq!(checked.code, 2);
+    assert_eq!(checked.stderr.matches("UnknownIssuer").count(), 1, "{}", checked.stderr);
+    assert!(checked.stderr.contains("github.caFile"), "{}", checked.stderr);
 }
 
 #[tokio::test]
