@@ -1,8 +1,8 @@
 //! The only place where parts are wired: state, listener, start-up check, reload, graceful stop.
 
-mod announce;
 mod background;
 mod reload;
+mod start_line;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -132,7 +132,7 @@ pub fn start(config: &Config, clock: Clock) -> Result<Server, StartError> {
         let sweep = Sweep::new(state.clone(), config.sweep.offline_runners.clone(), clock.clone());
         background.push(tokio::spawn(sweep.run()));
     }
-    announce::announce(config, address, admin.as_ref().map(|(_, _, address)| *address));
+    start_line::log(config, address, admin.as_ref().map(|(_, _, address)| *address));
     Ok(Server { state, address, handle, serving, admin, background, secret, clock })
 }
 
