@@ -214,8 +214,9 @@ impl Trail {
         (record.outcome, record.reason) = (outcome, reason);
         record.message = format!("{}: {outcome}", record.operation);
         (record.timestamp, record.time) = (now.clone(), now);
-        match serde_json::to_string(record) {
-            Ok(record) => tracing::info!(target: AUDIT_TARGET, record),
+        let record = serde_json::to_string(record);
+        match record {
+            Ok(record) => tracing::info!(target: AUDIT_TARGET, reserved = progress.room.is_some(), record),
             Err(error) => tracing::error!(%error, "an audit line could not be written"),
         }
         progress.room = None;

@@ -1,9 +1,9 @@
 //! The only place where parts are wired: state, listener, start-up check, reload, graceful stop.
 
-mod announce;
 mod background;
 mod preflight;
 mod reload;
+mod start_line;
 mod watched;
 
 use std::net::SocketAddr;
@@ -148,8 +148,8 @@ pub fn start(config: &Config, clock: Clock) -> Result<Server, StartError> {
     let admin_address = admin.as_ref().map(|(_, _, address)| *address);
     let (announced, check) = (config.clone(), state.check.clone());
     background.push(tokio::spawn(async move {
-        if announce::goes_on(check, &unanswered, announce::AWAITED).await {
-            announce::announce(&announced, address, admin_address);
+        if start_line::goes_on(check, &unanswered, start_line::AWAITED).await {
+            start_line::log(&announced, address, admin_address);
         }
     }));
     Ok(Server { state, address, handle, serving, admin, background, asked, clock })

@@ -131,10 +131,15 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
         if event.metadata().target() != AUDIT_TARGET {
             self.ordinary.write(Line::new(Utc::now(), event.metadata(), fields).in_format(self.format));
         } else if let Some(record) = fields.take(RECORD_FIELD) {
-            self.audit.write_promised(match self.audit_format {
+            let line = match self.audit_format {
                 LogFormat::Json => one_line(record),
                 LogFormat::Text => Line::of_record(&record).text(),
-            });
+            };
+            if fields.take(RESERVED_FIELD).is_some_and(|reserved| reserved == "true") {
+                self.audit.write_promised(line);
+            } else {
+                self.audit.write(line);
+            }
         } else {
             let mut line = Line::new(Utc::now(), event.metadata(), fields);
             line.fields.set(TIME, line.timestamp.clone().into());
@@ -143,8 +148,10 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
     }
 }
 
-/// An audit event's field that holds the whole line, as JSON. Whoever writes it asked for room before.
+/// An audit event's field that holds the whole line, as JSON.
 const RECORD_FIELD: &str = "record";
+/// The field beside it that says whether room was reserved for the line.
+const RESERVED_FIELD: &str = "reserved";
 /// What audit lines have always called their time, beside what all lines call it.
 const TIME: &str = "time";
 

@@ -33,7 +33,7 @@ use roller::{Roller, Rotation, Tidying};
 pub use room::{AuditRoom, NoRoom, Reserved};
 
 /// The target of audit events. They are written whatever the level, and never dropped. If an event has a field
-/// `record`, its text is the whole line, as JSON, and room was reserved for it.
+/// `record`, its text is the whole line, as JSON; `reserved` beside it says whether room was reserved for it.
 pub const AUDIT_TARGET: &str = "audit";
 
 /// How long a flush may take: longer than any disk needs that still works.

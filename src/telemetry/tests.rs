@@ -203,7 +203,7 @@ fn audit_lines_have_a_file_of_their_own_if_set_which_is_json_always_and_none_is_
         for number in 0..count {
             let _room = reserved(&telemetry.room);
             let record = format!("{{\"number\":{number}}}");
-            tracing::info!(target: AUDIT_TARGET, record);
+            tracing::info!(target: AUDIT_TARGET, reserved = true, record);
         }
     });
     assert_eq!(telemetry.flush(), 0);

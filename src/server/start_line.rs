@@ -28,7 +28,7 @@ pub(super) async fn goes_on(
 }
 
 /// Says where the service listens, and what is in force. Nothing in it is a secret.
-pub(super) fn announce(config: &Config, address: SocketAddr, admin_address: Option<SocketAddr>) {
+pub(super) fn log(config: &Config, address: SocketAddr, admin_address: Option<SocketAddr>) {
     let (credential, app_id) = match &config.credentials {
         Credentials::App { app_id, .. } => ("GitHub App", Some(*app_id)),
         Credentials::Token(_) => ("personal access token", None),
