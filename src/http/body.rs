@@ -42,6 +42,12 @@ impl Default for Budget {
 }
 
 impl Budget {
+    /// Another size, for tests.
+    #[cfg(test)]
+    pub(crate) fn of(max: usize) -> Self {
+        Self { used: AtomicUsize::new(0), max }
+    }
+
     fn try_take(&self, bytes: usize) -> bool {
         let enough = |used: usize| used.checked_add(bytes).filter(|sum| *sum <= self.max);
         self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, enough).is_ok()
@@ -178,22 +184,24 @@ pub(super) fn authenticated(request: &HttpRequest) {
 
 /// The parameters of a request. A GET has no body to speak of.
 pub(super) async fn read(request: &HttpRequest, payload: Payload) -> Result<Parameters, ApiError> {
-    let body = if request.method() == Method::GET {
-        BytesMut::new()
-    } else {
-        let intake = request.conn_data::<Intake>().cloned();
-        tokio::time::timeout(BODY_TIMEOUT, read_body(payload, intake))
-            .await
-            .map_err(|_| ApiError::InvalidBody("it came too slowly".to_owned()))??
-    };
+    let body =
+        if request.method() == Method::GET { BytesMut::new() } else { receive(request, payload).await? };
     Parameters::read(request.query_string(), request.headers(), &body)
 }
 
-async fn read_body(mut payload: Payload, intake: Option<Intake>) -> Result<BytesMut, ApiError> {
-    if let Some(intake) = &intake {
+/// The whole body of a request, of however little one knows whom.
+pub(crate) async fn receive(request: &HttpRequest, payload: Payload) -> Result<BytesMut, ApiError> {
+    let intake = request.conn_data::<Intake>();
+    if let Some(intake) = intake {
         intake.reading();
     }
-    let is_exhausted = || intake.as_ref().is_some_and(|intake| intake.0.exhausted.get());
+    tokio::time::timeout(BODY_TIMEOUT, collect(payload, intake))
+        .await
+        .map_err(|_| ApiError::InvalidBody("it came too slowly".to_owned()))?
+}
+
+async fn collect(mut payload: Payload, intake: Option<&Intake>) -> Result<BytesMut, ApiError> {
+    let is_exhausted = || intake.is_some_and(|intake| intake.0.exhausted.get());
     let mut body = BytesMut::new();
     loop {
         let next = poll_fn(|context| {
@@ -208,5 +216,53 @@ async fn read_body(mut payload: Payload, intake: Option<Intake>) -> Result<Bytes
             return Err(ApiError::PayloadTooLarge);
         }
         body.extend_from_slice(&chunk);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::task::noop_waker_ref;
+
+    use super::*;
+
+    fn take(intake: &Intake, wanted: usize) -> usize {
+        intake.poll_take(wanted, &Context::from_waker(noop_waker_ref()))
+    }
+
+    fn begun(budget: &Arc<Budget>) -> Intake {
+        let intake = Intake::new(budget.clone());
+        intake.begin();
+        intake
+    }
+
+    #[test]
+    fn little_is_taken_until_somebody_reads_or_the_sender_is_known() {
+        let budget = Arc::new(Budget::of(1 << 20));
+        let intake = begun(&budget);
+        assert_eq!(take(&intake, 10_000), 10_000);
+        assert_eq!(take(&intake, 10_000), MAX_UNREAD_BYTES - 10_000);
+        assert_eq!(take(&intake, 1), 0);
+        intake.reading();
+        assert_eq!(take(&intake, 10_000), 10_000);
+        intake.begin();
+        assert_eq!(take(&intake, 20_000), MAX_UNREAD_BYTES, "each request anew");
+        intake.authenticated();
+        assert_eq!(take(&intake, 1 << 30), 1 << 30, "users have limits of their own");
+    }
+
+    #[test]
+    fn what_was_taken_counts_until_its_sender_is_known_or_it_was_answered_or_is_gone() {
+        let budget = Arc::new(Budget::of(100));
+        let ways: [fn(Intake); 3] = [|intake| intake.authenticated(), |intake| intake.end(), drop];
+        for settle in ways {
+            let intake = begun(&budget);
+            assert_eq!(take(&intake, 100), 100);
+            let other = begun(&budget);
+            assert_eq!(take(&other, 1), 0, "it is all taken");
+            settle(intake);
+            assert_eq!(take(&other, 100), 100);
+            drop(other);
+            assert_eq!(budget.used.load(Ordering::Relaxed), 0, "given back once");
+        }
     }
 }

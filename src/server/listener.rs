@@ -6,6 +6,7 @@ mod accept;
 mod app;
 mod chunks;
 mod exchange;
+mod files;
 mod pieces;
 mod places;
 mod socket;
@@ -13,10 +14,12 @@ mod stream;
 
 use std::io;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_http::body::MessageBody;
+use actix_http::error::DispatchError;
 use actix_http::{HttpService, KeepAlive, ServiceConfig};
 use actix_server::Server;
 use actix_service::{ServiceFactory, ServiceFactoryExt, fn_service};
@@ -27,9 +30,9 @@ use rustls::ServerConfig;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
-use self::accept::Acceptor;
+use self::accept::{Accepted, Acceptor};
 use self::exchange::{HEAD_TIMEOUT, SharedExchange};
-pub(super) use self::places::Places;
+use self::places::Places;
 use self::stream::Connection;
 use crate::http::body::{Budget, Intake};
 
@@ -37,6 +40,9 @@ use crate::http::body::{Budget, Intake};
 const WRITE_BUFFER_BYTES: usize = 16 << 10;
 /// After the last response on a connection, a client has this long to take note.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The server takes no more.
+const MAX_WORKERS: usize = 512;
 
 /// A listener that serves: how to stop it, how it ended, and where it is.
 pub(super) type Listening = (ServerHandle, JoinHandle<io::Result<()>>, SocketAddr);
@@ -76,8 +82,9 @@ where
 {
     let socket = socket::listen(settings.address)?;
     let address = socket.local_addr()?;
-    let available = || std::thread::available_parallelism().map_or(1, usize::from);
+    let available = || std::thread::available_parallelism().map_or(1, usize::from).min(MAX_WORKERS);
     let workers = settings.workers.unwrap_or_else(available).min(settings.max_connections);
+    files::allow_for(settings.max_connections);
     let places = Places::new(settings.max_connections, settings.max_per_address, settings.proxies);
     let budget = Arc::<Budget>::default();
     let (tls, keep_alive) = (settings.tls, settings.keep_alive);
@@ -88,38 +95,60 @@ where
         .disable_signals();
     let stopping = builder.graceful_shutdown_signal();
     let server = builder.listen("http", socket, move || {
-        let stops = stopping.clone();
-        let http = HttpService::build()
-            .graceful_shutdown_signal(move || {
-                let stops = stops.clone();
-                async move { stops.notified().await }
-            })
-            // For the first head of a connection: only the library can answer it with 408. See `exchange` for later ones.
-            .client_request_timeout(HEAD_TIMEOUT)
-            .client_disconnect_timeout(DISCONNECT_TIMEOUT)
-            // `exchange` knows when a connection is idle; the library would also count the time of a half-sent head.
-            .keep_alive(KeepAlive::Os)
-            // Else a caller who hung up would be worked for until there is an answer that nobody reads.
-            .h1_allow_half_closed(false)
-            .h1_write_buffer_size(WRITE_BUFFER_BYTES)
-            .on_connect_ext(|connection: &Connection, extensions| {
-                extensions.insert::<SharedExchange>(connection.exchange());
-                extensions.insert::<Intake>(connection.intake());
-            })
-            .finish(app::factory(app(), places.clone()))
-            .map_err(|_| ());
-        let acceptor = Acceptor {
+        let acceptor = Rc::new(Acceptor {
             tls: tls.clone().map(Into::into),
             places: places.clone(),
             budget: budget.clone(),
             keep_alive,
             stopping: stopping.clone(),
             chunks: ServiceConfig::default(),
+        });
+        let stopping = stopping.clone();
+        let stops = move || {
+            let stopping = stopping.clone();
+            async move { stopping.notified().await }
         };
-        let acceptor = std::rc::Rc::new(acceptor);
-        fn_service(move |socket: TcpStream| acceptor.clone().accept(socket)).and_then(http)
+        fn_service(move |socket: TcpStream| acceptor.clone().accept(socket))
+            .and_then(http(app(), places.clone(), stops).map_err(|_| ()))
     })?;
     let server = server.run();
     let handle = server.handle();
     Ok((handle, tokio::spawn(server), address))
 }
+
+/// HTTP on connections. `stops` makes what ends when the server is told to stop.
+fn http<T, B, S>(
+    app: App<T>,
+    places: Places,
+    stops: impl Fn() -> S + 'static,
+) -> impl ServiceFactory<Accepted, Config = (), Response = (), Error = DispatchError, InitError = ()>
+where
+    T: ServiceFactory<
+            ServiceRequest,
+            Config = (),
+            Response = ServiceResponse<B>,
+            Error = Error,
+            InitError = (),
+        > + 'static,
+    B: MessageBody + 'static,
+    S: Future<Output = ()> + 'static,
+{
+    HttpService::build()
+        .graceful_shutdown_signal(stops)
+        // For the first head of a connection: only the library can answer it with 408. See `exchange` for later ones.
+        .client_request_timeout(HEAD_TIMEOUT)
+        .client_disconnect_timeout(DISCONNECT_TIMEOUT)
+        // `exchange` knows when a connection is idle; the library would also count the time of a half-sent head.
+        .keep_alive(KeepAlive::Os)
+        // Else a caller who hung up would be worked for until there is an answer that nobody reads.
+        .h1_allow_half_closed(false)
+        .h1_write_buffer_size(WRITE_BUFFER_BYTES)
+        .on_connect_ext(|connection: &Connection, extensions| {
+            extensions.insert::<SharedExchange>(connection.exchange());
+            extensions.insert::<Intake>(connection.intake());
+        })
+        .finish(app::factory(app, places))
+}
+
+#[cfg(test)]
+mod tests;

@@ -22,6 +22,9 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// What TLS buffers of a response that the client doesn't read.
 const TLS_BUFFER_BYTES: usize = 16 << 10;
 
+/// What the HTTP library takes.
+pub(super) type Accepted = (Connection, Protocol, Option<SocketAddr>);
+
 /// Accepts the connections of one worker.
 pub(super) struct Acceptor {
     pub(super) tls: Option<TlsAcceptor>,
@@ -36,10 +39,7 @@ pub(super) struct Acceptor {
 impl Acceptor {
     /// What the HTTP library serves, unless the client is refused, leaves, or is too slow. Each connection waits for
     /// itself alone.
-    pub(super) async fn accept(
-        self: Rc<Self>,
-        socket: TcpStream,
-    ) -> Result<(Connection, Protocol, Option<SocketAddr>), ()> {
+    pub(super) async fn accept(self: Rc<Self>, socket: TcpStream) -> Result<Accepted, ()> {
         let peer = socket.peer_addr().map_err(drop)?;
         let Some(admission) = self.places.admit(peer.ip()) else {
             return Err(cut_off("address", peer));

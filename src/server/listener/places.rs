@@ -12,7 +12,7 @@ use crate::metrics;
 
 /// The places for connections; cloning gives the same places.
 #[derive(Clone)]
-pub(in crate::server) struct Places(Arc<Inner>);
+pub(super) struct Places(Arc<Inner>);
 
 struct Inner {
     max: usize,
@@ -24,7 +24,7 @@ struct Inner {
 
 impl Places {
     /// `max` places, of which one address may take `max_per_address`, unless it is in one of the networks `uncounted`.
-    pub(in crate::server) fn new(max: usize, max_per_address: usize, uncounted: Vec<IpNet>) -> Self {
+    pub(super) fn new(max: usize, max_per_address: usize, uncounted: Vec<IpNet>) -> Self {
         let max = max.min(Semaphore::MAX_PERMITS);
         Self(Arc::new(Inner {
             max,
