@@ -17,6 +17,7 @@ mod audit;
 mod binary;
 mod budget;
 mod config;
+mod connections;
 mod contract;
 mod demo;
 mod described;

@@ -6,6 +6,7 @@ mod drain;
 mod environment;
 mod hang_up;
 mod healthcheck;
+mod hostile;
 mod log_files;
 mod metrics;
 mod mount;

@@ -32,8 +32,8 @@ pub(super) type Held = (Admission, Place);
 
 impl Connection {
     pub(super) fn new(transport: Box<dyn Transport>, exchange: Exchange, intake: Intake, held: Held) -> Self {
+        let timer = Box::pin(sleep_until(Instant::now() + exchange.keep_alive().min(HEAD_TIMEOUT)));
         let exchange = SharedExchange::new(exchange, intake);
-        let timer = Box::pin(sleep_until(Instant::now() + HEAD_TIMEOUT));
         Self { transport, exchange, timer, _held: held }
     }
 
@@ -94,10 +94,12 @@ impl Connection {
                         _ => Ok(()),
                     });
                 }
-                Some(deadline) => self.timer.as_mut().reset(deadline),
-                // Never later than the deadline of an idle connection, which may begin at any time from now on.
-                None => self.timer.as_mut().reset(now + exchange.keep_alive()),
+                _ => {}
             }
+            // Never later than the deadline of an idle connection, as which this one may begin at any time from now on
+            // without its task being woken.
+            let latest = now + exchange.keep_alive();
+            self.timer.as_mut().reset(deadline.map_or(latest, |deadline| deadline.min(latest)));
         }
     }
 }

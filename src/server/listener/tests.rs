@@ -102,13 +102,17 @@ impl Client {
     }
 
     async fn within(places: Places, budget: Arc<Budget>, room: usize) -> Self {
+        Self::kept(places, budget, room, KEEP_ALIVE).await
+    }
+
+    async fn kept(places: Places, budget: Arc<Budget>, room: usize, keep_alive: Duration) -> Self {
         let (stream, served) = tokio::io::duplex(room);
         let seen = Seen::default();
         let service =
             http(app(seen.clone()), places.clone(), std::future::pending::<()>).new_service(()).await;
         let admission = places.admit(IpAddr::V4(Ipv4Addr::LOCALHOST)).unwrap();
         let held = (admission, places.take().await.unwrap());
-        let exchange = Exchange::new(KEEP_ALIVE, ServiceConfig::default());
+        let exchange = Exchange::new(keep_alive, ServiceConfig::default());
         let connection = Connection::new(Box::new(served), exchange, Intake::new(budget), held);
         let serving = service.unwrap().call((connection, Protocol::Http1, None));
         Self { stream, seen, serving: tokio::task::spawn_local(serving) }
@@ -174,6 +178,24 @@ async fn an_idle_connection_is_kept_for_its_time_and_then_ended_in_order() {
         assert_eq!(rest, "");
         took(after, 75);
         assert!(client.serving.await.unwrap().is_ok());
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_connection_may_be_kept_for_less_time_than_a_head_may_take() {
+    locally(async {
+        for pause in [0, 1, 5] {
+            let places = Places::new(100, 100, Vec::new());
+            let mut client = Client::kept(places, Arc::default(), 1 << 20, Duration::from_secs(2)).await;
+            client.send("GET /slow HTTP/1.1\r\nhost:").await;
+            tokio::time::sleep(Duration::from_secs(pause)).await;
+            client.send(" h\r\n\r\n").await;
+            assert_eq!(client.response().await, (200, "slow".to_owned()));
+            let (rest, after) = client.rest().await;
+            assert_eq!(rest, "");
+            took(after, 2);
+        }
     })
     .await;
 }
