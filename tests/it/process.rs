@@ -67,7 +67,8 @@ impl Service {
         let folder = tempfile::tempdir().unwrap();
         let certificate = harness::write_certificate(folder.path());
         write_configuration(folder.path(), &fake, &extra);
-        let binary = Binary::start(&[], &[], folder.path());
+        // As the image, the unit and the chart set it.
+        let binary = Binary::start(&[], &[("MIMALLOC_PURGE_DELAY", "0")], folder.path());
         Self { binary, fake, folder, http: harness::client(&certificate), port: 0, extra }
     }
 
