@@ -29,6 +29,8 @@ pub const RELOADED: &[&str] = &["configuration", "certificate", "credential"];
 pub const CACHES: &[&str] = &["identity", "team", "membership", "group", "installation_token"];
 /// The limiters: of users, and of unknown tokens from addresses that sent bad ones.
 pub const LIMITERS: &[&str] = &["user", "unknown_token"];
+/// Why connections are closed that are not served.
+pub const CAUSES: &[&str] = &["address", "handshake", "head_size", "head_time", "body_time"];
 /// The calls to GitHub.
 pub const CALLS: &[&str] = &[
     "add_group_repository",
@@ -104,6 +106,8 @@ fn describe() {
     describe_gauge!("arm_github_circuit_open", "1 while nothing is sent because GitHub seems to be down.");
     describe_counter!("arm_cache_lookups_total", "Look-ups by cache and outcome.");
     describe_counter!("arm_rate_limited_total", "Requests refused by a limiter of this service.");
+    describe_gauge!("arm_connections", "Open connections.");
+    describe_counter!("arm_connections_cut_off_total", "Connections closed by a limit, by cause.");
     describe_gauge!("arm_certificate_expiry_timestamp_seconds", seconds, "When the certificate expires.");
     describe_gauge!("arm_ready", "1 while the service is ready.");
     describe_counter!("arm_reloads_total", "Reloads by what was read again, and outcome.");
@@ -151,6 +155,10 @@ pub fn start(operations: impl IntoIterator<Item = &'static str>) {
         limits(limiter).increment(0);
     }
     restart_needed(false);
+    gauge!("arm_connections").set(0.0);
+    for cause in CAUSES {
+        cut_off(cause).increment(0);
+    }
     lost_lines(0);
     sweeps(0, 0, 0);
 }
@@ -233,6 +241,26 @@ pub fn limited(limiter: &'static str) {
 
 fn limits(limiter: &'static str) -> Counter {
     counter!("arm_rate_limited_total", "limiter" => limiter)
+}
+
+/// A connection was accepted.
+pub fn connection_opened() {
+    gauge!("arm_connections").increment(1.0);
+}
+
+/// A connection ended, however it came to it.
+pub fn connection_closed() {
+    gauge!("arm_connections").decrement(1.0);
+}
+
+/// A connection was closed by a limit; `cause` says which.
+pub fn connection_cut_off(cause: &'static str) {
+    debug_assert!(CAUSES.contains(&cause), "{cause} is not in the list of causes");
+    cut_off(cause).increment(1);
+}
+
+fn cut_off(cause: &'static str) -> Counter {
+    counter!("arm_connections_cut_off_total", "cause" => cause)
 }
 
 /// When the certificate expires, in seconds since 1970.

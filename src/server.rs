@@ -1,6 +1,7 @@
 //! The only place where parts are wired: state, listener, start-up check, reload, graceful stop.
 
 mod background;
+mod listener;
 mod preflight;
 mod reload;
 mod start_line;
@@ -11,7 +12,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use actix_web::HttpServer;
 use actix_web::dev::ServerHandle;
 use arc_swap::ArcSwap;
 use secrecy::SecretString;
@@ -19,12 +19,13 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use self::background::{SecretFile, check_credential};
+use self::listener::Listening;
 pub use self::preflight::{ask_github, problems, warnings};
 pub use self::reload::Configuration;
 use self::watched::{LOOKED_AT_EVERY, Looks};
 use crate::access::{Groups, Identities, Keep, Teams};
 use crate::audit::LimitedCallers;
-use crate::config::{AdminListener, CacheConfig, Config, Credentials, SecretError, TlsFiles};
+use crate::config::{AdminListener, CacheConfig, Config, Credentials, SecretError, ServerConfig, TlsFiles};
 use crate::domain::clock::Clock;
 use crate::github::{Credential, Github, Settings, SetupError};
 use crate::http::{self, Operation};
@@ -50,14 +51,8 @@ const GROUP_TURNS: u64 = 100_000;
 /// Runners whose JIT config was handed out that are known at once, and for how long: GitHub removes those that
 /// don't connect within a day.
 const HANDED_OUT: (u64, Duration) = (100_000, Duration::from_hours(24));
-/// A client has this long to send its request's head; slow ones must not hold a worker's connections.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// An idle connection is kept this long; longer than most proxies keep theirs.
-const KEEP_ALIVE: Duration = Duration::from_secs(75);
-/// Connections of each worker.
-const MOST_CONNECTIONS: usize = 10_000;
 /// Connections of the admin listener: probes and scrapes are few.
-const MOST_ADMIN_CONNECTIONS: usize = 100;
+const MAX_ADMIN_CONNECTIONS: usize = 100;
 
 /// Why the service can't start.
 #[derive(Debug, thiserror::Error)]
@@ -127,7 +122,8 @@ pub fn start(config: &Config, clock: Clock) -> Result<Server, StartError> {
     let (report, check) = watch::channel(Check::Pending);
     let state = Arc::new(build(config, &clock, secret.clone(), certificates, check)?);
     let (handle, serving, address) = listen(config, &state)?;
-    let admin = config.server.admin.map(|admin| listen_for_admins(admin, &state)).transpose()?;
+    let admin =
+        config.server.admin.map(|admin| listen_for_admins(&config.server, admin, &state)).transpose()?;
     let unanswered = Arc::new(Notify::new());
     let mut background = vec![tokio::spawn(check_credential(state.clone(), report, unanswered.clone()))];
     let asked = watch::Sender::new(());
@@ -234,49 +230,45 @@ fn keep(cache: &CacheConfig) -> Keep {
     }
 }
 
-type Listening = (ServerHandle, JoinHandle<std::io::Result<()>>, SocketAddr);
-
 fn listen(config: &Config, state: &Shared) -> Result<Listening, StartError> {
-    let address = config.server.bind_address();
-    let shared = state.clone();
-    let server = HttpServer::new(move || http::app(shared.clone()))
-        .client_request_timeout(HEAD_TIMEOUT)
-        .keep_alive(KEEP_ALIVE)
-        .max_connections(MOST_CONNECTIONS)
-        // Else a caller who hung up would be worked for until there is an answer that nobody reads.
-        .h1_allow_half_closed(false)
-        // Answers are written whole; holding one back until the client acknowledges what came before, such as
-        // TLS session tickets, can cost it 40 ms.
-        .tcp_nodelay(true)
+    let server = &config.server;
+    let address = server.bind_address();
+    let tls = state.certificates.as_ref().map(|certificates| certificates.server_config()).transpose()?;
+    let settings = listener::Settings {
+        address,
+        tls: tls.map(Arc::new),
+        workers: None,
+        max_connections: server.max_connections,
+        max_per_address: server.connections_per_address,
+        proxies: server.trusted_proxies.clone(),
+        keep_alive: server.keep_alive,
         // `stop` sets the bound; this one is only behind it.
-        .shutdown_timeout((DRAIN * 2).as_secs())
-        .disable_signals();
-    let bound = match &state.certificates {
-        Some(certificates) => server.bind_rustls_0_23(address, certificates.server_config()?),
-        None => server.bind(address),
+        shutdown_timeout: DRAIN * 2,
     };
-    let bound = bound.map_err(|cause| StartError::Listen { address, cause })?;
-    let address = bound.addrs().first().copied().unwrap_or(address);
-    let server = bound.run();
-    let handle = server.handle();
-    Ok((handle, tokio::spawn(server), address))
+    let shared = state.clone();
+    listener::start(settings, move || http::app(shared.clone()))
+        .map_err(|cause| StartError::Listen { address, cause })
 }
 
-fn listen_for_admins(admin: AdminListener, state: &Shared) -> Result<Listening, StartError> {
+fn listen_for_admins(
+    config: &ServerConfig,
+    admin: AdminListener,
+    state: &Shared,
+) -> Result<Listening, StartError> {
     let address = SocketAddr::new(admin.address, admin.port);
+    let settings = listener::Settings {
+        address,
+        tls: None,
+        workers: Some(1),
+        max_connections: MAX_ADMIN_CONNECTIONS,
+        max_per_address: MAX_ADMIN_CONNECTIONS,
+        proxies: Vec::new(),
+        keep_alive: config.keep_alive,
+        shutdown_timeout: Duration::from_secs(1),
+    };
     let shared = state.clone();
-    let bound = HttpServer::new(move || http::admin::app(shared.clone()))
-        .workers(1)
-        .client_request_timeout(HEAD_TIMEOUT)
-        .max_connections(MOST_ADMIN_CONNECTIONS)
-        .shutdown_timeout(1)
-        .disable_signals()
-        .bind(address)
-        .map_err(|cause| StartError::ListenForAdmins { address, cause })?;
-    let address = bound.addrs().first().copied().unwrap_or(address);
-    let server = bound.run();
-    let handle = server.handle();
-    Ok((handle, tokio::spawn(server), address))
+    listener::start(settings, move || http::admin::app(shared.clone()))
+        .map_err(|cause| StartError::ListenForAdmins { address, cause })
 }
 
 impl Server {

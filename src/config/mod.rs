@@ -112,6 +112,12 @@ pub struct ServerConfig {
     pub legacy_get: bool,
     /// Whether `/docs` and `/openapi.json` are served.
     pub docs: bool,
+    /// Connections at once, all together.
+    pub max_connections: usize,
+    /// Connections at once of one client address.
+    pub connections_per_address: usize,
+    /// How long an idle connection is kept.
+    pub keep_alive: Duration,
     /// The networks whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<ipnet::IpNet>,
     /// The certificate.

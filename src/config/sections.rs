@@ -22,6 +22,10 @@ use crate::domain::policy::{JitPolicy, Policy};
 use crate::domain::template::GroupNameTemplate;
 
 const SECOND: Duration = Duration::from_secs(1);
+/// No load balancer keeps idle connections for longer.
+const HOUR: Duration = Duration::from_hours(1);
+/// More than one process can serve, and than a system gives it files for.
+const MAX_CONNECTIONS: u64 = 1_000_000;
 /// No cached answer is worth keeping longer, and no sweep should run more seldom.
 const DAY: Duration = Duration::from_hours(24);
 const MONTH: Duration = Duration::from_hours(31 * 24);
@@ -177,6 +181,9 @@ fn server(reader: &mut Reader) -> Valid<ServerConfig> {
     let unknown_token_rate = reader.or_default("server.unknownTokenRate", "5", rate);
     let legacy_get = reader.or_default("server.legacyGet", "true", boolean);
     let docs = reader.or_default("server.docs", "true", boolean);
+    let max_connections = reader.or_default("server.maxConnections", "2000", whole(1, MAX_CONNECTIONS));
+    let per_address = reader.or_default("server.connectionsPerAddress", "500", whole(1, MAX_CONNECTIONS));
+    let keep_alive = reader.or_default("server.keepAlive", "75s", duration(SECOND, HOUR));
     let trusted_proxies = reader.list("server.trustedProxies", &[], Split::SemicolonsOrCommas, network);
     let tls = tls(reader);
     let admin = admin_listener(reader);
@@ -203,6 +210,9 @@ fn server(reader: &mut Reader) -> Valid<ServerConfig> {
         unknown_token_rate: unknown_token_rate?,
         legacy_get: legacy_get?,
         docs: docs?,
+        max_connections: max_connections?,
+        connections_per_address: per_address?,
+        keep_alive: keep_alive?,
         trusted_proxies: trusted_proxies?,
         tls: tls?,
         admin: admin?,

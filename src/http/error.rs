@@ -59,6 +59,8 @@ pub enum ApiError {
     Operation(ops::Error),
     /// The request as a whole took too long.
     Deadline,
+    /// There is no memory for another body whose sender is not known.
+    TooManyBodies,
     /// The service stopped and could not wait for the end.
     ShuttingDown,
     /// A defect of this service.
@@ -164,6 +166,10 @@ impl ApiError {
             Self::Deadline => {
                 let message = "GitHub's answers took too long; what was begun may still happen";
                 answer(StatusCode::GATEWAY_TIMEOUT, "github_timeout", message.into())
+            }
+            Self::TooManyBodies => {
+                let message = "Too many requests are being received; send this one again";
+                answer(StatusCode::SERVICE_UNAVAILABLE, "overloaded", message.into()).after(REPLICA_WAIT)
             }
             Self::ShuttingDown => {
                 let message = "This server stops and can't wait any longer; what was begun may still happen";

@@ -4,14 +4,12 @@
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr};
 use std::pin::Pin;
-use std::time::Duration;
 
 use actix_web::dev::Payload;
-use actix_web::http::{Method, header};
-use actix_web::web::BytesMut;
+use actix_web::http::header;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
-use futures_util::StreamExt;
 
+use super::body::{self, read};
 use super::edge::Notes;
 use super::error::ApiError;
 use super::operation::Operation;
@@ -23,11 +21,6 @@ use crate::domain::names::{OrgName, TeamSlug};
 use crate::metrics;
 use crate::ops;
 use crate::state::Shared;
-
-/// The largest body that is read.
-const MOST_BODY_BYTES: usize = 256 << 10;
-/// A client has this long to send a body; slow ones must not hold on to memory.
-const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A request of an active maintainer, with all that the operation needs.
 pub(super) struct Authorized<P> {
@@ -243,6 +236,7 @@ impl Entrance {
         let token = token(request)?;
         let address = self.trail.look(|record| record.client).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         let caller = self.state.identities.identify(&self.state.github, &token, address).await?;
+        body::authenticated(request);
         // From here on whatever happens leaves a line, so there has to be room for it.
         let room = self.trail.reserve(&self.state.audit_room, 0);
         self.trail.note(|record| {
@@ -274,36 +268,4 @@ fn token(request: &HttpRequest) -> Result<CallerToken, ApiError> {
         TokenError::Malformed(message) => ApiError::MalformedToken(message),
         TokenError::Unsupported => ApiError::Access(AccessError::UnsupportedToken),
     })
-}
-
-/// The parameters of a request. A GET has no body to speak of.
-pub(super) async fn read(
-    entrance: &Entrance,
-    request: &HttpRequest,
-    payload: Payload,
-) -> Result<Parameters, ApiError> {
-    let body = if matches!(*request.method(), Method::GET | Method::HEAD) {
-        BytesMut::new()
-    } else {
-        let broken = |what: &str| ApiError::InvalidBody(what.to_owned());
-        tokio::time::timeout(BODY_TIMEOUT, read_body(payload))
-            .await
-            .map_err(|_| broken("it came too slowly"))??
-    };
-    // The audit line may repeat names from there.
-    let sent = request.query_string().len() + body.len();
-    entrance.trail.reserve(&entrance.state.audit_room, sent).map_err(ops::Error::from)?;
-    Parameters::read(request.query_string(), request.headers(), &body)
-}
-
-async fn read_body(mut payload: Payload) -> Result<BytesMut, ApiError> {
-    let mut body = BytesMut::new();
-    while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|_| ApiError::InvalidBody("it broke off".to_owned()))?;
-        if body.len() + chunk.len() > MOST_BODY_BYTES {
-            return Err(ApiError::PayloadTooLarge);
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
 }

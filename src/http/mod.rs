@@ -1,6 +1,7 @@
 //! The HTTP edge: routes, extractors, the envelope. No rule about runner groups lives here.
 
 pub mod admin;
+pub mod body;
 mod client_address;
 mod docs;
 mod edge;

@@ -6,8 +6,9 @@ use std::pin::Pin;
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 
+use super::body::read;
 use super::error::ApiError;
-use super::extract::{Entrance, note, read, slug};
+use super::extract::{Entrance, note, slug};
 use super::parameters::malformed;
 use crate::access::{ScopeAuthority, ScopeHolder};
 use crate::audit::Trail;

@@ -83,6 +83,11 @@ impl Binary {
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success(), "{kill}");
     }
 
+    /// Its number, for what the system says of it.
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
     pub fn is_running(&self) -> bool {
         self.ended.borrow().is_none()
     }

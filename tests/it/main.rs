@@ -18,6 +18,7 @@ mod bad_tokens;
 mod binary;
 mod budget;
 mod config;
+mod connections;
 mod contract;
 mod demo;
 mod described;

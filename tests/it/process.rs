@@ -9,6 +9,7 @@ mod environment;
 mod hang_up;
 mod hardening;
 mod healthcheck;
+mod hostile;
 mod log_files;
 mod metrics;
 mod mount;
@@ -81,7 +82,9 @@ impl Service {
         let folder = tempfile::tempdir().unwrap();
         let certificate = harness::write_certificate(folder.path());
         write_configuration(folder.path(), &fake, &extra);
-        let binary = Binary::start(&[], variables, folder.path());
+        // As the image, the unit and the chart set it.
+        let variables: Vec<_> = variables.iter().copied().chain([("MIMALLOC_PURGE_DELAY", "0")]).collect();
+        let binary = Binary::start(&[], &variables, folder.path());
         Self { binary, fake, folder, http: harness::client(&certificate), port: 0, extra }
     }
 

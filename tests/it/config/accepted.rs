@@ -16,6 +16,8 @@ fn the_defaults_are_those_that_the_design_states() {
     assert!((config.server.rate_limit - 5.0).abs() < f64::EPSILON);
     assert_eq!(config.server.rate_burst, 5);
     assert!(config.server.legacy_get && config.server.docs && config.server.admin.is_none());
+    assert_eq!((config.server.max_connections, config.server.connections_per_address), (2_000, 500));
+    assert_eq!(config.server.keep_alive, Duration::from_secs(75));
     let cache = &config.cache;
     let spans = [cache.identity, cache.refused_identity, cache.team, cache.membership];
     assert_eq!(spans.map(|span| span.as_secs()), [60, 10, 300, 60]);
