@@ -3,16 +3,18 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::ErrorKind;
+use std::fs::{OpenOptions, Permissions};
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
-use actions_runner_manager::config::{self, Loaded, Sources};
+use actions_runner_manager::config::{self, Sources};
 use actions_runner_manager::domain::clock::Clock;
-use actions_runner_manager::server::{self, DRAIN, StartError};
+use actions_runner_manager::server::{self, Configuration, DRAIN, StartError};
 use actions_runner_manager::telemetry;
 use fake_github::{AppKey, Demo, DemoPerson, FakeGithub, Options};
 
-use crate::serve::{Signals, until_told};
+use crate::serve::{Signals, until_told, watch};
 
 /// Runs the demo until it is told to stop; `print` gets the tour.
 pub(crate) async fn run(port: u16, print: fn(&str)) -> Result<(), String> {
@@ -26,6 +28,7 @@ pub(crate) async fn run(port: u16, print: fn(&str)) -> Result<(), String> {
         .map_err(|cause| format!("the demo's GitHub can't start: {cause}"))?;
     let folder = tempfile::Builder::new()
         .prefix("actions-runner-manager-demo-")
+        .permissions(Permissions::from_mode(0o700))
         .tempdir()
         .map_err(|cause| format!("no temporary folder can be made: {cause}"))?;
     write_files(folder.path(), &key, &configuration(demo.org, settings, github.url(), port))?;
@@ -34,11 +37,13 @@ pub(crate) async fn run(port: u16, print: fn(&str)) -> Result<(), String> {
         environment: BTreeMap::new(),
         working_directory: folder.path().to_owned(),
     };
-    let Loaded { config, .. } = config::load(&sources).map_err(|problems| problems.to_string())?;
-    let telemetry = telemetry::init(&config.logging).map_err(|error| error.to_string())?;
-    let server = server::start(&config, Clock::system()).map_err(|error| explained(&error, port))?;
+    let loaded = config::load(&sources).map_err(|problems| problems.to_string())?;
+    let telemetry = telemetry::init(&loaded.config.logging).map_err(|error| error.to_string())?;
+    let mut server =
+        server::start(&loaded.config, Clock::system()).map_err(|error| explained(&error, port))?;
+    watch(&mut server, &telemetry, Configuration::of(sources, loaded));
     print(&tour(&people, server.address().port(), &folder.path().join("tls.crt")));
-    let outcome = until_told(&mut signals, &server, &telemetry, sources).await;
+    let outcome = until_told(&mut signals, &server, &telemetry).await;
     server.stop(DRAIN).await;
     telemetry.flush();
     outcome
@@ -72,10 +77,11 @@ fn configuration(org: &str, (app, installation): (u64, u64), github: &str, port:
          github: {{apiURL: \"{github}\"}}\n\
          logging: {{level: error, format: text}}\n\
          server:\n  address: 127.0.0.1\n  port: {port}\n  rateLimit: 50\n  \
-         tls: {{certFile: tls.crt, keyFile: tls.key}}\n"
+         tls: {{certFile: tls.crt, keyFile: tls.key}}\n...\n"
     )
 }
 
+/// Writes what only their owner may read: the keys open nothing elsewhere, but this is what people copy.
 fn write_files(folder: &Path, key: &AppKey, configuration: &str) -> Result<(), String> {
     let (certificate, certificate_key) =
         fake_github::self_signed(&["localhost", "127.0.0.1"]).map_err(|error| error.to_string())?;
@@ -86,7 +92,13 @@ fn write_files(folder: &Path, key: &AppKey, configuration: &str) -> Result<(), S
         ("tls.key", &certificate_key),
     ] {
         let file = folder.join(name);
-        std::fs::write(&file, text).map_err(|cause| format!("cannot write {}: {cause}", file.display()))?;
+        let written = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&file)
+            .and_then(|mut opened| opened.write_all(text.as_bytes()));
+        written.map_err(|cause| format!("cannot write {}: {cause}", file.display()))?;
     }
     Ok(())
 }

@@ -1,8 +1,9 @@
-//! Rate limits: per user after authentication, per client address for unknown tokens before it. Bounded in
+//! Rate limits: per user after authentication, per client address for refused tokens before it. Bounded in
 //! memory, and on a clock that tests can move. They count in this process alone.
 
+mod addresses;
+
 use std::hash::Hash;
-use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,14 +14,13 @@ use governor::{Quota, RateLimiter};
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
+pub use self::addresses::{AddressLimiter, Reservation, UNKNOWN_TOKEN_BURST};
 use crate::domain::clock::Clock;
 use crate::domain::ids::UserId;
 
-/// Unknown tokens that one address may send at once.
-pub const UNKNOWN_TOKEN_BURST: u32 = 20;
-/// A user or address that was idle for this long is forgotten.
+/// A user or network that was idle for this long is forgotten.
 const FORGOTTEN_AFTER: Duration = Duration::from_hours(1);
-/// Users or addresses that are remembered at once: about 11 MB.
+/// Users or networks that are remembered at once: about 11 MB.
 const MOST_KEYS: u64 = 100_000;
 
 type Bucket = RateLimiter<NotKeyed, InMemoryState, Clock, StateInformationMiddleware>;
@@ -45,6 +45,22 @@ pub struct Limited {
     pub retry_after: Duration,
 }
 
+/// How long it takes to earn one of `per_second`.
+fn interval(per_second: f64) -> Duration {
+    let interval = Duration::try_from_secs_f64(1.0 / per_second).unwrap_or(Duration::MAX);
+    interval.clamp(Duration::from_nanos(1), Duration::from_hours(24))
+}
+
+/// What is counted for each of those who sent something lately.
+fn by_key<K: Hash + Eq + Send + Sync + 'static, V: Clone + Send + Sync + 'static>() -> Cache<K, V> {
+    // LRU: the default policy refuses newcomers when full, and their count would start anew each time.
+    Cache::builder()
+        .max_capacity(MOST_KEYS)
+        .time_to_idle(FORGOTTEN_AFTER)
+        .eviction_policy(EvictionPolicy::lru())
+        .build()
+}
+
 /// One bucket for each key.
 struct Buckets<K> {
     by_key: Cache<K, Arc<Bucket>>,
@@ -55,16 +71,9 @@ struct Buckets<K> {
 impl<K: Hash + Eq + Send + Sync + 'static> Buckets<K> {
     fn new(per_second: f64, burst: u32, clock: Clock) -> Self {
         let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
-        let interval = Duration::try_from_secs_f64(1.0 / per_second).unwrap_or(Duration::MAX);
-        let interval = interval.clamp(Duration::from_nanos(1), Duration::from_hours(24));
-        let quota = Quota::with_period(interval).unwrap_or_else(|| Quota::per_second(NonZeroU32::MIN));
-        // LRU: the default policy refuses newcomers when full, and their count would start anew each time.
-        let by_key = Cache::builder()
-            .max_capacity(MOST_KEYS)
-            .time_to_idle(FORGOTTEN_AFTER)
-            .eviction_policy(EvictionPolicy::lru())
-            .build();
-        Self { by_key, quota: quota.allow_burst(burst), clock }
+        let quota =
+            Quota::with_period(interval(per_second)).unwrap_or_else(|| Quota::per_second(NonZeroU32::MIN));
+        Self { by_key: by_key(), quota: quota.allow_burst(burst), clock }
     }
 
     fn check(&self, key: K) -> Result<Allowance, Limited> {
@@ -102,29 +111,6 @@ impl UserLimiter {
     }
 }
 
-/// Tokens that nobody knows yet, by the address that they come from.
-pub struct AddressLimiter(Buckets<IpAddr>);
-
-impl AddressLimiter {
-    /// `per_second` tokens in the long run, [`UNKNOWN_TOKEN_BURST`] at once.
-    pub fn new(per_second: f64, clock: Clock) -> Self {
-        Self(Buckets::new(per_second, UNKNOWN_TOKEN_BURST, clock))
-    }
-
-    /// Counts one unknown token; the error is how long to wait.
-    pub fn check(&self, address: IpAddr) -> Result<(), Duration> {
-        self.0.check(network_of(address)).map(drop).map_err(|limited| limited.retry_after)
-    }
-}
-
-/// One IPv6 host commonly holds a whole /64, so that counts as one address.
-fn network_of(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => Ipv6Addr::from(u128::from(address) & !u128::from(u64::MAX)).into(),
-        address @ IpAddr::V4(_) => address,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -155,21 +141,5 @@ mod tests {
         let users = UserLimiter::new(0.1, 1, clock.clone());
         assert!(users.check(UserId(1)).is_ok());
         assert_eq!(users.check(UserId(1)).unwrap_err().retry_after, Duration::from_secs(10));
-    }
-
-    #[test]
-    fn an_ipv6_network_counts_as_one_address() {
-        let users = AddressLimiter::new(1.0, Clock::manual());
-        for host in 0..UNKNOWN_TOKEN_BURST {
-            assert!(users.check(format!("2001:db8::{host:x}").parse().unwrap()).is_ok());
-        }
-        assert!(users.check("2001:db8::ffff".parse().unwrap()).is_err());
-        assert!(users.check("2001:db8:0:1::1".parse().unwrap()).is_ok());
-        assert!(users.check("192.0.2.1".parse().unwrap()).is_ok());
-    }
-
-    #[test]
-    fn an_ipv4_address_is_the_same_inside_ipv6() {
-        assert_eq!(network_of("::ffff:192.0.2.1".parse().unwrap()), "192.0.2.1".parse::<IpAddr>().unwrap());
     }
 }

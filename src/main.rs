@@ -1,7 +1,9 @@
 //! The command line of Actions Runner Manager.
 
+mod check_config;
 #[cfg(feature = "demo")]
 mod demo;
+mod hardening;
 mod healthcheck;
 mod serve;
 
@@ -9,11 +11,15 @@ use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use actions_runner_manager::config::{self, Config, Credentials, Loaded, Sources};
+use actions_runner_manager::config::{self, Loaded, Sources};
 use actions_runner_manager::http::openapi;
-use actions_runner_manager::tls::CertificateStore;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
+
+/// Gives memory back that is not used any more, which musl's own allocator does as well, at a many times higher price
+/// in time; `MIMALLOC_PURGE_DELAY=0` makes it do so at once.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Lets GitHub team maintainers manage their own self-hosted runner group, and nothing else.
 #[derive(Parser)]
@@ -47,8 +53,13 @@ enum Command {
         #[arg(long, default_value_t = 8443)]
         port: u16,
     },
-    /// Read the configuration, say what is wrong with it or what is in force, and end
-    CheckConfig(ConfigFile),
+    /// Read the configuration, open what it names, say what is wrong or dangerous and what is in force, and end
+    CheckConfig {
+        #[command(flatten)]
+        config: ConfigFile,
+        #[command(flatten)]
+        flags: check_config::Flags,
+    },
     #[command(
         about = "Print the description of the API in the terms of OpenAPI 3.1, as /openapi.json serves it"
     )]
@@ -71,24 +82,25 @@ enum Command {
 const EXIT_USAGE: u8 = 2;
 /// The service could not start, or ended because it can't work.
 const EXIT_FAILURE: u8 = 1;
+/// How long the last words may take.
+const SAID_WITHIN: std::time::Duration = std::time::Duration::from_secs(1);
 
 fn main() -> ExitCode {
+    hardening::keep_memory_private();
     let Arguments { config: before, command } = Arguments::parse();
     // Before the command or behind it, which is nearer.
     let file = |behind: ConfigFile| behind.config.or(before.config.clone());
     match command.unwrap_or_else(|| Command::Serve(ConfigFile::default())) {
         Command::Serve(config) => {
-            configured(file(config), |sources, loaded| in_runtime(serve::run(sources, loaded.config)))
+            configured(file(config), |sources, loaded| in_runtime(serve::run(sources, loaded)))
         }
         Command::Healthcheck(config) => {
             configured(file(config), |_, loaded| in_runtime(healthcheck::run(loaded.config)))
         }
-        Command::CheckConfig(config) => {
-            configured(file(config), |_, loaded| match check_files(&loaded.config) {
-                Ok(()) => write(in_force(&loaded).as_bytes()),
-                Err(message) => fail(EXIT_USAGE, &message),
-            })
-        }
+        Command::CheckConfig { config, flags } => match sources(file(config)) {
+            Ok(sources) => check_config::run(&sources, flags),
+            Err(message) => fail(EXIT_USAGE, &message),
+        },
         _ if before.config.is_some() => {
             fail(EXIT_USAGE, "this command reads no configuration, so --config is of no use with it")
         }
@@ -149,50 +161,27 @@ fn write(answer: &[u8]) -> ExitCode {
 fn sources(path: Option<PathBuf>) -> Result<Sources, String> {
     let working_directory =
         std::env::current_dir().map_err(|cause| format!("the working directory can't be told: {cause}"))?;
-    // A variable that is no Unicode can be none of ours.
-    let environment = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect();
+    // What is no text stays recognisable, so that a setting that can't be read is named and not passed over.
+    let text = |part: std::ffi::OsString| part.to_string_lossy().into_owned();
+    let environment = std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect();
     Ok(Sources { path, environment, working_directory })
 }
 
 /// Runs on a runtime with several threads: what talks to GitHub must not wait for one busy thread.
 fn in_runtime(command: impl Future<Output = Result<(), String>>) -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(cause) => return fail(EXIT_FAILURE, &format!("no threads can be started: {cause}")),
-    };
-    match runtime.block_on(command) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(message) => fail(EXIT_FAILURE, &message),
-    }
+    on_runtime(async {
+        match command.await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(message) => fail(EXIT_FAILURE, &message),
+        }
+    })
 }
 
-/// Reads the files that the configuration names, as `serve` would at start.
-fn check_files(config: &Config) -> Result<(), String> {
-    let secret = match &config.credentials {
-        Credentials::App { private_key, .. } => private_key.read(),
-        Credentials::Token(token) => token.read(),
-    };
-    secret.map_err(|error| error.to_string())?;
-    if let Some(files) = &config.server.tls.files {
-        CertificateStore::load(&files.certificate, &files.key).map_err(|error| error.to_string())?;
+fn on_runtime(command: impl Future<Output = ExitCode>) -> ExitCode {
+    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(command),
+        Err(cause) => fail(EXIT_FAILURE, &format!("no threads can be started: {cause}")),
     }
-    Ok(())
-}
-
-/// What `check-config` answers: warnings, and every setting with its source; secrets are not shown.
-fn in_force(loaded: &Loaded) -> String {
-    let file = loaded.file.as_ref().map_or_else(|| "no file".to_owned(), |file| file.display().to_string());
-    let mut lines = vec![format!("The configuration is valid ({file}).")];
-    lines.extend(loaded.config.warnings().iter().map(|warning| format!("warning: {warning}")));
-    lines.extend(
-        loaded
-            .settings
-            .iter()
-            .map(|setting| format!("{} = {}  ({})", setting.path, setting.value, setting.source)),
-    );
-    lines.join("\n") + "\n"
 }
 
 #[cfg(feature = "demo")]
@@ -206,6 +195,12 @@ fn print(text: &str) {
     reason = "a command's error belongs on standard error, with or without logging"
 )]
 fn fail(code: u8, message: &str) -> ExitCode {
-    eprintln!("error: {message}");
+    let (message, (said, heard)) = (message.to_owned(), std::sync::mpsc::channel());
+    // Whoever should read it may read nothing any more; the process ends all the same.
+    std::thread::spawn(move || {
+        eprintln!("error: {message}");
+        let _ = said.send(());
+    });
+    let _ = heard.recv_timeout(SAID_WITHIN);
     ExitCode::from(code)
 }

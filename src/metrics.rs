@@ -27,8 +27,10 @@ const FAILURES: &[(u16, &str)] = &[
 pub const RELOADED: &[&str] = &["configuration", "certificate", "credential"];
 /// The caches.
 pub const CACHES: &[&str] = &["identity", "team", "membership", "group", "installation_token"];
-/// The limiters: of users, and of addresses that send unknown tokens.
+/// The limiters: of users, and of unknown tokens from addresses that sent bad ones.
 pub const LIMITERS: &[&str] = &["user", "unknown_token"];
+/// Why connections are closed that are not served.
+pub const CAUSES: &[&str] = &["address", "handshake", "head_size", "head_time", "body_time"];
 /// The calls to GitHub.
 pub const CALLS: &[&str] = &[
     "add_group_repository",
@@ -99,13 +101,21 @@ fn describe() {
     describe_gauge!("arm_github_rate_limit_reset_timestamp_seconds", seconds, "When that budget is new.");
     describe_gauge!("arm_github_calls_in_flight", "Calls to GitHub under way.");
     describe_gauge!("arm_github_calls_queued", "Calls that wait for a place.");
+    describe_gauge!("arm_token_lookups_in_flight", "Look-ups of callers' tokens under way at GitHub.");
+    describe_gauge!("arm_token_lookups_queued", "Look-ups of callers' tokens that wait.");
     describe_gauge!("arm_github_circuit_open", "1 while nothing is sent because GitHub seems to be down.");
     describe_counter!("arm_cache_lookups_total", "Look-ups by cache and outcome.");
     describe_counter!("arm_rate_limited_total", "Requests refused by a limiter of this service.");
+    describe_gauge!("arm_connections", "Open connections.");
+    describe_counter!("arm_connections_cut_off_total", "Connections closed by a limit, by cause.");
     describe_gauge!("arm_certificate_expiry_timestamp_seconds", seconds, "When the certificate expires.");
     describe_gauge!("arm_ready", "1 while the service is ready.");
     describe_counter!("arm_reloads_total", "Reloads by what was read again, and outcome.");
     describe_gauge!("arm_last_reload_successful", "0 while a file that can't be used waits to be put right.");
+    describe_gauge!(
+        "arm_restart_needed",
+        "1 while the configuration's file has what is in force after a restart."
+    );
     describe_counter!("arm_log_lines_lost_total", "Log lines that could not be written.");
     describe_counter!("arm_sweep_runs_total", "Sweeps of offline runners.");
     describe_counter!("arm_sweep_failures_total", "Sweeps that could not read the groups.");
@@ -143,6 +153,11 @@ pub fn start(operations: impl IntoIterator<Item = &'static str>) {
     }
     for limiter in LIMITERS {
         limits(limiter).increment(0);
+    }
+    restart_needed(false);
+    gauge!("arm_connections").set(0.0);
+    for cause in CAUSES {
+        cut_off(cause).increment(0);
     }
     lost_lines(0);
     sweeps(0, 0, 0);
@@ -197,6 +212,12 @@ pub fn github_load(in_flight: usize, queued: usize) {
     gauge!("arm_github_calls_queued").set(as_number(queued as u64));
 }
 
+/// How many look-ups of tokens are under way, and how many wait.
+pub fn token_lookups(in_flight: usize, queued: usize) {
+    gauge!("arm_token_lookups_in_flight").set(as_number(in_flight as u64));
+    gauge!("arm_token_lookups_queued").set(as_number(queued as u64));
+}
+
 /// Whether calls are held back because GitHub seems to be down.
 pub fn github_circuit(open: bool) {
     gauge!("arm_github_circuit_open").set(f64::from(u8::from(open)));
@@ -222,6 +243,26 @@ fn limits(limiter: &'static str) -> Counter {
     counter!("arm_rate_limited_total", "limiter" => limiter)
 }
 
+/// A connection was accepted.
+pub fn connection_opened() {
+    gauge!("arm_connections").increment(1.0);
+}
+
+/// A connection ended, however it came to it.
+pub fn connection_closed() {
+    gauge!("arm_connections").decrement(1.0);
+}
+
+/// A connection was closed by a limit; `cause` says which.
+pub fn connection_cut_off(cause: &'static str) {
+    debug_assert!(CAUSES.contains(&cause), "{cause} is not in the list of causes");
+    cut_off(cause).increment(1);
+}
+
+fn cut_off(cause: &'static str) -> Counter {
+    counter!("arm_connections_cut_off_total", "cause" => cause)
+}
+
 /// When the certificate expires, in seconds since 1970.
 pub fn certificate_expiry(at: i64) {
     gauge!("arm_certificate_expiry_timestamp_seconds").set(as_number(u64::try_from(at).unwrap_or(0)));
@@ -242,6 +283,11 @@ pub fn reload(what: &'static str, worked: bool) {
 /// Whether what stands in the file is what is in force.
 pub fn in_force(what: &'static str, is_it: bool) {
     gauge!("arm_last_reload_successful", "what" => what).set(f64::from(u8::from(is_it)));
+}
+
+/// Whether the configuration's file has other values than those in force, where only a restart puts them in force.
+pub fn restart_needed(needed: bool) {
+    gauge!("arm_restart_needed").set(f64::from(u8::from(needed)));
 }
 
 /// Log lines that were lost so far.

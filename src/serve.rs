@@ -1,6 +1,6 @@
 //! `serve`: runs until it is told to stop, or finds that it can't work.
 
-use actions_runner_manager::config::{Config, Sources};
+use actions_runner_manager::config::{Config, Loaded, Sources};
 use actions_runner_manager::domain::clock::Clock;
 use actions_runner_manager::metrics;
 use actions_runner_manager::server::{self, Check, Configuration, DRAIN, Server};
@@ -8,20 +8,24 @@ use actions_runner_manager::telemetry::{self, Telemetry};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Serves until SIGTERM or SIGINT; SIGHUP reads the configuration again.
-pub(crate) async fn run(sources: Sources, config: Config) -> Result<(), String> {
+pub(crate) async fn run(sources: Sources, loaded: Loaded) -> Result<(), String> {
     let mut signals = Signals::new()?;
+    let config = &loaded.config;
     let telemetry = telemetry::init(&config.logging).map_err(|error| error.to_string())?;
-    for warning in config.warnings() {
-        tracing::warn!("{warning}");
+    for warning in server::warnings(&loaded) {
+        tracing::warn!(setting = warning.key(), "{warning}");
     }
-    let server = server::start(&config, Clock::system()).map_err(|error| {
+    let mut server = server::start(config, Clock::system()).map_err(|error| {
         tracing::error!(%error, "the service can't start");
         error.to_string()
     })?;
-    let outcome = until_told(&mut signals, &server, &telemetry, sources).await;
+    watch(&mut server, &telemetry, Configuration::of(sources, loaded));
+    let outcome = until_told(&mut signals, &server, &telemetry).await;
     server.stop(DRAIN).await;
-    telemetry.flush();
-    outcome
+    match telemetry.flush() {
+        0 => outcome,
+        lines => Err(format!("{lines} audit lines could not be written: nothing takes them")),
+    }
 }
 
 /// The signals that the service listens to.
@@ -43,12 +47,17 @@ impl Signals {
     }
 }
 
+/// Keeps the configuration's file in force.
+pub(crate) fn watch(server: &mut Server, telemetry: &Telemetry, configuration: Configuration) {
+    let set_level = telemetry.level_setter();
+    server.watch(configuration, move |config: &Config| set_level(config.logging.level));
+}
+
 /// Waits for the signal to stop, or for the finding that the service can't work, and reloads meanwhile.
 pub(crate) async fn until_told(
     signals: &mut Signals,
     server: &Server,
     telemetry: &Telemetry,
-    sources: Sources,
 ) -> Result<(), String> {
     let mut check = server.check();
     let failed = async {
@@ -60,17 +69,12 @@ pub(crate) async fn until_told(
         }
     };
     tokio::pin!(failed);
-    let mut configuration = Configuration::of(sources);
-    let set_level = |config: &Config| telemetry.set_level(config.logging.level);
     loop {
         tokio::select! {
             _ = signals.terminate.recv() => return Ok(()),
             _ = signals.interrupt.recv() => return Ok(()),
-            _ = signals.hang_up.recv() => configuration.reload(server, set_level),
-            () = server.until_next_look() => {
-                metrics::lost_lines(telemetry.lost_lines());
-                configuration.reload_if_changed(server, set_level);
-            }
+            _ = signals.hang_up.recv() => server.reload(),
+            () = server.until_next_look() => metrics::lost_lines(telemetry.lost_lines()),
             problem = &mut failed => return Err(problem),
         }
     }

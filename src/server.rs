@@ -1,23 +1,31 @@
 //! The only place where parts are wired: state, listener, start-up check, reload, graceful stop.
 
 mod background;
+mod listener;
+mod preflight;
 mod reload;
+mod start_line;
+mod watched;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use actix_web::HttpServer;
 use actix_web::dev::ServerHandle;
 use arc_swap::ArcSwap;
+use secrecy::SecretString;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
-use self::background::{SecretFile, check_credential, reload_certificate};
+use self::background::{SecretFile, check_credential};
+use self::listener::Listening;
+pub use self::preflight::{ask_github, problems, warnings};
 pub use self::reload::Configuration;
+use self::watched::{LOOKED_AT_EVERY, Looks};
 use crate::access::{Groups, Identities, Keep, Teams};
-use crate::config::{AdminListener, CacheConfig, Config, Credentials, SecretError};
+use crate::audit::LimitedCallers;
+use crate::config::{AdminListener, CacheConfig, Config, Credentials, SecretError, ServerConfig, TlsFiles};
 use crate::domain::clock::Clock;
 use crate::github::{Credential, Github, Settings, SetupError};
 use crate::http::{self, Operation};
@@ -26,6 +34,7 @@ use crate::metrics;
 pub use crate::state::Check;
 use crate::state::{Shared, State, Writes};
 use crate::sweep::Sweep;
+use crate::telemetry;
 use crate::tls::{self, CertificateStore, TlsError};
 
 /// How long requests under way may take to finish after the service was told to stop.
@@ -42,16 +51,8 @@ const GROUP_TURNS: u64 = 100_000;
 /// Runners whose JIT config was handed out that are known at once, and for how long: GitHub removes those that
 /// don't connect within a day.
 const HANDED_OUT: (u64, Duration) = (100_000, Duration::from_hours(24));
-/// How often the files of configuration, certificate and credential are looked at.
-const FILES_LOOKED_AT_EVERY: Duration = Duration::from_secs(30);
-/// A client has this long to send its request's head; slow ones must not hold a worker's connections.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// An idle connection is kept this long; longer than most proxies keep theirs.
-const KEEP_ALIVE: Duration = Duration::from_secs(75);
-/// Connections of each worker.
-const MOST_CONNECTIONS: usize = 10_000;
 /// Connections of the admin listener: probes and scrapes are few.
-const MOST_ADMIN_CONNECTIONS: usize = 100;
+const MAX_ADMIN_CONNECTIONS: usize = 100;
 
 /// Why the service can't start.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +66,14 @@ pub enum StartError {
     /// The certificate can't be used.
     #[error("{0}")]
     Tls(#[from] TlsError),
+    /// The files of the certificate can't be used.
+    #[error("{setting}: {cause}")]
+    Certificate {
+        /// The setting that names the file at fault.
+        setting: &'static str,
+        /// What is wrong with it.
+        cause: TlsError,
+    },
     /// The address can't be listened on.
     #[error("cannot listen on {address}: {cause}; see server.address and server.port")]
     Listen {
@@ -94,7 +103,8 @@ pub struct Server {
     serving: JoinHandle<std::io::Result<()>>,
     admin: Option<Listening>,
     background: Vec<JoinHandle<()>>,
-    secret: Option<Arc<SecretFile>>,
+    /// Tells those who watch files to look now.
+    asked: watch::Sender<()>,
     clock: Clock,
 }
 
@@ -107,61 +117,62 @@ pub fn start(config: &Config, clock: Clock) -> Result<Server, StartError> {
         metrics::start(Operation::ALL.map(Operation::name));
     }
     let files = config.server.tls.files.as_ref();
-    let certificates =
-        files.map(|files| CertificateStore::load(&files.certificate, &files.key)).transpose()?;
-    let secret = SecretFile::of(&config.credentials)?;
+    let certificates = files.map(certificates).transpose()?;
+    let secret = background::read(&config.credentials)?;
     let (report, check) = watch::channel(Check::Pending);
-    let state = Arc::new(build(config, &clock, certificates, check)?);
+    let state = Arc::new(build(config, &clock, secret.clone(), certificates, check)?);
     let (handle, serving, address) = listen(config, &state)?;
-    let admin = config.server.admin.map(|admin| listen_for_admins(admin, &state)).transpose()?;
-    let mut background = vec![tokio::spawn(check_credential(state.clone(), report))];
+    let admin =
+        config.server.admin.map(|admin| listen_for_admins(&config.server, admin, &state)).transpose()?;
+    let unanswered = Arc::new(Notify::new());
+    let mut background = vec![tokio::spawn(check_credential(state.clone(), report, unanswered.clone()))];
+    let asked = watch::Sender::new(());
+    let looks = || Looks::new(asked.subscribe(), clock.clone());
     if let Some(certificates) = &state.certificates {
-        background.push(tls::spawn_watch(certificates.clone(), FILES_LOOKED_AT_EVERY, clock.clone()));
+        background.push(tokio::spawn(watched::watch(certificates.clone(), looks())));
+    }
+    if let Some(secret) = SecretFile::of(&config.credentials, secret, state.clone()) {
+        background.push(tokio::spawn(watched::watch(secret, looks())));
     }
     if admin.is_some() {
         background.push(tokio::spawn(metrics::add_up()));
-    }
-    if let Some(secret) = &secret {
-        let watch = secret.clone().watch(state.clone(), FILES_LOOKED_AT_EVERY, clock.clone());
-        background.push(tokio::spawn(watch));
     }
     if config.sweep.offline_runners.enabled {
         let sweep = Sweep::new(state.clone(), config.sweep.offline_runners.clone(), clock.clone());
         background.push(tokio::spawn(sweep.run()));
     }
-    let admin_address = admin.as_ref().map(|(_, _, address)| tracing::field::display(address));
-    tracing::info!(%address, admin_address, tls = files.is_some(), org = %config.org, "serving");
-    Ok(Server { state, address, handle, serving, admin, background, secret, clock })
+    let admin_address = admin.as_ref().map(|(_, _, address)| *address);
+    let (announced, check) = (config.clone(), state.check.clone());
+    background.push(tokio::spawn(async move {
+        if start_line::goes_on(check, &unanswered, start_line::AWAITED).await {
+            start_line::log(&announced, address, admin_address);
+        }
+    }));
+    Ok(Server { state, address, handle, serving, admin, background, asked, clock })
+}
+
+fn certificates(files: &TlsFiles) -> Result<Arc<CertificateStore>, StartError> {
+    CertificateStore::load(&files.certificate, &files.key)
+        .map_err(|cause| StartError::Certificate { setting: preflight::setting_of(&cause, files), cause })
 }
 
 fn build(
     config: &Config,
     clock: &Clock,
+    secret: SecretString,
     certificates: Option<Arc<CertificateStore>>,
     check: watch::Receiver<Check>,
 ) -> Result<State, StartError> {
-    let secret = background::read(&config.credentials)?;
-    let credential = match &config.credentials {
-        Credentials::App { app_id, installation_id, .. } => {
-            Credential::App { app_id: *app_id, installation_id: *installation_id, private_key: secret }
-        }
-        Credentials::Token(_) => Credential::Token(secret),
-    };
-    let settings = Settings {
-        org: config.org.clone(),
-        api_url: config.github.api_url.as_str().to_owned(),
-        ca_file: config.github.ca_file.clone(),
-        timeout: config.github.timeout,
-        concurrency: config.github.concurrency,
-        credential,
-    };
     let keep = keep(&config.cache);
     let (users, unknown_tokens) = limiters(config, clock);
+    let identities = Identities::new(unknown_tokens, keep, clock.clone());
     Ok(State {
-        github: Github::new(settings, clock.clone())?,
-        identities: Identities::new(unknown_tokens, keep, clock.clone()).map_err(|_| StartError::Random)?,
+        github: Arc::new(Github::new(settings_of(config, secret), clock.clone())?),
+        identities: Arc::new(identities.map_err(|_| StartError::Random)?),
         teams: Teams::new(config.groups.name.clone(), keep, clock),
         groups: Groups::new(keep, clock.clone()),
+        audit_room: telemetry::audit_room(),
+        limited_callers: LimitedCallers::here(),
         users: ArcSwap::from_pointee(users),
         policy: ArcSwap::from_pointee(config.policy.clone()),
         scopes: ArcSwap::from_pointee(config.scopes.clone()),
@@ -183,6 +194,23 @@ fn build(
     })
 }
 
+fn settings_of(config: &Config, secret: SecretString) -> Settings {
+    let credential = match &config.credentials {
+        Credentials::App { app_id, installation_id, .. } => {
+            Credential::App { app_id: *app_id, installation_id: *installation_id, private_key: secret }
+        }
+        Credentials::Token(_) => Credential::Token(secret),
+    };
+    Settings {
+        org: config.org.clone(),
+        api_url: config.github.api_url.as_str().to_owned(),
+        ca_file: config.github.ca_file.clone(),
+        timeout: config.github.timeout,
+        concurrency: config.github.concurrency,
+        credential,
+    }
+}
+
 fn limiters(config: &Config, clock: &Clock) -> (UserLimiter, AddressLimiter) {
     let server = &config.server;
     (
@@ -202,49 +230,45 @@ fn keep(cache: &CacheConfig) -> Keep {
     }
 }
 
-type Listening = (ServerHandle, JoinHandle<std::io::Result<()>>, SocketAddr);
-
 fn listen(config: &Config, state: &Shared) -> Result<Listening, StartError> {
-    let address = config.server.bind_address();
-    let shared = state.clone();
-    let server = HttpServer::new(move || http::app(shared.clone()))
-        .client_request_timeout(HEAD_TIMEOUT)
-        .keep_alive(KEEP_ALIVE)
-        .max_connections(MOST_CONNECTIONS)
-        // Else a caller who hung up would be worked for until there is an answer that nobody reads.
-        .h1_allow_half_closed(false)
-        // Answers are written whole; holding one back until the client acknowledges what came before, such as
-        // TLS session tickets, can cost it 40 ms.
-        .tcp_nodelay(true)
+    let server = &config.server;
+    let address = server.bind_address();
+    let tls = state.certificates.as_ref().map(|certificates| certificates.server_config()).transpose()?;
+    let settings = listener::Settings {
+        address,
+        tls: tls.map(Arc::new),
+        workers: None,
+        max_connections: server.max_connections,
+        max_per_address: server.connections_per_address,
+        proxies: server.trusted_proxies.clone(),
+        keep_alive: server.keep_alive,
         // `stop` sets the bound; this one is only behind it.
-        .shutdown_timeout((DRAIN * 2).as_secs())
-        .disable_signals();
-    let bound = match &state.certificates {
-        Some(certificates) => server.bind_rustls_0_23(address, certificates.server_config()?),
-        None => server.bind(address),
+        shutdown_timeout: DRAIN * 2,
     };
-    let bound = bound.map_err(|cause| StartError::Listen { address, cause })?;
-    let address = bound.addrs().first().copied().unwrap_or(address);
-    let server = bound.run();
-    let handle = server.handle();
-    Ok((handle, tokio::spawn(server), address))
+    let shared = state.clone();
+    listener::start(settings, move || http::app(shared.clone()))
+        .map_err(|cause| StartError::Listen { address, cause })
 }
 
-fn listen_for_admins(admin: AdminListener, state: &Shared) -> Result<Listening, StartError> {
+fn listen_for_admins(
+    config: &ServerConfig,
+    admin: AdminListener,
+    state: &Shared,
+) -> Result<Listening, StartError> {
     let address = SocketAddr::new(admin.address, admin.port);
+    let settings = listener::Settings {
+        address,
+        tls: None,
+        workers: Some(1),
+        max_connections: MAX_ADMIN_CONNECTIONS,
+        max_per_address: MAX_ADMIN_CONNECTIONS,
+        proxies: Vec::new(),
+        keep_alive: config.keep_alive,
+        shutdown_timeout: Duration::from_secs(1),
+    };
     let shared = state.clone();
-    let bound = HttpServer::new(move || http::admin::app(shared.clone()))
-        .workers(1)
-        .client_request_timeout(HEAD_TIMEOUT)
-        .max_connections(MOST_ADMIN_CONNECTIONS)
-        .shutdown_timeout(1)
-        .disable_signals()
-        .bind(address)
-        .map_err(|cause| StartError::ListenForAdmins { address, cause })?;
-    let address = bound.addrs().first().copied().unwrap_or(address);
-    let server = bound.run();
-    let handle = server.handle();
-    Ok((handle, tokio::spawn(server), address))
+    listener::start(settings, move || http::admin::app(shared.clone()))
+        .map_err(|cause| StartError::ListenForAdmins { address, cause })
 }
 
 impl Server {
@@ -268,25 +292,24 @@ impl Server {
         self.state.check.clone()
     }
 
-    /// Waits until it is time to look at files again.
+    /// Waits for as long as files are left alone between two looks.
     pub async fn until_next_look(&self) {
-        self.clock.sleep(FILES_LOOKED_AT_EVERY).await;
+        self.clock.sleep(LOOKED_AT_EVERY).await;
     }
 
-    /// Puts what may change while the service runs in force: policy, scopes, limits, and the files of certificate and
-    /// credential.
-    pub fn reload(&self, config: &Config) {
-        let (users, unknown_tokens) = limiters(config, &self.clock);
-        self.state.policy.store(Arc::new(config.policy.clone()));
-        self.state.scopes.store(Arc::new(config.scopes.clone()));
-        self.state.users.store(Arc::new(users));
-        self.state.identities.limit_unknown_tokens(unknown_tokens);
-        if let Some(certificates) = &self.state.certificates {
-            reload_certificate(certificates);
-        }
-        if let Some(secret) = &self.secret {
-            secret.reload(&self.state);
-        }
+    /// Keeps a configuration's file in force as far as that needs no restart; `apply` gets each configuration first.
+    pub fn watch(&mut self, configuration: Configuration, apply: impl Fn(&Config) + Send + 'static) {
+        let looks = Looks::new(self.asked.subscribe(), self.clock.clone());
+        let watch = configuration.watch(self.state.clone(), self.clock.clone(), looks, apply);
+        self.background.push(tokio::spawn(watch));
+    }
+
+    /// Looks at all files now, and forgets who callers are and what they maintain: somebody may have lost it.
+    pub fn reload(&self) {
+        self.state.identities.forget_all();
+        self.state.teams.forget_all();
+        tracing::info!("cached identities and memberships were forgotten");
+        self.asked.send_replace(());
         // Whoever put something right, at GitHub perhaps, need not wait for the next check.
         self.state.check_now.notify_one();
     }
@@ -308,6 +331,7 @@ impl Server {
             let _ = tokio::time::timeout(LAST_ANSWERS, self.handle.stop(true)).await;
             self.serving.abort();
         }
+        self.state.limited_callers.write_all();
         for task in self.background {
             task.abort();
         }

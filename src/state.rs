@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::access::{Groups, Identities, Teams};
+use crate::audit::{AuditRoom, LimitedCallers};
 use crate::domain::ids::{GroupId, RunnerId};
 use crate::domain::names::TeamSlug;
 use crate::domain::pattern::Rules;
@@ -34,13 +35,17 @@ pub enum Check {
 /// Everything a request needs, built once.
 pub struct State {
     /// The connection to GitHub.
-    pub github: Github,
+    pub github: Arc<Github>,
     /// Who callers are.
-    pub identities: Identities,
+    pub identities: Arc<Identities>,
     /// Which teams they maintain.
     pub teams: Teams,
     /// Which group is a team's.
     pub groups: Groups,
+    /// Knows whether audit lines can be written.
+    pub audit_room: AuditRoom,
+    /// Audit lines of callers over their limit.
+    pub limited_callers: LimitedCallers,
     /// Requests of each user.
     pub users: ArcSwap<UserLimiter>,
     /// What the administrator allows.

@@ -2,8 +2,10 @@
 
 use std::future::Future;
 use std::hash::Hash;
+use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use moka::future::Cache;
 use moka::ops::compute::Op;
 use moka::policy::EvictionPolicy;
@@ -14,11 +16,16 @@ use crate::metrics;
 /// Keeps what a load gave for as long as that load said. Failures are values too, usually kept for no time
 /// at all: those who waited for the same load get them, those who come later load again.
 pub struct TimedCache<K, V> {
-    entries: Cache<K, Entry<V>>,
+    era: ArcSwap<Cache<K, Entry<V>>>,
+    capacity: u64,
     clock: Clock,
     /// Under which name metrics count look-ups; none for those that only join callers.
     counted_as: Option<&'static str>,
 }
+
+/// The entries between two times that all were forgotten. What a load that began in one era gives is never seen in
+/// a later one.
+pub struct Era<K, V>(Arc<Cache<K, Entry<V>>>);
 
 #[derive(Clone)]
 struct Entry<V> {
@@ -33,10 +40,7 @@ where
 {
     /// A cache of at most `capacity` entries.
     pub fn new(capacity: u64, clock: Clock) -> Self {
-        // LRU: the default policy refuses newcomers when full, and a refused entry would be asked for again
-        // at every request.
-        let entries = Cache::builder().max_capacity(capacity).eviction_policy(EvictionPolicy::lru()).build();
-        Self { entries, clock, counted_as: None }
+        Self { era: ArcSwap::from_pointee(no_entries(capacity)), capacity, clock, counted_as: None }
     }
 
     /// The same, with its look-ups counted in metrics under a name.
@@ -46,7 +50,7 @@ where
 
     /// What is kept for the key and still holds.
     pub async fn get(&self, key: &K) -> Option<V> {
-        let entry = self.entries.get(key).await;
+        let entry = self.era.load_full().get(key).await;
         let value = entry.filter(|entry| entry.expires > self.clock.now()).map(|entry| entry.value);
         if let Some(name) = self.counted_as {
             metrics::cache(name, value.is_some());
@@ -66,18 +70,34 @@ where
         };
         let stale = |entry: &Entry<V>| entry.expires <= self.clock.now();
         // Boxed, so that the future of the usual case, a hit, stays small.
-        Box::pin(self.entries.entry(key).or_insert_with_if(init, stale)).await.into_value().value
+        let era = self.era.load_full();
+        Box::pin(era.entry(key).or_insert_with_if(init, stale)).await.into_value().value
     }
 
     /// Keeps a value for a while.
     pub async fn insert(&self, key: K, value: V, keep: Duration) {
-        self.entries.insert(key, Entry { value, expires: self.clock.now() + keep }).await;
+        self.insert_in(&self.era(), key, value, keep).await;
+    }
+
+    /// The era of now, for [`TimedCache::insert_in`]: to be taken before the value is asked for.
+    pub fn era(&self) -> Era<K, V> {
+        Era(self.era.load_full())
+    }
+
+    /// Keeps a value for a while, unless everything was forgotten since `era` was taken.
+    pub async fn insert_in(&self, era: &Era<K, V>, key: K, value: V, keep: Duration) {
+        era.0.insert(key, Entry { value, expires: self.clock.now() + keep }).await;
+    }
+
+    /// Forgets everything, and what loads that are under way will give: nobody joins those from now on.
+    pub fn forget_all(&self) {
+        self.era.store(Arc::new(no_entries(self.capacity)));
     }
 
     /// Forgets what is kept for the key, if it is what `unwanted` tells.
     pub async fn forget_if(&self, key: K, unwanted: impl FnOnce(&V) -> bool) {
-        self.entries
-            .entry(key)
+        let era = self.era.load_full();
+        era.entry(key)
             .and_compute_with(async |entry| match entry {
                 Some(entry) if unwanted(&entry.value().value) => Op::Remove,
                 _ => Op::Nop,
@@ -87,8 +107,18 @@ where
 
     /// Forgets what is kept for the key.
     pub async fn forget(&self, key: &K) {
-        self.entries.invalidate(key).await;
+        self.era.load_full().invalidate(key).await;
     }
+}
+
+fn no_entries<K, V>(capacity: u64) -> Cache<K, Entry<V>>
+where
+    K: Hash + Eq + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    // LRU: the default policy refuses newcomers when full, and a refused entry would be asked for again at every
+    // request.
+    Cache::builder().max_capacity(capacity).eviction_policy(EvictionPolicy::lru()).build()
 }
 
 #[cfg(test)]
@@ -143,6 +173,35 @@ mod tests {
         assert_eq!(loads.load(Ordering::SeqCst), 1);
         assert_eq!(ask(Ok(7)).await, Ok(7));
         assert_eq!(loads.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test]
+    async fn what_was_asked_for_before_everything_was_forgotten_is_neither_kept_nor_joined_after() {
+        let cache = cache(&Clock::manual());
+        let era = cache.era();
+        cache.insert(1, Ok(1), MINUTE).await;
+        let (release, mut released) = tokio::sync::watch::channel(false);
+        let (begun, begins) = tokio::sync::oneshot::channel();
+        let old = tokio::spawn({
+            let cache = cache.clone();
+            let load = async move {
+                begun.send(()).unwrap();
+                released.wait_for(|released| *released).await.unwrap();
+                (Ok(2), MINUTE)
+            };
+            async move { cache.get_or_load(2, load).await }
+        });
+        begins.await.unwrap();
+        cache.forget_all();
+        assert_eq!((cache.get(&1).await, cache.get(&2).await), (None, None));
+        // Not even while the load of before is under way, does somebody who comes now wait for it.
+        assert_eq!(cache.get_or_load(2, async { (Ok(3), MINUTE) }).await, Ok(3));
+        release.send(true).unwrap();
+        assert_eq!(old.await.unwrap(), Ok(2), "who asked before gets what was asked for");
+        cache.insert_in(&era, 1, Ok(1), MINUTE).await;
+        assert_eq!((cache.get(&1).await, cache.get(&2).await), (None, Some(Ok(3))));
+        cache.insert(1, Ok(4), MINUTE).await;
+        assert_eq!(cache.get(&1).await, Some(Ok(4)));
     }
 
     #[tokio::test]

@@ -1,22 +1,25 @@
 //! The server's certificate: loading, checking, and replacing it while connections are served.
 
+mod examine;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use chrono::{DateTime, Utc};
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::pem::{self, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{
+    CertificateDer, PrivateKeyDer, PrivatePkcs1KeyDer, PrivatePkcs8KeyDer, PrivateSec1KeyDer,
+};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{InconsistentKeys, ServerConfig};
-use tokio::task::JoinHandle;
 
-use crate::domain::clock::Clock;
-use crate::metrics;
+pub use self::examine::{Examined, examine};
+use crate::domain::certificate::Validity;
+use crate::domain::pem::{self, Binary, Block};
+use crate::domain::text::{decoded, with_line_breaks};
 
 /// Why a certificate can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +45,16 @@ pub enum TlsError {
     Setup(#[from] rustls::Error),
 }
 
+impl TlsError {
+    /// The file that it is about.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Unreadable { file, .. } | Self::Unusable { file, .. } => Some(file),
+            Self::Setup(_) => None,
+        }
+    }
+}
+
 /// A certificate larger than this is the wrong file.
 const MOST_BYTES: u64 = 1 << 20;
 
@@ -51,8 +64,13 @@ pub struct CertificateStore {
     key_file: PathBuf,
     provider: Arc<CryptoProvider>,
     current: ArcSwap<Current>,
-    /// Held while reloading, so that two triggers don't interleave.
-    reloading: Mutex<()>,
+}
+
+/// What is in the files of a certificate and its key.
+#[derive(PartialEq, Eq)]
+pub struct Pair {
+    certificate: Vec<u8>,
+    key: Vec<u8>,
 }
 
 struct Current {
@@ -70,35 +88,41 @@ impl CertificateStore {
     /// Names the file and what to do about it.
     pub fn load(certificate_file: &Path, key_file: &Path) -> Result<Arc<Self>, TlsError> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let current = Current::read(certificate_file, key_file, &provider)?;
-        current.warn_if_expired(certificate_file);
+        let pair = Pair::read(certificate_file, key_file)?;
+        let current = Current::parse((certificate_file, key_file), &pair, &provider)?;
         Ok(Arc::new(Self {
             certificate_file: certificate_file.to_owned(),
             key_file: key_file.to_owned(),
             provider,
             current: ArcSwap::from_pointee(current),
-            reloading: Mutex::new(()),
         }))
     }
 
-    /// Reads both files again and says whether the certificate in force was replaced. Content is compared,
-    /// not times: Kubernetes swaps a symbolic link, and times may repeat.
+    /// Both files as they are now.
     ///
     /// # Errors
-    /// The files don't make a usable pair; the old certificate stays in force.
-    pub fn reload_if_changed(&self) -> Result<bool, TlsError> {
-        let _one_at_a_time = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
-        let old = self.current.load();
-        let certificate_text = read_file(&self.certificate_file)?;
-        let key_text = read_file(&self.key_file)?;
-        if certificate_text == old.certificate_text && digest_of(&key_text) == old.key_digest {
-            return Ok(false);
-        }
+    /// Names the file that can't be read.
+    pub fn look(&self) -> Result<Pair, TlsError> {
+        Pair::read(&self.certificate_file, &self.key_file)
+    }
+
+    /// Whether this pair is in force. Content is compared, not times: Kubernetes swaps a symbolic link, and times may
+    /// repeat.
+    pub fn serves(&self, pair: &Pair) -> bool {
+        let current = self.current.load();
+        pair.certificate == current.certificate_text && digest_of(&pair.key) == current.key_digest
+    }
+
+    /// Puts a pair in force.
+    ///
+    /// # Errors
+    /// The pair isn't usable; the old one stays in force.
+    pub fn serve(&self, pair: &Pair) -> Result<(), TlsError> {
         let files = (self.certificate_file.as_path(), self.key_file.as_path());
-        let new = Current::parse(files, certificate_text, &key_text, &self.provider)?;
+        let new = Current::parse(files, pair, &self.provider)?;
         new.warn_if_expired(&self.certificate_file);
         self.current.store(Arc::new(new));
-        Ok(true)
+        Ok(())
     }
 
     /// When the certificate in force expires.
@@ -136,24 +160,26 @@ impl fmt::Debug for CertificateStore {
     }
 }
 
-impl Current {
-    fn read(certificate: &Path, key: &Path, provider: &CryptoProvider) -> Result<Self, TlsError> {
-        let certificate_text = read_file(certificate)?;
-        let key_text = read_file(key)?;
-        Self::parse((certificate, key), certificate_text, &key_text, provider)
+impl Pair {
+    fn read(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
+        Ok(Self { certificate: read_file(certificate)?, key: read_file(key)? })
     }
+}
 
+impl Current {
     fn parse(
         (certificate_file, key_file): (&Path, &Path),
-        certificate_text: Vec<u8>,
-        key_text: &[u8],
+        pair: &Pair,
         provider: &CryptoProvider,
     ) -> Result<Self, TlsError> {
-        let chain = certificates_in(certificate_file, &certificate_text)?;
-        let not_after = chain.first().and_then(|leaf| expiry_of(leaf)).ok_or_else(|| {
-            unusable(certificate_file, "the first certificate is damaged: it can't be decoded")
-        })?;
-        let key = private_key_in(key_file, key_text)?;
+        let chain = certificates_in(certificate_file, &pair.certificate)?;
+        let expiries: Vec<_> = chain.iter().map(|certificate| expiry_of(certificate)).collect();
+        if let Some(damaged) = expiries.iter().position(Option::is_none) {
+            let reason = format!("certificate {} of it is damaged: it can't be decoded", damaged + 1);
+            return Err(unusable(certificate_file, &reason));
+        }
+        let not_after = expiries.into_iter().flatten().next().unwrap_or_default();
+        let key = private_key_in(key_file, &pair.key)?;
         let key = provider
             .key_provider
             .load_private_key(key)
@@ -169,8 +195,8 @@ impl Current {
             }
         }
         Ok(Self {
-            certificate_text,
-            key_digest: digest_of(key_text),
+            certificate_text: pair.certificate.clone(),
+            key_digest: digest_of(&pair.key),
             certified: Arc::new(certified),
             not_after,
         })
@@ -182,40 +208,6 @@ impl Current {
             tracing::warn!(file = %file.display(), expired_at, "the TLS certificate has expired; clients will refuse it");
         }
     }
-}
-
-/// Checks every `every` on the clock whether the files changed, until the task is aborted. A failure is logged when it
-/// first shows, not at every check.
-pub fn spawn_watch(store: Arc<CertificateStore>, every: Duration, clock: Clock) -> JoinHandle<()> {
-    tokio::spawn(async move {
-        let mut last_failure = None;
-        loop {
-            clock.sleep(every).await;
-            let checked = store.clone();
-            let outcome = tokio::task::spawn_blocking(move || checked.reload_if_changed()).await;
-            let failure = match outcome {
-                Ok(Ok(replaced)) => {
-                    if replaced {
-                        metrics::reload("certificate", true);
-                        tracing::info!(not_after = %store.not_after().to_rfc3339(), "the TLS certificate was replaced");
-                    } else {
-                        metrics::in_force("certificate", true);
-                    }
-                    None
-                }
-                Ok(Err(cause)) => Some(cause.to_string()),
-                Err(cause) => Some(cause.to_string()),
-            };
-            if let Some(reason) = failure.as_ref().filter(|_| failure != last_failure) {
-                metrics::reload("certificate", false);
-                tracing::error!(
-                    reason,
-                    "the changed TLS certificate was refused; the old one stays in force"
-                );
-            }
-            last_failure = failure;
-        }
-    })
 }
 
 /// Makes aws-lc-rs the process's one provider of cryptography; the HTTP client takes it from there.
@@ -240,32 +232,74 @@ fn read_file(file: &Path) -> Result<Vec<u8>, TlsError> {
     Ok(bytes)
 }
 
-fn certificates_in(file: &Path, text: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let chain: Vec<_> = CertificateDer::pem_slice_iter(text)
-        .collect::<Result<_, _>>()
-        .map_err(|_| unusable(file, "the PEM is damaged or cut off; write the whole certificate again"))?;
+/// The text of a file that should be PEM, with the advice for what else it may be.
+fn text_in(file: &Path, bytes: &[u8], advice: fn(Binary) -> &'static str) -> Result<String, TlsError> {
+    if let Some(binary) = Binary::of(bytes) {
+        return Err(unusable(file, advice(binary)));
+    }
+    let text =
+        decoded(bytes.to_vec()).map_err(|reason| unusable(file, &format!("{reason}; expected PEM")))?;
+    Ok(with_line_breaks(&text))
+}
+
+/// Each certificate once, in the order of the file.
+fn certificates_in(file: &Path, bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let text = text_in(file, bytes, Binary::for_certificate)?;
+    let blocks = pem::blocks(&text);
+    let mut chain: Vec<CertificateDer<'static>> = Vec::new();
+    // One whose BEGIN line is damaged may be a certificate, too.
+    for block in blocks.iter().filter(|block| block.is_certificate() || block.label.is_empty()) {
+        let certificate = block.certificate().map(CertificateDer::from).ok_or_else(|| {
+            unusable(file, "the PEM is damaged or cut off; write the whole certificate again")
+        })?;
+        if !chain.contains(&certificate) {
+            chain.push(certificate);
+        }
+    }
     if chain.is_empty() {
-        return Err(unusable(file, "there is no certificate inside; expected PEM with BEGIN CERTIFICATE"));
+        let reason = match blocks.iter().find(|block| !block.is_private_key()).map(|block| block.label) {
+            Some(label) if label.ends_with("CERTIFICATE REQUEST") => {
+                "there is no certificate inside, but a request for one; put in what the authority made of it"
+            }
+            Some("PKCS7" | "CMS") => {
+                "there is no certificate inside, but PKCS #7; convert it first (openssl pkcs7 -print_certs -in FILE -out PEM)"
+            }
+            _ => "there is no certificate inside; expected PEM with BEGIN CERTIFICATE",
+        };
+        return Err(unusable(file, reason));
     }
     Ok(chain)
 }
 
-fn private_key_in(file: &Path, text: &[u8]) -> Result<PrivateKeyDer<'static>, TlsError> {
-    let contains = |needle: &[u8]| text.windows(needle.len()).any(|window| window == needle);
-    if contains(b"BEGIN ENCRYPTED PRIVATE KEY") || contains(b"Proc-Type: 4,ENCRYPTED") {
+/// The first private key of the file.
+fn private_key_in(file: &Path, bytes: &[u8]) -> Result<PrivateKeyDer<'static>, TlsError> {
+    let text = text_in(file, bytes, Binary::for_key)?;
+    let blocks = pem::blocks(&text);
+    let Some(block) = blocks.iter().find(|block| block.is_private_key()) else {
+        let is_damaged = blocks.iter().any(|block| block.label.is_empty());
+        let none = "there is no private key inside; expected PEM with BEGIN PRIVATE KEY";
+        return Err(unusable(file, if is_damaged { DAMAGED_KEY } else { none }));
+    };
+    if block.is_encrypted() {
         return Err(unusable(
             file,
             "the private key is encrypted; decrypt it first (openssl pkey -in KEY -out PLAIN)",
         ));
     }
-    PrivateKeyDer::from_pem_slice(text).map_err(|cause| match cause {
-        pem::Error::NoItemsFound => {
-            unusable(file, "there is no private key inside; expected PEM with BEGIN PRIVATE KEY")
-        }
-        // The library's message may quote the line at fault.
-        _ => unusable(file, "the PEM is damaged or cut off; write the whole key again"),
-    })
+    let key = |block: &Block<'_>| block.der().ok_or_else(|| unusable(file, DAMAGED_KEY));
+    match block.label {
+        "PRIVATE KEY" => Ok(PrivatePkcs8KeyDer::from(key(block)?).into()),
+        "RSA PRIVATE KEY" => Ok(PrivatePkcs1KeyDer::from(key(block)?).into()),
+        "EC PRIVATE KEY" => Ok(PrivateSec1KeyDer::from(key(block)?).into()),
+        "OPENSSH PRIVATE KEY" => Err(unusable(
+            file,
+            "the private key is OpenSSH's; convert it first (ssh-keygen -p -m PEM -f KEY)",
+        )),
+        _ => Err(unusable(file, "expected an RSA, ECDSA or Ed25519 private key; it is another kind of key")),
+    }
 }
+
+const DAMAGED_KEY: &str = "the PEM is damaged or cut off; write the whole key again";
 
 fn mismatch(certified: &CertifiedKey, certificate_file: &Path, key_file: &Path) -> TlsError {
     let belongs_to_a_later_one = certified
@@ -282,8 +316,7 @@ fn mismatch(certified: &CertifiedKey, certificate_file: &Path, key_file: &Path) 
 }
 
 fn expiry_of(certificate: &CertificateDer<'_>) -> Option<DateTime<Utc>> {
-    let (_, parsed) = x509_parser::parse_x509_certificate(certificate).ok()?;
-    DateTime::from_timestamp(parsed.validity().not_after.timestamp(), 0)
+    Validity::of(certificate).map(|validity| validity.not_after)
 }
 
 fn digest_of(bytes: &[u8]) -> Vec<u8> {

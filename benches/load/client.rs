@@ -37,6 +37,11 @@ impl Target {
         let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
         Ok(Self { address, tls: TlsConnector::from(Arc::new(config)) })
     }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
 }
 
 /// A connection that is kept.
@@ -54,6 +59,12 @@ impl Connection {
         stream.set_nodelay(true)?;
         let stream = target.tls.connect(ServerName::try_from("localhost")?, stream).await?;
         Ok(Self { stream, received: Vec::with_capacity(ROOM) })
+    }
+
+    /// Sends bytes, and reads nothing.
+    pub(crate) async fn send(&mut self, bytes: &[u8]) -> Outcome<()> {
+        self.stream.write_all(bytes).await?;
+        Ok(self.stream.flush().await?)
     }
 
     /// Sends a request and reads the whole answer; gives its status.

@@ -10,6 +10,7 @@ mod fake;
 mod figures;
 mod flood;
 mod github;
+mod hostile;
 mod load;
 mod operations;
 mod process;
@@ -61,6 +62,8 @@ enum Part {
     Speed,
     /// Start, memory, and the flood of bogus tokens
     Process,
+    /// Memory, and what others notice, while clients without a token hold what they can; only if named
+    Hostile,
 }
 
 /// Processes that the benchmark makes of itself.
@@ -106,6 +109,10 @@ fn measure(arguments: &Arguments) -> Outcome<()> {
     }
     if wanted(Part::Speed) {
         runtime.block_on(speed::measure(&extent, &mut report))?;
+    }
+    // It takes a quarter of an hour, and is about bounds rather than speed.
+    if arguments.only.contains(&Part::Hostile) {
+        runtime.block_on(hostile::measure(&mut report))?;
     }
     if wanted(Part::Operations) {
         runtime.block_on(operations::measure(&extent, &mut report))?;

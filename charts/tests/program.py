@@ -35,6 +35,12 @@ def configuration(release: Release, files: dict[str, str], folder: Path) -> Path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(content)
             text = text.replace(path, str(target))
+    # Written by the program itself: only the folder, which is a volume, is there.
+    audit = release.config.get("logging", {}).get("audit")
+    if audit:
+        target = folder / audit.lstrip("/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        text = text.replace(audit, str(target))
     config = folder / "config.yml"
     config.write_text(text)
     return config
@@ -42,7 +48,9 @@ def configuration(release: Release, files: dict[str, str], folder: Path) -> Path
 
 def check_config(binary: Path, config: Path) -> subprocess.CompletedProcess[str]:
     arguments = [binary, "--config", config, "check-config"]
-    return subprocess.run(arguments, env=BARE, capture_output=True, text=True, timeout=30, check=False)
+    # As the pods are told.
+    environment = BARE | {"CONFIG_END": "required"}
+    return subprocess.run(arguments, env=environment, capture_output=True, text=True, timeout=30, check=False)
 
 
 @contextmanager

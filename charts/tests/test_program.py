@@ -33,8 +33,27 @@ def test_the_program_accepts_the_config_of_the_values_in_a_document(
 
 def test_the_program_would_tell_an_unknown_key(binary: Path, files: dict[str, str], tmp_path: Path):
     config = configuration(Release(LEAST), files, tmp_path)
-    config.write_text(config.read_text() + "unknown: 1\n")
-    assert check_config(binary, config).returncode == 2
+    config.write_text(with_more(config, "unknown: 1\n"))
+    checked = check_config(binary, config)
+    assert checked.returncode == 2 and "unknown key" in checked.stderr
+
+
+def test_a_config_that_was_cut_off_starts_no_pod(binary: Path, files: dict[str, str], tmp_path: Path):
+    release = Release(LEAST)
+    assert {"name": "CONFIG_END", "value": "required"} in release.container["env"]
+    config = configuration(release, files, tmp_path)
+    lines = config.read_text().splitlines(keepends=True)
+    for end in range(len(lines)):
+        config.write_text("".join(lines[:end]))
+        checked = check_config(binary, config)
+        assert checked.returncode == 2 and "as the last line" in checked.stderr, end
+
+
+def with_more(config: Path, text: str) -> str:
+    """The configuration with more settings before its end mark."""
+    whole, mark = config.read_text().rstrip("\n").rsplit("\n", 1)
+    assert mark == "..."
+    return f"{whole}\n{text}...\n"
 
 
 def test_the_program_uses_the_ports_that_the_pod_shows(binary: Path, files: dict[str, str], tmp_path: Path):
@@ -101,8 +120,8 @@ def test_helm_test_asks_the_service_through_its_address(binary: Path, tmp_path: 
 def serving(binary: Path, config: Path) -> Iterator[str]:
     """The port of the admin listener, while the service runs in front of nobody."""
     # Port 9 answers nobody, so the credential stays unchecked.
-    text = config.read_text().replace("port: 9090", "port: 0").replace("port: 8443", "port: 0")
-    config.write_text(text + "github: {apiURL: 'http://127.0.0.1:9'}\ninstallationID: 1\n")
+    text = with_more(config, "github: {apiURL: 'http://127.0.0.1:9'}\ninstallationID: 1\n")
+    config.write_text(text.replace("port: 9090", "port: 0").replace("port: 8443", "port: 0"))
     with started([binary, "--config", config, "serve"], {}) as process:
         yield told(process, ADMIN_ADDRESS)
 

@@ -195,6 +195,9 @@ def test_a_gateway_routes_and_checks_the_pods_certificate():
 def test_notes_warn_of_a_proxy_whose_callers_can_not_be_told_apart():
     assert "trustedProxies is empty" in variant("gateway").notes
     assert "trustedProxies" not in variant("aws").notes
+    balancer = Release(LEAST | {"service": {"type": "LoadBalancer"}})
+    assert "externalTrafficPolicy is not Local" in balancer.notes
+    assert "externalTrafficPolicy" not in variant("all-extras").notes
 
 
 def test_notes_have_a_curl_line_for_the_host():

@@ -122,6 +122,14 @@ impl Teams {
         self.by_slug.forget(slug).await;
     }
 
+    /// Forgets who maintains what, also what GitHub is being asked: somebody may have lost a role since.
+    pub fn forget_all(&self) {
+        // In this order: an old answer must not come into a cache that has just been emptied.
+        self.asking.forget_all();
+        self.by_slug.forget_all();
+        self.maintainers.forget_all();
+    }
+
     /// Asks for the team and the membership side by side. Nothing when they turn out to be of two teams:
     /// a slug that a new team took over must not give it what the old one had.
     async fn ask(
@@ -130,6 +138,7 @@ impl Teams {
         caller: &Caller,
         slug: &TeamSlug,
     ) -> Result<Option<(ManagedTeam, bool)>, AccessError> {
+        let era = self.maintainers.era();
         let (team, membership) = futures_util::future::join(
             self.by_slug.get_or_load(slug.clone(), self.load_team(github, slug)),
             self.asking.get_or_load((slug.clone(), caller.login.clone()), async {
@@ -159,7 +168,7 @@ impl Teams {
         }
         let is_maintainer = membership.is_some_and(|membership| membership.is_active_maintainer());
         let keep = if is_maintainer { self.keep.membership } else { self.keep.refused_membership };
-        self.maintainers.insert((team.id, caller.id), is_maintainer, keep).await;
+        self.maintainers.insert_in(&era, (team.id, caller.id), is_maintainer, keep).await;
         Ok(Some((team, is_maintainer)))
     }
 

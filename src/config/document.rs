@@ -17,6 +17,9 @@ const MOST_VALUES: usize = 10_000;
 /// The most text that all values together may hold, aliases spelt out.
 const MOST_TEXT: usize = 4 << 20;
 
+/// YAML's end mark. As a file's last line it tells a whole file from one that was cut off.
+pub(super) const END_MARK: &str = "...";
+
 /// One step on the way to a value.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Step {
@@ -34,6 +37,8 @@ pub(super) struct Document {
     pub(super) root: Node,
     /// The keys that stand twice in their section.
     pub(super) duplicates: Vec<Vec<Step>>,
+    /// Whether the end mark is the last line.
+    pub(super) has_end_mark: bool,
 }
 
 /// Why a text is not a document, and on which line.
@@ -44,17 +49,29 @@ pub(super) struct SyntaxError {
 
 impl Document {
     pub(super) fn parse(text: String) -> Result<Self, SyntaxError> {
-        let blank = |line: &str| line.trim().is_empty() || line.trim_start().starts_with('#');
-        if text.trim_start_matches('\u{feff}').lines().all(blank) {
-            return Ok(Self { text, root: Node::Null, duplicates: Vec::new() });
+        let has_end_mark = has_end_mark(&text)?;
+        let blank = |line: &str| {
+            line.trim().is_empty() || line.trim_start().starts_with('#') || line.trim_end() == END_MARK
+        };
+        // YAML also ends a line, and so a comment, at these.
+        if text.split(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']).all(blank) {
+            return Ok(Self { text, root: Node::Null, duplicates: Vec::new(), has_end_mark });
+        }
+        if let Some(at) = text.find('\0') {
+            let line = 1 + text[..at].matches('\n').count();
+            let reason =
+                "expected text, found a zero byte: the file is damaged, or something other than text";
+            return Err(SyntaxError { line, reason: reason.to_owned() });
         }
         let state = RefCell::new(State::default());
         match Build(&state).deserialize(Yaml::from_str(&text)) {
-            Ok(root) => Ok(Self { text, root, duplicates: state.into_inner().duplicates }),
-            Err(error) => Err(SyntaxError {
-                line: error.location().map_or(1, |location| location.line()),
-                reason: format!("not usable as YAML: {error}"),
-            }),
+            Ok(root) => Ok(Self { text, root, duplicates: state.into_inner().duplicates, has_end_mark }),
+            Err(error) => {
+                let line = error.location().map_or(1, |location| location.line());
+                let hint =
+                    if is_indented_by_tabs(&text, line) { "; indent with spaces, not with tabs" } else { "" };
+                Err(SyntaxError { line, reason: format!("not usable as YAML: {error}{hint}") })
+            }
         }
     }
 
@@ -68,6 +85,35 @@ impl Document {
         let end = Follow { steps, arrived: &arrived }.deserialize(Yaml::from_str(&self.text)).err()?;
         end.location().filter(|_| arrived.get()).map(|location| location.line())
     }
+}
+
+/// Whether the end mark is the last line: `...` from the line's start, with nothing but white space after it. Whatever
+/// comes behind a mark is refused, a comment too: a file that is cut off there would look whole.
+pub(super) fn has_end_mark(text: &str) -> Result<bool, SyntaxError> {
+    // The line in which the mark is.
+    let mut mark = None;
+    for (index, line) in text.split('\n').enumerate() {
+        // A lone CR ends a line as well; with the LF behind it, it leaves an empty line.
+        for line in line.split('\r') {
+            let behind = match line.strip_prefix(END_MARK) {
+                Some(rest) if mark.is_none() && !rest.starts_with(|next: char| !next.is_whitespace()) => {
+                    mark = Some(index);
+                    rest
+                }
+                _ => line,
+            };
+            if mark.is_some() && !behind.trim().is_empty() {
+                let reason = format!("expected nothing after {END_MARK}, which ends the file");
+                return Err(SyntaxError { line: index + 1, reason });
+            }
+        }
+    }
+    Ok(mark.is_some())
+}
+
+fn is_indented_by_tabs(text: &str, line: usize) -> bool {
+    let line = text.lines().nth(line.saturating_sub(1)).unwrap_or_default();
+    line.len() > line.trim_start().len() && line[..line.len() - line.trim_start().len()].contains('\t')
 }
 
 #[derive(Default)]

@@ -1,9 +1,12 @@
-//! Environment variables as settings.
+//! Environment variables as settings. Here alone they are freed of what tools leave around a value.
 
 use std::collections::BTreeMap;
 
+use super::node::Node;
+use crate::domain::text::unwrapped;
+
 /// Names that other tools and the earlier token proxy use, beside `ARM_<SECTION>_<KEY>`.
-const NAMED: [(&str, &str); 10] = [
+pub(super) const NAMED: [(&str, &str); 10] = [
     ("GITHUB_APP_ID", "appID"),
     ("GITHUB_APP_INSTALLATION_ID", "installationID"),
     ("GITHUB_INSTALLATION_ID", "installationID"),
@@ -15,7 +18,7 @@ const NAMED: [(&str, &str); 10] = [
     ("BIND", "server.address"),
     ("PORT", "server.port"),
 ];
-const PREFIX: &str = "ARM_";
+pub(super) const PREFIX: &str = "ARM_";
 
 /// The variables that may be settings.
 pub(super) struct Environment(Vec<Variable>);
@@ -33,12 +36,13 @@ impl Environment {
     /// Picks the variables that may be settings. An empty one counts as not set.
     pub(super) fn new(variables: &BTreeMap<String, String>) -> Self {
         let pick = |(name, value): (&String, &String)| {
-            if value.trim().is_empty() || is_service_link(name, value) {
+            let value = unwrapped(value);
+            if value.is_empty() || is_service_link(name, value) {
                 return None;
             }
             let named = NAMED.iter().find(|(special, _)| special == name).map(|(_, key)| folded(key));
             let key = named.or_else(|| name.strip_prefix(PREFIX).map(folded))?;
-            Some(Variable { name: name.clone(), value: value.clone(), key })
+            Some(Variable { name: name.clone(), value: value.to_owned(), key })
         };
         Self(variables.iter().filter_map(pick).collect())
     }
@@ -67,6 +71,23 @@ impl Environment {
     }
 }
 
+impl Variable {
+    /// The value as it was found.
+    pub(super) fn node(&self) -> Node {
+        if is_text(&self.value) { Node::Variable(self.value.clone()) } else { Node::NotText }
+    }
+}
+
+/// The value of a variable that is no setting, such as `CONFIG_PATH`. An empty one counts as not set.
+pub(super) fn variable<'a>(variables: &'a BTreeMap<String, String>, name: &str) -> Option<&'a str> {
+    variables.get(name).map(|value| unwrapped(value)).filter(|value| !value.is_empty())
+}
+
+/// Whether a variable held text: [`Sources`](super::Sources) have a replacement character for each byte that was none.
+pub(super) fn is_text(value: &str) -> bool {
+    !value.contains(char::REPLACEMENT_CHARACTER)
+}
+
 /// The name of the variable that sets `key`: `server.rateLimit` is `ARM_SERVER_RATE_LIMIT`.
 pub(super) fn variable_of(key: &str) -> String {
     let mut name = PREFIX.to_owned();
@@ -84,12 +105,12 @@ pub(super) fn variable_of(key: &str) -> String {
 }
 
 /// The same for `server.rateLimit`, `SERVER_RATELIMIT` and `SERVER_RATE_LIMIT`.
-fn folded(key: &str) -> String {
+pub(super) fn folded(key: &str) -> String {
     key.chars().filter(|character| !matches!(character, '.' | '_')).map(|c| c.to_ascii_lowercase()).collect()
 }
 
 /// Whether Kubernetes made the variable, because a service is called `arm` or `arm-server`.
-fn is_service_link(name: &str, value: &str) -> bool {
+pub(super) fn is_service_link(name: &str, value: &str) -> bool {
     let made_of = |suffix: &str| name.contains(suffix);
     ["tcp://", "udp://", "sctp://"].iter().any(|scheme| value.starts_with(scheme))
         || [
@@ -109,6 +130,23 @@ fn is_service_link(name: &str, value: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_value_is_freed_of_what_tools_leave_around_it() {
+        let values =
+            ["acme", " acme\n", "acme\r\n", "\"acme\"", "'acme'\n", "\u{feff}acme", "\u{a0}acme\u{3000}"];
+        for value in values {
+            let variables = BTreeMap::from([("ARM_ORG".to_owned(), value.to_owned())]);
+            let environment = Environment::new(&variables);
+            assert_eq!(environment.of("org")[0].value, "acme", "{value:?}");
+            assert_eq!(variable(&variables, "ARM_ORG"), Some("acme"), "{value:?}");
+        }
+        for empty in ["", " \r\n", "\"\"", "''", "\" \"", "\u{feff}"] {
+            let variables = BTreeMap::from([("ARM_ORG".to_owned(), empty.to_owned())]);
+            assert!(Environment::new(&variables).of("org").is_empty(), "{empty:?}");
+            assert_eq!(variable(&variables, "ARM_ORG"), None, "{empty:?}");
+        }
+    }
 
     #[test]
     fn a_key_and_its_spellings_fold_to_the_same() {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::load::{Loaded, Sources, file, understand};
+use super::load::{Loaded, Snapshot, Sources, understand};
 use super::{Config, Problems};
 use crate::domain::checks::assert_is_one_segment;
 
@@ -37,6 +37,7 @@ pub fn config(input: &[u8]) {
         Ok(loaded) => {
             check_settings(&loaded);
             check_config(&loaded.config);
+            loaded.warnings(None).iter().for_each(|warning| assert!(!warning.to_string().is_empty()));
         }
         Err(problems) => check_problems(&problems, lines),
     }
@@ -44,8 +45,8 @@ pub fn config(input: &[u8]) {
 
 /// As `load`, of a file with this text.
 pub(super) fn load_text(text: &[u8], sources: &Sources) -> Result<Loaded, Problems> {
-    let file = file(NAME.to_owned(), sources.working_directory.clone(), text.to_vec())?;
-    understand(Some(file), sources)
+    let snapshot = Snapshot::of(text, &sources.working_directory);
+    understand(Some(snapshot), sources, None, &mut super::Noticed::default())
 }
 
 /// Each problem is one line, and says where it is, of which key, and what was expected.
@@ -108,5 +109,4 @@ fn check_config(config: &Config) {
     assert!(config.sweep.offline_runners.every >= Duration::from_secs(1));
     let is_open = config.server.tls.files.is_none() && !config.server.tls.terminated_elsewhere;
     assert!(!is_open || config.server.bind_address().ip().is_loopback(), "plain HTTP leaves the host");
-    config.warnings().iter().for_each(|warning| assert!(!warning.is_empty()));
 }

@@ -1,6 +1,6 @@
 //! The `logging` section.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where log lines go and how they look.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +50,11 @@ pub enum LogFormat {
 impl LoggingConfig {
     /// The file of ordinary lines, if they don't go to standard output.
     pub fn file(&self) -> Option<PathBuf> {
-        self.directory.as_ref().map(|directory| directory.join("actions-runner-manager/server.log"))
+        self.directory.as_deref().map(Self::file_in)
+    }
+
+    /// The file of ordinary lines in `logging.logDirectory`.
+    pub(super) fn file_in(directory: &Path) -> PathBuf {
+        directory.join("actions-runner-manager/server.log")
     }
 }

@@ -2,30 +2,40 @@
 //!
 //! [`load`] reads the file and the environment; everything else here is the outcome.
 
+mod changes;
 mod credentials;
+#[cfg(test)]
+mod cut;
+mod diagnostic;
 mod document;
 mod environment;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod load;
 mod logging;
+mod mistyped;
 mod node;
 mod problem;
 #[cfg(test)]
 mod properties;
 mod reader;
+mod references;
 mod sections;
 mod unknown;
 mod values;
+mod warnings;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use changes::{Change, changes};
 pub use credentials::{Credentials, PrivateKeySource, SecretError, TokenSource};
-pub use load::{Loaded, Setting, Source, Sources, file_of, load};
+pub use diagnostic::Diagnostic;
+pub use load::{Loaded, Setting, Snapshot, Source, Sources, load, load_again, load_noticing, look};
 pub use logging::{LogFormat, LogLevel, LoggingConfig};
 pub use problem::Problems;
+pub use references::{Noticed, Reference, Target};
 
 use crate::domain::names::{OrgName, TeamSlug};
 use crate::domain::pattern::Rules;
@@ -35,6 +45,8 @@ use crate::domain::template::GroupNameTemplate;
 /// Everything that is set.
 #[derive(Debug, Clone)]
 pub struct Config {
+    /// The file that was read, if any.
+    pub file: Option<PathBuf>,
     /// The organisation whose runner groups are managed.
     pub org: OrgName,
     /// What the service itself shows to GitHub.
@@ -100,6 +112,12 @@ pub struct ServerConfig {
     pub legacy_get: bool,
     /// Whether `/docs` and `/openapi.json` are served.
     pub docs: bool,
+    /// Connections at once, all together.
+    pub max_connections: usize,
+    /// Connections at once of one client address.
+    pub connections_per_address: usize,
+    /// How long an idle connection is kept.
+    pub keep_alive: Duration,
     /// The networks whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<ipnet::IpNet>,
     /// The certificate.
@@ -224,43 +242,21 @@ fn is_loopback(host: &str) -> bool {
 impl ServerConfig {
     /// Where to listen: without TLS only on the loopback, unless TLS is said to be done elsewhere.
     pub fn bind_address(&self) -> SocketAddr {
-        let address = match self.address {
-            address if !self.falls_back_to_loopback() => address,
-            IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
-            IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::LOCALHOST),
-        };
-        SocketAddr::new(address, self.port)
+        SocketAddr::new(self.tls.bound(self.address), self.port)
     }
 
     fn falls_back_to_loopback(&self) -> bool {
-        self.tls.files.is_none() && !self.tls.terminated_elsewhere && !self.address.is_loopback()
+        self.tls.bound(self.address) != self.address
     }
 }
 
-impl Config {
-    /// What works as set, but that the administrator should know about; to be logged at start.
-    pub fn warnings(&self) -> Vec<String> {
-        let mut warnings = Vec::new();
-        let server = &self.server;
-        let bound = server.bind_address();
-        if server.falls_back_to_loopback() {
-            warnings.push(format!(
-                "TLS is off: listening on {bound} only, not on {}. Set server.tls.certFile and keyFile, or \
-                 server.tls.terminatedElsewhere: true if something in front does TLS",
-                server.address
-            ));
-        } else if server.tls.files.is_none() {
-            warnings.push(format!("TLS is off: tokens reach {bound} as plain text"));
+impl TlsConfig {
+    /// Where to listen instead of on `address`.
+    fn bound(&self, address: IpAddr) -> IpAddr {
+        match address {
+            address if self.files.is_some() || self.terminated_elsewhere || address.is_loopback() => address,
+            IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::LOCALHOST),
         }
-        if server.trusted_proxies.iter().any(|network| network.prefix_len() == 0) {
-            warnings.push(
-                "server.trustedProxies trusts every address: any caller can choose the address it is limited by"
-                    .to_owned(),
-            );
-        }
-        if self.github.api_url.is_plain() {
-            warnings.push(format!("github.apiURL is plain http: {}", self.github.api_url.as_str()));
-        }
-        warnings
     }
 }

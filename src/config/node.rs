@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use crate::domain::text::{trimmed, unwrapped};
+
 /// A value from the file or the environment. No `Debug`: it may hold a secret.
 #[derive(Clone)]
 pub(super) enum Node {
@@ -14,6 +16,8 @@ pub(super) enum Node {
     Text(String),
     /// The text of a variable or a default, which may stand for a number as well.
     Variable(String),
+    /// A variable whose bytes are no text.
+    NotText,
     List(Vec<Node>),
     /// Keys in the order of the file; a duplicate key is in it twice.
     Section(Vec<(String, Node)>),
@@ -31,6 +35,15 @@ impl Node {
         }
     }
 
+    /// The same without the white space around text.
+    pub(super) fn trimmed(&self) -> Node {
+        match self {
+            Self::Text(text) => Self::Text(trimmed(text).to_owned()),
+            Self::List(items) => Self::List(items.iter().map(Self::trimmed).collect()),
+            other => other.clone(),
+        }
+    }
+
     /// What sort of value this is, for values that must not be repeated.
     pub(super) fn kind(&self) -> &'static str {
         match self {
@@ -38,6 +51,7 @@ impl Node {
             Self::Bool(_) => "true or false",
             Self::Whole(_) | Self::Number(_) => "a number",
             Self::Text(_) | Self::Variable(_) => "text",
+            Self::NotText => "bytes that are not UTF-8 text",
             Self::List(_) => "a list",
             Self::Section(_) => "a section",
         }
@@ -65,7 +79,7 @@ impl Node {
     /// The value as a list of settings shows it.
     pub(super) fn shown(&self) -> String {
         match self {
-            Self::Null | Self::Section(_) => String::new(),
+            Self::Null | Self::Section(_) | Self::NotText => String::new(),
             Self::Bool(value) => value.to_string(),
             Self::Whole(value) => value.to_string(),
             Self::Number(value) => value.to_string(),
@@ -85,6 +99,6 @@ impl Node {
 /// Whether a text is a key or token that strayed into the wrong setting.
 pub(super) fn looks_secret(text: &str) -> bool {
     let starts = ["LS0tLS1CRUdJTi", "github_pat_", "ghp_", "gho_", "ghu_", "ghs_", "ghr_"];
-    let text = text.trim();
+    let text = unwrapped(text);
     text.contains("-----BEGIN") || starts.iter().any(|start| text.starts_with(start))
 }

@@ -2,33 +2,47 @@
 
 use std::fmt;
 
-use crate::domain::text::one_line;
+use super::{Diagnostic, Source};
 
 /// Everything wrong that was found; prints one problem a line and then how many there are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problems {
-    lines: Vec<String>,
+    diagnostics: Vec<Diagnostic>,
     found: usize,
     note: Option<String>,
 }
 
 /// More problems than this are counted, not printed: they have one cause.
 const MOST_PRINTED: usize = 50;
-/// Characters of one problem that are printed: it may repeat a key, a value or a path.
-const MOST_CHARACTERS: usize = 1_000;
 
 impl Problems {
-    /// Keeps the first problems of `all`, made printable by `print`, in the order of their lines.
-    pub(super) fn new<T>(all: &[T], print: impl FnMut(&T) -> (usize, String)) -> Self {
-        let mut printed: Vec<_> = all.iter().take(MOST_PRINTED).map(print).collect();
-        printed.sort_by_key(|(line, _)| *line);
-        let lines = printed.iter().map(|(_, text)| one_line(text, MOST_CHARACTERS)).collect();
-        Self { lines, found: all.len(), note: None }
+    /// Keeps the first problems of `all`, in the order of their lines.
+    pub fn new(all: Vec<Diagnostic>) -> Self {
+        let found = all.len();
+        let mut diagnostics: Vec<_> = all.into_iter().take(MOST_PRINTED).collect();
+        diagnostics.sort_by_key(Diagnostic::line);
+        Self { diagnostics, found, note: None }
     }
 
     /// One problem with the whole file.
-    pub(super) fn one(line: &str) -> Self {
-        Self { lines: vec![one_line(line, MOST_CHARACTERS)], found: 1, note: None }
+    pub fn one(line: &str) -> Self {
+        Self::new(vec![Diagnostic::general(line)])
+    }
+
+    /// One problem with a line of the file.
+    pub(super) fn at(name: &str, line: usize, reason: &str) -> Self {
+        let source = Source::File { name: name.to_owned(), line };
+        Self::new(vec![Diagnostic::new(None, Some(source), reason)])
+    }
+
+    /// Adds what was found elsewhere.
+    #[must_use]
+    pub fn and(mut self, more: Vec<Diagnostic>) -> Self {
+        self.found += more.len();
+        self.diagnostics.extend(more);
+        self.diagnostics.truncate(MOST_PRINTED);
+        self.diagnostics.sort_by_key(Diagnostic::line);
+        self
     }
 
     /// Adds a remark that is no problem by itself.
@@ -40,24 +54,26 @@ impl Problems {
     pub fn count(&self) -> usize {
         self.found
     }
+
+    /// Those that are printed, in the order of their lines.
+    pub fn diagnostics(&self) -> &[Diagnostic] {
+        &self.diagnostics
+    }
 }
 
 impl fmt::Display for Problems {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for line in &self.lines {
-            writeln!(formatter, "{line}")?;
+        for diagnostic in &self.diagnostics {
+            writeln!(formatter, "{diagnostic}")?;
         }
         if let Some(note) = &self.note {
             writeln!(formatter, "{note}")?;
         }
+        let printed = self.diagnostics.len();
         match self.found {
             1 => write!(formatter, "1 problem in the configuration"),
-            found if found > self.lines.len() => {
-                write!(
-                    formatter,
-                    "{found} problems in the configuration; the first {} are shown",
-                    self.lines.len()
-                )
+            found if found > printed => {
+                write!(formatter, "{found} problems in the configuration; the first {printed} are shown")
             }
             found => write!(formatter, "{found} problems in the configuration"),
         }

@@ -1,14 +1,18 @@
 //! Reads settings by key from the environment and the file, and collects everything that is wrong.
 
+mod notes;
+
 use std::path::PathBuf;
 
+use self::notes::Notes;
 use super::document::{Document, Step};
 use super::environment::{Environment, variable_of};
 use super::load::{Setting, Source};
 use super::node::{Node, looks_secret};
 use super::problem::Problems;
-use super::unknown;
-use super::values::{Complaint, Outcome, text_or_empty};
+use super::values::{Complaint, Outcome, in_yaml, text_or_empty};
+use super::{Diagnostic, unknown};
+use crate::domain::text::unwrapped;
 
 /// Who set a value, before lines are looked up.
 #[derive(Clone, PartialEq, Eq)]
@@ -70,21 +74,22 @@ pub(super) struct Reader {
     known: Vec<&'static str>,
     settings: Vec<(&'static str, String, Option<Origin>)>,
     problems: Vec<Problem>,
+    notes: Notes,
 }
 
-/// How the text of a variable becomes a list.
+/// How the text of a variable becomes a list. A line break always separates.
 #[derive(Clone, Copy)]
 pub(super) enum Split {
-    /// At `;` only: a comma may be part of an item.
+    /// Else at `;` only: a comma may be part of an item.
     Semicolons,
-    /// At `;`, or at `,` when there is no `;`.
+    /// Else at `;`, or at `,` when there is no `;`.
     SemicolonsOrCommas,
 }
 
 impl Reader {
     pub(super) fn new(file: Option<File>, environment: Environment, working_directory: PathBuf) -> Self {
         let (known, settings, problems) = (Vec::new(), Vec::new(), Vec::new());
-        Self { file, environment, working_directory, known, settings, problems }
+        Self { file, environment, working_directory, known, settings, problems, notes: Notes::default() }
     }
 
     /// Finds a value and says that `key` is known. An empty variable and an empty key count as not set.
@@ -92,20 +97,23 @@ impl Reader {
         self.known.push(key);
         let variables = self.environment.of(key);
         if let Some(first) = variables.first() {
-            let node = Node::Variable(first.value.clone());
+            let node = first.node();
             let origin = Origin::Variable(first.name.clone());
             if let Some(other) = variables.iter().find(|other| other.value != first.value) {
                 let message = format!("{} sets this differently; leave one out", other.name);
                 self.complain(Some(origin.clone()), key, message);
             }
-            return Some(Found { key, node, origin });
+            let found = Found { key, node, origin };
+            self.warn_of_override(&found, key);
+            return Some(found);
         }
         let root = &self.file.as_ref()?.document.root;
         let node = key.split('.').try_fold(root, Node::child)?;
         if matches!(node, Node::Null) {
             return None;
         }
-        Some(Found { key, node: node.clone(), origin: Origin::File(steps_of(key)) })
+        // A block of YAML ends with a line break, which belongs to no setting.
+        Some(Found { key, node: node.trimmed(), origin: Origin::File(steps_of(key)) })
     }
 
     /// A value with a default, written as one would in a variable.
@@ -172,11 +180,11 @@ impl Reader {
         self.settings.push((key, Node::List(items.clone()).shown(), origin.clone()));
         let mut values = Vec::new();
         for (index, item) in items.iter().enumerate() {
-            match (parse(item), &origin) {
+            match (whole_item(item).and_then(|()| parse(item)), &origin) {
                 (Ok(value), _) => values.push(value),
                 (Err(complaint), Some(Origin::File(steps))) => {
                     let steps = steps.iter().cloned().chain([Step::Item(index)]).collect();
-                    let message = worded(complaint, item);
+                    let message = worded(complaint, item) + &quoting_hint(item, &parse);
                     self.complain(Some(Origin::File(steps)), &format!("{key}[{index}]"), message);
                 }
                 (Err(complaint), _) => self.complain(origin.clone(), key, worded(complaint, item)),
@@ -192,7 +200,7 @@ impl Reader {
             Ok(value) => Ok(value),
             Err(complaint) => {
                 let hint = quoting_hint(&found.node, &parse);
-                let message = worded(complaint, &found.node) + hint;
+                let message = worded(complaint, &found.node) + &hint;
                 self.complain(Some(found.origin.clone()), found.key, message);
                 Err(Invalid)
             }
@@ -240,6 +248,8 @@ impl Reader {
                     let message = format!("contradicts {}: set only one of them", one.name());
                     self.complain(Some(two.origin.clone()), two.key, message);
                 }
+                self.warn_of_override(&one, two.key);
+                self.warn_of_override(&two, one.key);
                 Some(if one.is_from_file() && !two.is_from_file() { two } else { one })
             }
             (one, two) => one.or(two),
@@ -288,7 +298,9 @@ impl Reader {
         }
         self.problems.extend(unknown::in_environment(&self.environment, &self.known));
         if !self.problems.is_empty() {
-            return Err(Problems::new(&self.problems, |problem| self.printed(problem)));
+            return Err(Problems::new(
+                self.problems.iter().map(|problem| self.diagnostic(problem)).collect(),
+            ));
         }
         let asked = |key: &str| self.known.iter().position(|known| *known == key);
         self.settings.sort_by_key(|(key, ..)| asked(key));
@@ -313,18 +325,27 @@ impl Reader {
         Setting { path: (*key).to_owned(), value: value.clone(), source }
     }
 
-    /// The line a problem is sorted by, and the problem as text.
-    fn printed(&self, problem: &Problem) -> (usize, String) {
+    fn diagnostic(&self, problem: &Problem) -> Diagnostic {
         let Problem { origin, key, message } = problem;
-        let message = if key.is_empty() { message.clone() } else { format!("{key}: {message}") };
         let steps = match origin {
-            Some(Origin::Variable(name)) => return (usize::MAX, format!("{name}: {message}")),
+            Some(Origin::Variable(name)) => {
+                return said(key, Some(Source::Variable(name.clone())), message);
+            }
             Some(Origin::File(steps)) => steps.clone(),
             None => steps_of(key),
         };
-        let Some(file) = &self.file else { return (0, message) };
-        let line = file.line_of(&steps);
-        (line, format!("{}:{line}: {message}", file.name))
+        let in_file = self
+            .file
+            .as_ref()
+            .map(|file| Source::File { name: file.name.clone(), line: file.line_of(&steps) });
+        said(key, in_file, message)
+    }
+}
+
+fn said(key: &str, source: Option<Source>, message: &str) -> Diagnostic {
+    match key {
+        "" => Diagnostic::new(None, source, message),
+        key => Diagnostic::of_setting(key, source, message),
     }
 }
 
@@ -339,13 +360,30 @@ fn steps_of(key: &str) -> Vec<Step> {
     key.split('.').map(|part| Step::Key(part.to_owned())).collect()
 }
 
+/// The items of a list that is one text: separated, or as a list of JSON. Quotes around an item are not part of it.
 pub(super) fn items_of(text: &str, split: Split) -> Vec<Node> {
+    let variable = |item: &str| Node::Variable(item.to_owned());
+    if let Some(items) =
+        text.starts_with('[').then(|| serde_json::from_str::<Vec<String>>(text).ok()).flatten()
+    {
+        return items.iter().map(|item| variable(unwrapped(item))).collect();
+    }
     let separator = match split {
         Split::SemicolonsOrCommas if !text.contains(';') => ',',
         _ => ';',
     };
-    let items = text.split(separator).map(str::trim).filter(|item| !item.is_empty());
-    items.map(|item| Node::Variable(item.to_owned())).collect()
+    let items = text.split([separator, '\n', '\r']).map(unwrapped).filter(|item| !item.is_empty());
+    items.map(variable).collect()
+}
+
+/// Refuses an item of a variable that was cut out of quotes: as a pattern it would match nothing, and deny nothing.
+fn whole_item(item: &Node) -> Outcome<()> {
+    match item {
+        Node::Variable(text) if text.starts_with(['"', '\'']) || text.ends_with(['"', '\'']) => {
+            Err(Complaint::Expected("quotes around all of an item, or none".to_owned()))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn worded(complaint: Complaint, node: &Node) -> String {
@@ -355,12 +393,17 @@ fn worded(complaint: Complaint, node: &Node) -> String {
     }
 }
 
-/// The commonest slip: quotes around a number, or none around text that reads as one.
-fn quoting_hint<T>(node: &Node, parse: impl Fn(&Node) -> Outcome<T>) -> &'static str {
-    let bare = Node::Variable(node.shown());
+/// The commonest slips: quotes around a number, none around text that reads as one, and words of YAML 1.1.
+fn quoting_hint<T>(node: &Node, parse: impl Fn(&Node) -> Outcome<T>) -> String {
     match node {
-        Node::Text(_) if parse(&bare).is_ok() => " (as text; leave the quotes out)",
-        Node::Bool(_) | Node::Whole(_) | Node::Number(_) if parse(&bare).is_ok() => " (put it in quotes)",
-        _ => "",
+        Node::Text(text) => match in_yaml(text).filter(|plain| parse(plain).is_ok()) {
+            Some(plain) if plain.shown() == *text => " (as text; leave the quotes out)".to_owned(),
+            Some(plain) => format!(" (write {})", plain.shown()),
+            None => String::new(),
+        },
+        Node::Bool(_) | Node::Whole(_) | Node::Number(_) if parse(&Node::Text(node.shown())).is_ok() => {
+            " (put it in quotes)".to_owned()
+        }
+        _ => String::new(),
     }
 }

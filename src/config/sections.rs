@@ -1,8 +1,11 @@
 //! Every key, its default and what it may be: one function a section of `config.yml`.
 
+mod app;
+
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::credentials::{self, Credentials, PrivateKeySource, TokenSource};
+use self::app::credentials_section;
 use super::node::Node;
 use super::reader::{Found, Invalid, Reader, Split, Valid, items_of};
 use super::values::{
@@ -11,7 +14,7 @@ use super::values::{
 };
 use super::{
     AdminListener, ApiUrl, CacheConfig, Config, GithubConfig, GroupsConfig, LogFormat, LogLevel,
-    LoggingConfig, OfflineSweep, ServerConfig, SweepConfig, SweepGroups, TlsConfig, TlsFiles,
+    LoggingConfig, OfflineSweep, ServerConfig, SweepConfig, SweepGroups, Target, TlsConfig, TlsFiles,
 };
 use crate::domain::names::{OrgName, RunnerName, TeamSlug};
 use crate::domain::pattern::Rules;
@@ -19,6 +22,10 @@ use crate::domain::policy::{JitPolicy, Policy};
 use crate::domain::template::GroupNameTemplate;
 
 const SECOND: Duration = Duration::from_secs(1);
+/// No load balancer keeps idle connections for longer.
+const HOUR: Duration = Duration::from_hours(1);
+/// More than one process can serve, and than a system gives it files for.
+const MAX_CONNECTIONS: u64 = 1_000_000;
 /// No cached answer is worth keeping longer, and no sweep should run more seldom.
 const DAY: Duration = Duration::from_hours(24);
 const MONTH: Duration = Duration::from_hours(31 * 24);
@@ -37,6 +44,7 @@ pub(super) fn read(reader: &mut Reader) -> Valid<Config> {
     let admin_team = reader.or_default("admin.team", "", team_or_none);
     let sweep = sweep(reader);
     Ok(Config {
+        file: None,
         org: org?,
         credentials: credentials?,
         github: github?,
@@ -79,100 +87,34 @@ fn organisation_of_scopes(reader: &mut Reader) -> Option<Found> {
     all.then_some(Found { key: "org", node: Node::Variable(first), origin: allowed.origin })
 }
 
-/// The App or the token. What the environment sets replaces the file's, even if it is of the other kind.
-fn credentials_section(reader: &mut Reader) -> Valid<Credentials> {
-    let app_id = reader.find("appID");
-    let installation_id = reader.find("installationID");
-    let key = reader.either(["privateKey", "privateKeyFile"]);
-    let token = reader.either(["token", "tokenFile"]);
-
-    let of_app = || app_id.iter().chain(&key);
-    let app_from_environment = of_app().any(|found| !found.is_from_file());
-    let token_from_environment = token.as_ref().is_some_and(|found| !found.is_from_file());
-    if let (Some(token), Some(app)) = (&token, of_app().next())
-        && app_from_environment == token_from_environment
-    {
-        let app = of_app().find(|found| found.is_from_file() == token.is_from_file()).unwrap_or(app);
-        let message = format!("contradicts {}: set either the App or a token", app.name());
-        reader.complain(Some(token.origin.clone()), token.key, message);
-    }
-    match token {
-        Some(token) if token_from_environment || of_app().next().is_none() => {
-            for unused in ["appID", "installationID"].into_iter().chain(key.iter().map(|found| found.key)) {
-                reader.unused(unused);
-            }
-            token_credentials(reader, &token)
-        }
-        _ => {
-            if let Some(found) = token {
-                reader.unused(found.key);
-            }
-            app_credentials(reader, app_id.as_ref(), installation_id.as_ref(), key.as_ref())
-        }
-    }
-}
-
-fn token_credentials(reader: &mut Reader, found: &Found) -> Valid<Credentials> {
-    if found.key == "token" {
-        return reader
-            .read_secret(found, credentials::token)
-            .map(TokenSource::Inline)
-            .map(Credentials::Token);
-    }
-    let source = TokenSource::File(reader.read_path(found)?);
-    if let Err(error) = source.read() {
-        reader.complain(Some(found.origin.clone()), found.key, error.to_string());
-    }
-    Ok(Credentials::Token(source))
-}
-
-fn app_credentials(
-    reader: &mut Reader,
-    app_id: Option<&Found>,
-    installation_id: Option<&Found>,
-    key: Option<&Found>,
-) -> Valid<Credentials> {
-    let id = whole::<u64>(1, u64::MAX);
-    match (app_id, key) {
-        (None, None) => {
-            reader.missing("appID", "appID and privateKey (or privateKeyFile) of a GitHub App, or a token");
-        }
-        (None, Some(_)) => reader.missing("appID", "the GitHub App's id"),
-        (Some(_), None) => reader.missing("privateKey", "the GitHub App's private key, or privateKeyFile"),
-        (Some(_), Some(_)) => {}
-    }
-    if installation_id.is_none() {
-        reader.unused("installationID");
-    }
-    let app_id = app_id.map(|found| reader.read(found, &id));
-    let private_key = key.map(|found| private_key(reader, found));
-    let installation_id = installation_id.map(|found| reader.read(found, &id)).transpose();
-    Ok(Credentials::App {
-        app_id: app_id.ok_or(Invalid)??,
-        installation_id: installation_id?,
-        private_key: private_key.ok_or(Invalid)??,
-    })
-}
-
-fn private_key(reader: &mut Reader, found: &Found) -> Valid<PrivateKeySource> {
-    if found.key == "privateKey" {
-        return reader.read_secret(found, credentials::private_key).map(PrivateKeySource::Inline);
-    }
-    let source = PrivateKeySource::File(reader.read_path(found)?);
-    if let Err(error) = source.read() {
-        reader.complain(Some(found.origin.clone()), found.key, error.to_string());
-    }
-    Ok(source)
-}
-
 fn github(reader: &mut Reader) -> Valid<GithubConfig> {
-    let api_url = reader.or_default("github.apiURL", "https://api.github.com", |node| {
-        ApiUrl::parse(&text(node)?).map_err(|reason| Complaint::Says(reason.to_owned()))
-    });
+    let api_url = api_url(reader);
     let ca_file = reader.path("github.caFile");
+    if let Ok(Some(file)) = &ca_file {
+        reader.refer("github.caFile", Target::Authorities(file.clone()));
+    }
     let timeout = reader.or_default("github.timeout", "10s", duration(SECOND / 10, 600 * SECOND));
     let concurrency = reader.or_default("github.concurrency", "64", whole(1, 10_000));
     Ok(GithubConfig { api_url: api_url?, ca_file: ca_file?, timeout: timeout?, concurrency: concurrency? })
+}
+
+const GITHUB: &str = "https://api.github.com";
+
+fn api_url(reader: &mut Reader) -> Valid<ApiUrl> {
+    let key = "github.apiURL";
+    let api_url = reader.or_default(key, GITHUB, |node| {
+        ApiUrl::parse(&text(node)?).map_err(|reason| Complaint::Says(reason.to_owned()))
+    });
+    // Every job of GitHub Actions has the variable; the credential goes to whatever it names.
+    if let (Ok(url), Some(found)) = (&api_url, reader.find(key))
+        && url.as_str() != GITHUB
+        && reader.file_sets(key) == Some(false)
+    {
+        let message =
+            format!("sends the service to {}; the file leaves github.apiURL at {GITHUB}", url.as_str());
+        reader.warn_of_variable(&found, &message);
+    }
+    api_url
 }
 
 fn group_name(node: &Node) -> Outcome<GroupNameTemplate> {
@@ -201,6 +143,12 @@ fn logging(reader: &mut Reader) -> Valid<LoggingConfig> {
         None => reader.or_default("logging.compress", "true", boolean),
     };
     let audit = reader.path("logging.audit");
+    if let (Ok(false), Ok(directory)) = (ephemeral, &directory) {
+        reader.refer("logging.logDirectory", Target::Log(LoggingConfig::file_in(directory)));
+    }
+    if let Ok(Some(file)) = &audit {
+        reader.refer("logging.audit", Target::Log(file.clone()));
+    }
     let directory = ephemeral.and_then(|ephemeral| directory.map(|path| (!ephemeral).then_some(path)));
     let config = LoggingConfig {
         level: level?,
@@ -233,9 +181,19 @@ fn server(reader: &mut Reader) -> Valid<ServerConfig> {
     let unknown_token_rate = reader.or_default("server.unknownTokenRate", "5", rate);
     let legacy_get = reader.or_default("server.legacyGet", "true", boolean);
     let docs = reader.or_default("server.docs", "true", boolean);
+    let max_connections = reader.or_default("server.maxConnections", "2000", whole(1, MAX_CONNECTIONS));
+    let per_address = reader.or_default("server.connectionsPerAddress", "500", whole(1, MAX_CONNECTIONS));
+    let keep_alive = reader.or_default("server.keepAlive", "75s", duration(SECOND, HOUR));
     let trusted_proxies = reader.list("server.trustedProxies", &[], Split::SemicolonsOrCommas, network);
     let tls = tls(reader);
     let admin = admin_listener(reader);
+    if let (Ok(address), Ok(port), Ok(tls)) = (own_address, port, &tls) {
+        reader.refer("server.address", Target::Listener(SocketAddr::new(tls.bound(address), port)));
+    }
+    if let Ok(Some(admin)) = admin {
+        let listener = SocketAddr::new(admin.address, admin.port);
+        reader.refer("server.admin.address", Target::Listener(listener));
+    }
     if let (Ok(own_address), Ok(port), Ok(Some(admin))) = (own_address, port, admin) {
         let shared =
             admin.address == own_address || admin.address.is_unspecified() || own_address.is_unspecified();
@@ -252,6 +210,9 @@ fn server(reader: &mut Reader) -> Valid<ServerConfig> {
         unknown_token_rate: unknown_token_rate?,
         legacy_get: legacy_get?,
         docs: docs?,
+        max_connections: max_connections?,
+        connections_per_address: per_address?,
+        keep_alive: keep_alive?,
         trusted_proxies: trusted_proxies?,
         tls: tls?,
         admin: admin?,
@@ -269,6 +230,12 @@ fn tls(reader: &mut Reader) -> Valid<TlsConfig> {
         }
         if let Ok(None) = key {
             reader.missing("server.tls.keyFile", "the PEM file of the certificate's private key");
+        }
+        if let Ok(Some(file)) = &certificate {
+            reader.refer("server.tls.certFile", Target::Certificate(file.clone()));
+        }
+        if let Ok(Some(file)) = &key {
+            reader.refer("server.tls.keyFile", Target::CertificateKey(file.clone()));
         }
         Some(TlsFiles { certificate: certificate?.ok_or(Invalid)?, key: key?.ok_or(Invalid)? })
     } else {

@@ -52,10 +52,29 @@ pub(super) fn name<T>(parse: impl Fn(&str) -> Result<T, NameError>) -> impl Fn(&
 pub(super) fn boolean(node: &Node) -> Outcome<bool> {
     match node {
         Node::Bool(value) => Ok(*value),
-        Node::Variable(text) if text.eq_ignore_ascii_case("true") => Ok(true),
-        Node::Variable(text) if text.eq_ignore_ascii_case("false") => Ok(false),
+        Node::Variable(text) => truth(text).map_or_else(|| expected("true or false"), Ok),
         _ => expected("true or false"),
     }
+}
+
+/// What a word for yes or no means: those of YAML 1.1, and what scripts put into variables.
+fn truth(text: &str) -> Option<bool> {
+    let is_one_of = |words: &[&str]| words.iter().any(|word| word.eq_ignore_ascii_case(text));
+    match text {
+        _ if is_one_of(&["true", "yes", "on", "1"]) => Some(true),
+        _ if is_one_of(&["false", "no", "off", "0"]) => Some(false),
+        _ => None,
+    }
+}
+
+/// What the file would have to hold instead of text that a variable may hold: true, false or a number.
+pub(super) fn in_yaml(text: &str) -> Option<Node> {
+    let is_digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    truth(text)
+        .filter(|_| !is_digits)
+        .map(Node::Bool)
+        .or_else(|| parse_whole(text).map(Node::Whole))
+        .or_else(|| text.parse().ok().map(Node::Number))
 }
 
 /// A whole number from `least` to `most`.
@@ -63,7 +82,8 @@ pub(super) fn whole<T: TryFrom<u64>>(least: u64, most: u64) -> impl Fn(&Node) ->
     move |node| {
         let number = match node {
             Node::Whole(number) => Some(*number),
-            Node::Variable(text) => text.trim().parse().ok(),
+            Node::Number(number) => whole_of(*number),
+            Node::Variable(text) => parse_whole(text),
             _ => None,
         };
         let fitting = number.filter(|number| (least..=most).contains(number));
@@ -75,6 +95,26 @@ pub(super) fn whole<T: TryFrom<u64>>(least: u64, most: u64) -> impl Fn(&Node) ->
             })
         })
     }
+}
+
+/// Digits, which may have underscores between them and zeros behind a point.
+fn parse_whole(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let digits =
+        text.trim_end_matches('0').strip_suffix('.').filter(|_| !text.ends_with('.')).unwrap_or(text);
+    let grouped =
+        digits.split('_').all(|group| !group.is_empty() && group.bytes().all(|byte| byte.is_ascii_digit()));
+    digits.replace('_', "").parse().ok().filter(|_| grouped)
+}
+
+/// The whole number that a tool wrote as `5.0` or `1e2`, as long as no digit was lost.
+fn whole_of(number: f64) -> Option<u64> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    if number.fract() != 0.0 || !(0.0..=EXACT).contains(&number) {
+        return None;
+    }
+    // Without a conversion that could cut something off: Rust writes whole numbers in full.
+    number.abs().to_string().parse().ok()
 }
 
 /// The slowest and the fastest rate that make sense, in requests a second.
@@ -118,7 +158,7 @@ fn parse_duration(text: &str) -> Option<Duration> {
     let unit_at = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(unit_at);
     let number: u64 = number.parse().ok()?;
-    match unit {
+    match unit.trim_start() {
         "" if number == 0 => Some(Duration::ZERO),
         "ms" => Some(Duration::from_millis(number)),
         "s" => Some(Duration::from_secs(number)),
@@ -179,6 +219,7 @@ pub(super) fn address(node: &Node) -> Outcome<IpAddr> {
 /// A network, or a bare address, which stands for itself alone.
 pub(super) fn network(node: &Node) -> Outcome<IpNet> {
     let text = text(node).unwrap_or_default();
+    let text = text.trim();
     let parsed = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
     parsed
         .map(|network| network.trunc())
@@ -207,15 +248,82 @@ mod tests {
 
     #[test]
     fn durations_have_one_number_and_one_unit() {
-        for (text, milliseconds) in
-            [("500ms", 500), ("10s", 10_000), ("5m", 300_000), ("1h", 3_600_000), ("0", 0), ("0s", 0)]
-        {
+        for (text, milliseconds) in [
+            ("500ms", 500),
+            ("10s", 10_000),
+            ("5m", 300_000),
+            ("1h", 3_600_000),
+            ("0", 0),
+            ("0s", 0),
+            ("10 s", 10_000),
+        ] {
             assert_eq!(parse_duration(text), Some(Duration::from_millis(milliseconds)), "{text}");
         }
-        for text in ["", "10", "s", "1.5s", "-1s", "1h30m", "1d", "10 s", "10S", "99999999999999999999s"] {
+        for text in
+            ["", "10", "s", "1.5s", "-1s", "1h30m", "1d", "10S", "10 S", "1_0s", "99999999999999999999s"]
+        {
             assert_eq!(parse_duration(text), None, "{text}");
         }
         assert_eq!(parse_duration(&format!("{}h", u64::MAX)), None, "too long to count in seconds");
+    }
+
+    #[test]
+    fn whole_numbers_come_as_tools_write_them() {
+        let of = |node: &Node| whole::<u64>(0, u64::MAX)(node).ok();
+        for (text, number) in [
+            ("5", 5),
+            ("05", 5),
+            ("5.0", 5),
+            ("5.000", 5),
+            ("100", 100),
+            ("100.0", 100),
+            ("1_000", 1_000),
+            ("18446744073709551615", u64::MAX),
+            ("0", 0),
+            ("0.0", 0),
+        ] {
+            assert_eq!(of(&Node::Variable(text.to_owned())), Some(number), "{text}");
+        }
+        for text in [
+            "",
+            "5.",
+            ".0",
+            "5.5",
+            "+5",
+            "-5",
+            "_5",
+            "5_",
+            "1__0",
+            "1e2",
+            "0x1f",
+            "5 5",
+            "18446744073709551616",
+        ] {
+            assert_eq!(of(&Node::Variable(text.to_owned())), None, "{text}");
+        }
+        for (number, whole) in [(5.0, 5), (1e2, 100), (0.0, 0), (-0.0, 0), (9_007_199_254_740_992.0, 1 << 53)]
+        {
+            assert_eq!(of(&Node::Number(number)), Some(whole), "{number}");
+        }
+        for number in [5.5, -5.0, 1e300, f64::NAN, f64::INFINITY, 9_007_199_254_740_994.0] {
+            assert_eq!(of(&Node::Number(number)), None, "{number}");
+        }
+        assert_eq!(of(&Node::Text("5".to_owned())), None, "in the file, text is no number");
+    }
+
+    #[test]
+    fn words_for_yes_and_no_are_understood_in_variables() {
+        let of = |text: &str| boolean(&Node::Variable(text.to_owned())).ok();
+        for text in ["true", "True", "TRUE", "yes", "on", "On", "1"] {
+            assert_eq!(of(text), Some(true), "{text}");
+        }
+        for text in ["false", "False", "NO", "off", "0"] {
+            assert_eq!(of(text), Some(false), "{text}");
+        }
+        for text in ["", "y", "t", "2", "truee", "null"] {
+            assert_eq!(of(text), None, "{text}");
+        }
+        assert!(boolean(&Node::Text("yes".to_owned())).is_err(), "in the file, text is not true or false");
     }
 
     #[test]

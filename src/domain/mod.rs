@@ -1,5 +1,6 @@
 //! Pure rules: names, patterns, the naming template, policy. No I/O, no GitHub, no HTTP.
 
+pub mod certificate;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod checks;
 pub mod clock;
@@ -8,6 +9,7 @@ pub mod jit;
 pub mod names;
 pub mod network;
 pub mod pattern;
+pub mod pem;
 pub mod policy;
 pub mod scope;
 pub mod template;

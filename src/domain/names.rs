@@ -90,8 +90,12 @@ name! {
     Login
 }
 name! {
-    /// A self-hosted runner's name.
+    /// A self-hosted runner's name, as one is made.
     RunnerName
+}
+name! {
+    /// A name by which runners are selected, as it was given. Runners have names that no longer can be made.
+    SelectedRunnerName
 }
 name! {
     /// A runner label, in lower case as GitHub stores it.
@@ -194,6 +198,33 @@ impl RunnerName {
     }
 }
 
+impl SelectedRunnerName {
+    /// What a name has to look like.
+    pub const EXPECTED: &'static str = "a runner's name: 1 to 100 characters, no control character";
+    const MAX: usize = 100;
+
+    /// Takes a name that is only compared, and so may be anything that a line can show.
+    pub fn parse(value: &str) -> Result<Self, NameError> {
+        let valid = (1..=Self::MAX).contains(&value.chars().count()) && !value.chars().any(char::is_control);
+        valid.then(|| Self(value.to_owned())).ok_or(NameError { expected: Self::EXPECTED })
+    }
+
+    /// The form in which names are compared: GitHub ignores letter case.
+    pub fn folded(name: &str) -> String {
+        name.to_lowercase()
+    }
+
+    /// Whether a runner has this name.
+    pub fn is(&self, name: &str) -> bool {
+        Self::folded(&self.0) == Self::folded(name)
+    }
+
+    /// What [`SelectedRunnerName::parse`] takes, as a regular expression, not anchored.
+    pub fn pattern() -> String {
+        format!(r"[^\u0000-\u001f\u007f-\u009f]{{1,{}}}", Self::MAX)
+    }
+}
+
 impl Label {
     /// What a label has to look like.
     pub const EXPECTED: &'static str = "a label: 1 to 256 characters, no comma, no control character";
@@ -262,6 +293,20 @@ mod tests {
         assert!(Label::parse(&"\u{130}".repeat(200)).is_err(), "400 characters when folded");
         assert!(OrgName::parse(&"a".repeat(101)).is_err());
         assert!(Login::parse(&"a".repeat(101)).is_err());
+    }
+
+    #[test]
+    fn a_name_that_only_selects_is_any_line_of_text() {
+        for value in
+            ["runner-2@ip-10-1-2-3.internal", "it's mine", "Раннер 1", "a,b", "../x", &"ä".repeat(100)]
+        {
+            assert!(SelectedRunnerName::parse(value).is_ok(), "{value}");
+        }
+        for value in ["", "a\nb", "a\u{85}b", &"ä".repeat(101)] {
+            assert!(SelectedRunnerName::parse(value).is_err(), "{value:?}");
+        }
+        assert!(SelectedRunnerName::parse("РАННЕР@a").unwrap().is("раннер@A"));
+        assert!(!SelectedRunnerName::parse("build").unwrap().is("build-1"));
     }
 
     #[test]

@@ -125,12 +125,24 @@ impl Rules {
         Self { allow, deny }
     }
 
+    /// The patterns of what is allowed.
+    pub fn allow(&self) -> &[Pattern] {
+        &self.allow
+    }
+
+    /// The patterns of what is denied.
+    pub fn deny(&self) -> &[Pattern] {
+        &self.deny
+    }
+
     /// Whether `value` may pass: deny is asked first and wins.
     pub fn permit(&self, value: &str) -> bool {
         !self.deny.iter().any(|pattern| pattern.matches(value))
             && self.allow.iter().any(|pattern| pattern.matches(value))
     }
 }
+
+mod reach;
 
 #[cfg(test)]
 mod properties;

@@ -85,6 +85,14 @@ impl Circuit {
         Some(Ok(Pass { circuit: self, is_probe: true }))
     }
 
+    /// Says how long to wait while nothing is sent. For calls whose outcome says nothing about GitHub: they neither
+    /// probe nor count.
+    pub(super) fn look(&self) -> Result<(), Duration> {
+        let open_until = self.lock().open_until.unwrap_or_default();
+        let left = open_until.saturating_sub(self.clock.now());
+        if left.is_zero() { Ok(()) } else { Err(left) }
+    }
+
     pub(super) fn state(&self) -> CircuitState {
         match self.lock().open_until {
             None => CircuitState::Closed,
@@ -181,6 +189,16 @@ mod tests {
         let (waiting, ()) = tokio::join!(circuit.enter(), ended);
         assert!(waiting.is_ok());
         assert_eq!(circuit.state(), CircuitState::Closed);
+    }
+
+    #[tokio::test]
+    async fn who_only_looks_is_held_back_while_it_is_open_and_is_no_probe() {
+        let clock = Clock::manual();
+        let circuit = opened(&clock).await;
+        assert_eq!(circuit.look(), Err(FIRST_PAUSE));
+        clock.advance(FIRST_PAUSE);
+        assert_eq!(circuit.look(), Ok(()));
+        assert!(pass(&circuit).await.is_probe);
     }
 
     #[tokio::test]

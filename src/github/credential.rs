@@ -146,6 +146,21 @@ impl StartupProblem {
         matches!(self, Self::NotAnswering(_))
     }
 
+    /// Which of these it is, in a word that names nobody.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::NotAnswering(_) => "not_answering",
+            Self::KeyRefused(_) => "key_refused",
+            Self::TokenRefused(_) => "token_refused",
+            Self::TokenWithoutRunners(_) => "token_without_runners",
+            Self::TokenWithoutMembers(_) => "token_without_members",
+            Self::NotInstalled { .. } => "not_installed",
+            Self::OtherAccount { .. } => "other_account",
+            Self::Suspended(_) => "suspended",
+            Self::PermissionsMissing(_) => "permissions_missing",
+        }
+    }
+
     fn of_app(error: Error) -> Self {
         match error.class() {
             Class::Unauthorized => Self::KeyRefused(error),

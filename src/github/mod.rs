@@ -1,42 +1,45 @@
 //! Typed calls to GitHub's REST API. The only module that knows octocrab.
 
 mod answer;
+mod authorities;
 mod budget;
+mod checks;
 mod circuit;
 mod credential;
 mod error;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod groups;
+mod lanes;
 mod paging;
 mod personal_token;
+mod proxy;
 mod runners;
 mod teams;
 mod transport;
 mod types;
 mod writes;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use octocrab::Octocrab;
-use octocrab::auth::AppAuth;
 use octocrab::models::AppId;
-use rustls::RootCertStore;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use tokio::sync::Notify;
 
 use self::answer::Reply;
+pub use self::authorities::Authorities;
 use self::budget::Budget;
+pub use self::checks::{check_private_key, read_authorities};
 pub use self::circuit::CircuitState;
 use self::credential::AppCredential;
 pub use self::credential::{StartupProblem, TokenState};
 pub use self::error::{Class, Error};
+use self::lanes::Lane;
 use self::transport::{Call, Transport};
 pub use self::types::{JitRunner, Membership, Repository, Runner, RunnerGroup, RunnerToken, Team, User};
 pub use self::writes::WriteIds;
@@ -55,7 +58,7 @@ pub struct Settings {
     pub org: OrgName,
     /// The API's base address, without a slash at the end.
     pub api_url: String,
-    /// PEM certificates that are trusted beside the system's.
+    /// PEM certificates that are trusted beside the system's, as authorities and as GitHub's own.
     pub ca_file: Option<PathBuf>,
     /// The deadline of one call, retries included.
     pub timeout: Duration,
@@ -81,20 +84,35 @@ pub enum Credential {
     Token(SecretString),
 }
 
+/// What is known about a caller's token when GitHub is asked whose it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenHistory {
+    /// GitHub vouched for it lately.
+    Good,
+    /// Nothing; anybody could have made it up.
+    Unknown,
+}
+
 /// Why no client could be made of the settings.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
-    /// The key is no RSA key in PEM.
-    #[error("the App's private key is no RSA private key in PEM: {0}")]
+    /// The key is no RSA key in PEM, or none that signs.
+    #[error(
+        "the App's private key can't be used: expected an RSA private key as GitHub makes it for an App; it is another \
+         kind of key, or damaged ({0})"
+    )]
     PrivateKey(String),
     /// The extra certificates can't be used.
-    #[error("{}: expected PEM certificates: {reason}", path.display())]
+    #[error("github.caFile: {}: expected PEM certificates: {reason}", path.display())]
     CaFile {
         /// The file as configured.
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
     },
+    /// The environment names a proxy that can't be used; names the variable.
+    #[error("{0}")]
+    Proxy(String),
     /// Anything else that the HTTP client is built from.
     #[error("the client for GitHub can't be built: {0}")]
     Client(String),
@@ -134,7 +152,7 @@ impl Github {
                 }
             }
             Credential::App { app_id, installation_id, private_key } => {
-                let key = AppAuth { app_id: AppId(app_id), key: encoding_key(&private_key)? };
+                let key = checks::app_auth(AppId(app_id), &private_key)?;
                 let client = anonymous.clone();
                 Acting::App(Box::new(AppCredential::new(
                     client,
@@ -165,7 +183,7 @@ impl Github {
     pub fn replace_secret(&self, secret: SecretString) -> Result<(), SetupError> {
         match &self.acting {
             Acting::App(app) => {
-                app.replace_key(AppAuth { app_id: app.app_id(), key: encoding_key(&secret)? });
+                app.replace_key(checks::app_auth(app.app_id(), &secret)?);
             }
             Acting::Token { client, is_refused, .. } => {
                 let renewed = with_token(&self.anonymous, secret)
@@ -196,9 +214,14 @@ impl Github {
         self.doubts.notified().await;
     }
 
-    /// Calls under way, and callers that wait for a place.
+    /// Calls under way, and those that wait; but for look-ups of tokens.
     pub fn load(&self) -> (usize, usize) {
-        self.transport.load()
+        self.transport.lanes().work()
+    }
+
+    /// Look-ups of tokens under way, and those that wait.
+    pub fn look_ups(&self) -> (usize, usize) {
+        self.transport.lanes().look_ups()
     }
 
     /// Whether GitHub seems to be up.
@@ -207,11 +230,16 @@ impl Github {
     }
 
     /// The user that a caller's token belongs to: the only call ever made with it.
-    pub async fn user_of(&self, token: SecretString) -> Result<User, Error> {
+    pub async fn user_of(&self, token: SecretString, history: TokenHistory) -> Result<User, Error> {
         let client = with_token(&self.anonymous, token)?;
         // Every token has a budget of its own at GitHub; a spent one must not hold back others.
         let budget = Budget::default();
-        self.transport.send(&client, &budget, &Call::get("user", "/user".to_owned())).await?.parse()
+        let lane = match history {
+            TokenHistory::Good => Lane::Renewal,
+            TokenHistory::Unknown => Lane::Stranger,
+        };
+        let call = Call::get("user", "/user".to_owned()).in_lane(lane);
+        self.transport.send(&client, &budget, &call).await?.parse()
     }
 
     /// The same with a token that may administer one repository and nothing else.
@@ -252,28 +280,24 @@ fn http_client(settings: &Settings) -> Result<reqwest::Client, SetupError> {
         .connect_timeout(CONNECT_TIMEOUT)
         .pool_idle_timeout(IDLE_TIMEOUT)
         .http1_only();
-    if settings.api_url.starts_with("http://") {
+    if settings.api_url.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http:")) {
         // Plain HTTP is for loopback addresses alone, which no proxy reaches.
         builder = builder.no_proxy();
-    }
-    if let Some(path) = &settings.ca_file {
-        let roots = authorities(path).map_err(|reason| SetupError::CaFile { path: path.clone(), reason })?;
-        builder = builder.tls_certs_merge(roots);
+    } else {
+        let tls = authorities::client_config(authorities(settings)?)
+            .map_err(|cause| SetupError::Client(cause.to_string()))?;
+        builder = builder.tls_backend_preconfigured(tls);
+        let variable = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
+        if let Some(proxy) = proxy::of_environment(variable).map_err(SetupError::Proxy)? {
+            builder = builder.proxy(proxy);
+        }
     }
     builder.build().map_err(|cause| SetupError::Client(cause.to_string()))
 }
 
-/// The certificates in a PEM file. Each is tried here: the HTTP client would only say that it can't be built.
-fn authorities(path: &Path) -> Result<Vec<reqwest::Certificate>, String> {
-    let pem = std::fs::read(path).map_err(|cause| cause.to_string())?;
-    let mut tried = RootCertStore::empty();
-    let mut roots = Vec::new();
-    for certificate in CertificateDer::pem_slice_iter(&pem) {
-        let certificate = certificate.map_err(|cause| cause.to_string())?;
-        roots.push(reqwest::Certificate::from_der(&certificate).map_err(|cause| cause.to_string())?);
-        tried.add(certificate).map_err(|cause| format!("certificate {}: {cause}", roots.len()))?;
-    }
-    if roots.is_empty() { Err("no certificate in it".to_owned()) } else { Ok(roots) }
+/// The authorities that are trusted in addition to the system's.
+fn authorities(settings: &Settings) -> Result<Authorities, SetupError> {
+    settings.ca_file.as_deref().map(read_authorities).transpose().map(Option::unwrap_or_default)
 }
 
 fn octocrab(api_url: &str, http: reqwest::Client) -> Result<Octocrab, SetupError> {
@@ -281,11 +305,6 @@ fn octocrab(api_url: &str, http: reqwest::Client) -> Result<Octocrab, SetupError
         .base_uri(api_url)
         .and_then(|builder| builder.build_with_reqwest(http))
         .map_err(|cause| SetupError::Client(cause.to_string()))
-}
-
-fn encoding_key(pem: &SecretString) -> Result<octocrab::jsonwebtoken::EncodingKey, SetupError> {
-    octocrab::jsonwebtoken::EncodingKey::from_rsa_pem(pem.expose_secret().as_bytes())
-        .map_err(|cause| SetupError::PrivateKey(cause.to_string()))
 }
 
 /// A client that carries a token. Unlike octocrab's `personal_token` this refuses odd tokens without a panic.

@@ -64,7 +64,7 @@ impl Github {
         let first = fetch(1).await?;
         let stated = first.pages.min(MOST_PAGES);
         let mut pages = vec![first];
-        let at_once = self.transport.free_places().clamp(PAGES_AT_ONCE.0, PAGES_AT_ONCE.1);
+        let at_once = self.transport.lanes().free().clamp(PAGES_AT_ONCE.0, PAGES_AT_ONCE.1);
         let rest: Vec<Page<T>> = stream::iter(2..=stated).map(fetch).buffered(at_once).try_collect().await?;
         pages.extend(rest);
         while pages.last().is_some_and(|last| last.goes_on(pages.len() as u64)) {

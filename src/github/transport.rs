@@ -3,19 +3,18 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use http::{Method, header};
 use http_body_util::{BodyExt, Limited};
 use octocrab::Octocrab;
-use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
 use super::answer::{Reply, request_id};
 use super::budget::Budget;
 use super::circuit::{Circuit, CircuitState};
 use super::error::{Class, Error};
+use super::lanes::{Lane, Lanes, Turn};
 use super::writes;
 use crate::domain::clock::Clock;
 use crate::metrics;
@@ -26,8 +25,6 @@ const MOST_ANSWER_BYTES: usize = 8 << 20;
 const MOST_ATTEMPTS: u32 = 3;
 /// The first wait before a read is sent again; doubles, and varies by half.
 const FIRST_BACK_OFF: Duration = Duration::from_millis(100);
-/// Callers that may wait for each call under way before others are turned away.
-const QUEUE_PER_CALL: usize = 4;
 /// How metrics call an attempt that nobody waits for any more.
 const GIVEN_UP: &str = "given_up";
 
@@ -40,11 +37,13 @@ pub(super) struct Call {
     path: String,
     accept: &'static str,
     body: Option<serde_json::Value>,
+    lane: Lane,
 }
 
 impl Call {
     pub(super) fn get(kind: &'static str, path: String) -> Self {
-        Self { kind, method: Method::GET, path, accept: "application/vnd.github+json", body: None }
+        let accept = "application/vnd.github+json";
+        Self { kind, method: Method::GET, path, accept, body: None, lane: Lane::Work }
     }
 
     pub(super) fn post(kind: &'static str, path: String) -> Self {
@@ -65,6 +64,10 @@ impl Call {
 
     pub(super) fn with_body(self, body: serde_json::Value) -> Self {
         Self { body: Some(body), ..self }
+    }
+
+    pub(super) fn in_lane(self, lane: Lane) -> Self {
+        Self { lane, ..self }
     }
 
     fn request(&self, client: &Octocrab) -> Result<http::Request<octocrab::OctoBody>, Error> {
@@ -91,10 +94,7 @@ impl fmt::Display for Call {
 /// Sends calls; shared by all credentials.
 pub(super) struct Transport {
     timeout: Duration,
-    concurrency: usize,
-    places: Semaphore,
-    queued: AtomicUsize,
-    most_queued: usize,
+    lanes: Lanes,
     circuit: Circuit,
     clock: Clock,
 }
@@ -103,30 +103,18 @@ impl Transport {
     pub(super) fn new(timeout: Duration, concurrency: usize, clock: Clock) -> Arc<Self> {
         Arc::new(Self {
             timeout,
-            concurrency,
-            places: Semaphore::new(concurrency),
-            queued: AtomicUsize::new(0),
-            most_queued: concurrency.saturating_mul(QUEUE_PER_CALL),
+            lanes: Lanes::new(concurrency),
             circuit: Circuit::new(clock.clone()),
             clock,
         })
     }
 
-    /// Calls under way, and callers that wait for a place.
-    pub(super) fn load(&self) -> (usize, usize) {
-        (
-            self.concurrency - self.places.available_permits().min(self.concurrency),
-            self.queued.load(Ordering::SeqCst),
-        )
+    pub(super) fn lanes(&self) -> &Lanes {
+        &self.lanes
     }
 
     pub(super) fn circuit(&self) -> CircuitState {
         self.circuit.state()
-    }
-
-    /// How many more calls could be under way right now.
-    pub(super) fn free_places(&self) -> usize {
-        self.places.available_permits()
     }
 
     /// Sends a call with a client that carries the credential, and keeps to what GitHub said about waiting.
@@ -135,14 +123,22 @@ impl Transport {
         let deadline = Instant::now() + self.timeout;
         let seems_down =
             |retry_after| call.fails(Class::Unreachable { retry_after }, "not sent: GitHub seems to be down");
-        let entered = tokio::time::timeout_at(deadline, self.circuit.enter()).await;
-        let pass = entered.map_err(|_| seems_down(None))?.map_err(|wait| seems_down(Some(wait)))?;
+        let pass = if call.lane == Lane::Stranger {
+            // Nobody vouches for the token, so what comes of it says nothing about GitHub.
+            self.circuit.look().map_err(|wait| seems_down(Some(wait)))?;
+            None
+        } else {
+            let entered = tokio::time::timeout_at(deadline, self.circuit.enter()).await;
+            Some(entered.map_err(|_| seems_down(None))?.map_err(|wait| seems_down(Some(wait)))?)
+        };
         // Boxed: octocrab's future takes kilobytes, which every future above would carry along.
         let attempts = Box::pin(self.attempts(client, budget, call, deadline));
         let outcome = tokio::time::timeout_at(deadline, attempts).await.unwrap_or_else(|_| {
             Err(call.fails(Class::Timeout, format_args!("no answer within {:?}", self.timeout)))
         });
-        pass.ended(outcome.as_ref().err().map(Error::class));
+        if let Some(pass) = pass {
+            pass.ended(outcome.as_ref().err().map(Error::class));
+        }
         outcome
     }
 
@@ -164,7 +160,7 @@ impl Transport {
     ) -> Result<Reply, Error> {
         let mut attempt = 1;
         loop {
-            let _place = self.place(call, deadline).await?;
+            let _turn = self.turn(call, deadline).await?;
             let mut counted = Attempt::starts(call, attempt, deadline);
             let outcome = self.attempt(client, budget, call).await;
             counted.ends(outcome.as_ref().map_or_else(|error| error.class().label(), |_| "success"));
@@ -206,20 +202,11 @@ impl Transport {
         outcome
     }
 
-    /// Waits for one of the places for calls under way. Running out of time here says nothing about GitHub.
-    async fn place(&self, call: &Call, deadline: Instant) -> Result<SemaphorePermit<'_>, Error> {
-        if let Ok(place) = self.places.try_acquire() {
-            return Ok(place);
-        }
-        let overloaded = |why| call.fails(Class::Overloaded, why);
-        let Some(_queued) = Queued::enter(&self.queued, self.most_queued) else {
-            return Err(overloaded("not sent: too many calls are waiting"));
-        };
+    /// Waits until one more call may be under way. Running out of time here says nothing about GitHub.
+    async fn turn(&self, call: &Call, deadline: Instant) -> Result<Turn<'_>, Error> {
         // A little earlier than the call's own deadline, so that it is this that ends the wait.
-        let waited = tokio::time::timeout_at(deadline - self.timeout / 10, self.places.acquire()).await;
-        waited
-            .map_err(|_| overloaded("not sent: it waited too long"))?
-            .map_err(|_| overloaded("shutting down"))
+        let turn = self.lanes.turn(call.lane, deadline - self.timeout / 10).await;
+        turn.map_err(|why| call.fails(Class::Overloaded, format_args!("not sent: {why}")))
     }
 }
 
@@ -250,22 +237,6 @@ impl Drop for Attempt {
     }
 }
 
-/// Counts one waiting caller for as long as it lives, also when the caller gives up.
-struct Queued<'a>(&'a AtomicUsize);
-
-impl<'a> Queued<'a> {
-    fn enter(count: &'a AtomicUsize, most: usize) -> Option<Self> {
-        let entered = Self(count);
-        if count.fetch_add(1, Ordering::SeqCst) < most { Some(entered) } else { None }
-    }
-}
-
-impl Drop for Queued<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
 /// Whether sending a read once more may help.
 fn passing(error: &Error) -> bool {
     matches!(error.class(), Class::Unreachable { .. } | Class::Faulty)
@@ -281,20 +252,66 @@ fn back_off(attempt: u32) -> Duration {
 fn unreachable(call: &Call, cause: &octocrab::Error) -> Error {
     let connecting = matches!(cause, octocrab::Error::Reqwest { source, .. } if source.is_connect());
     let class = if connecting { Class::Unreachable { retry_after: None } } else { Class::Faulty };
-    call.fails(class, chain(cause))
+    call.fails(class, explained(cause))
 }
 
-/// An error with its causes in one line; the outermost alone says too little.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+/// An error with its causes, and what to look at if no connection was made.
+fn explained(error: &(dyn std::error::Error + 'static)) -> String {
+    let reason = chain(error);
+    let connecting = causes(error)
+        .any(|cause| cause.downcast_ref::<reqwest::Error>().is_some_and(reqwest::Error::is_connect));
+    let hint = if !connecting {
+        ""
+    } else if reason.contains("certificate") {
+        "; if a private authority signed it, name that authority's certificate in github.caFile"
+    } else {
+        "; check github.apiURL, and if a proxy leads there, HTTPS_PROXY and NO_PROXY"
+    };
+    reason + hint
+}
+
+fn causes<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
     std::iter::successors(Some(error), |cause| cause.source())
-        .map(|cause| cause.to_string().lines().next().unwrap_or_default().to_owned())
-        .collect::<Vec<_>>()
-        .join(": ")
+}
+
+/// An error with its causes in one line; the outermost alone says too little. Of those that end with what their cause
+/// says, only the cause is repeated.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let first_line = |cause: &(dyn std::error::Error + 'static)| {
+        cause.to_string().lines().next().unwrap_or_default().to_owned()
+    };
+    let texts: Vec<String> = causes(error).map(first_line).collect();
+    let adds_something =
+        |at: &usize| !texts[at + 1..].iter().any(|later| texts[*at].ends_with(later.as_str()));
+    (0..texts.len()).filter(adds_something).map(|at| texts[at].as_str()).collect::<Vec<_>>().join(": ")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// An error with a text of its own and a cause.
+    #[derive(Debug, thiserror::Error)]
+    #[error("{0}")]
+    struct Layer(&'static str, #[source] Option<Box<Layer>>);
+
+    #[test]
+    fn each_cause_is_named_once() {
+        let texts = [
+            "Service Error: Reqwest Error: sending failed",
+            "Reqwest Error: sending failed",
+            "sending failed",
+            "client error (Connect)",
+            "invalid peer certificate: UnknownIssuer\nand more lines",
+            "invalid peer certificate: UnknownIssuer",
+        ];
+        let layers = texts.into_iter().rev().fold(None, |cause, text| Some(Box::new(Layer(text, cause))));
+        let expected = "sending failed: client error (Connect): invalid peer certificate: UnknownIssuer";
+        assert_eq!(chain(&*layers.unwrap()), expected);
+        assert_eq!(chain(&Layer("alone", None)), "alone");
+    }
 
     #[test]
     fn back_off_grows_and_stays_within_bounds() {

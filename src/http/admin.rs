@@ -7,6 +7,7 @@ use actix_web::http::header::ContentType;
 use actix_web::{App, HttpResponse, web};
 use serde::Serialize;
 
+use super::{LIVE, read_only};
 use crate::github::{CircuitState, StartupProblem, TokenState};
 use crate::metrics;
 use crate::state::{Check, Shared};
@@ -20,6 +21,8 @@ struct Readiness {
     credential: Part,
     permissions: Part,
     github: Part,
+    audit: Part,
+    log: Part,
 }
 
 /// One part of readiness.
@@ -39,10 +42,12 @@ impl Part {
         Self { ok: true, ..Self::default() }
     }
 
-    fn bad(problem: &(impl ToString + ?Sized)) -> Self {
-        Self { problem: Some(problem.to_string()), ..Self::default() }
+    fn bad(problem: &str) -> Self {
+        Self { problem: Some(problem.to_owned()), ..Self::default() }
     }
 }
+
+const NOT_CHECKED: &str = "not_checked_yet";
 
 /// The application of the admin listener.
 pub fn app(
@@ -58,12 +63,11 @@ pub fn app(
 > {
     App::new()
         .app_data(web::Data::new(state))
-        .route(
-            "/livez",
-            web::get().to(async || HttpResponse::Ok().content_type(ContentType::plaintext()).body("ok\n")),
-        )
-        .route("/readyz", web::get().to(ready))
-        .route("/metrics", web::get().to(scrape))
+        .service(read_only(LIVE, async || {
+            HttpResponse::Ok().content_type(ContentType::plaintext()).body("ok\n")
+        }))
+        .service(read_only("/readyz", ready))
+        .service(read_only("/metrics", scrape))
 }
 
 async fn ready(state: web::Data<Shared>) -> HttpResponse {
@@ -79,6 +83,8 @@ async fn scrape(state: web::Data<Shared>) -> HttpResponse {
     metrics::ready(readiness(&state).ready);
     let (in_flight, queued) = state.github.load();
     metrics::github_load(in_flight, queued);
+    let (in_flight, queued) = state.github.look_ups();
+    metrics::token_lookups(in_flight, queued);
     metrics::github_circuit(state.github.circuit() != CircuitState::Closed);
     if let Some(certificates) = &state.certificates {
         metrics::certificate_expiry(certificates.not_after().timestamp());
@@ -95,40 +101,40 @@ async fn scrape(state: web::Data<Shared>) -> HttpResponse {
 fn readiness(state: &Shared) -> Readiness {
     let draining = state.draining.load(Ordering::SeqCst);
     let check = state.check.borrow().clone();
+    // A word for each problem. The sentences are in the log: they hold GitHub's words, and names of accounts.
     let permissions = match &check {
-        Check::Failed(problem @ StartupProblem::PermissionsMissing(_)) => Part::bad(problem),
-        Check::Pending => Part::bad("not checked yet"),
+        Check::Failed(StartupProblem::PermissionsMissing(missing)) => Part::bad(&missing.join(", ")),
+        Check::Pending => Part::bad(NOT_CHECKED),
         Check::Passed | Check::Failed(_) => Part::fine(),
     };
     let credential = match &check {
-        Check::Failed(problem) => Part::bad(problem),
-        Check::Pending => Part::bad("not checked yet"),
+        Check::Failed(problem) => Part::bad(problem.word()),
+        Check::Pending => Part::bad(NOT_CHECKED),
         Check::Passed => {
             let token = state.github.token_state();
             if token != TokenState::Good {
                 // Renews it, beside this and without haste.
                 state.github.doubt_credential();
             }
-            if token == TokenState::Missing {
-                Part::bad("there is no valid token for GitHub")
-            } else {
-                Part::fine()
-            }
+            if token == TokenState::Missing { Part::bad("no_token") } else { Part::fine() }
         }
     };
     let github = match state.github.circuit() {
         CircuitState::Closed => Part::fine(),
-        CircuitState::Open | CircuitState::HalfOpen => Part::bad("GitHub seems to be down"),
+        CircuitState::Open | CircuitState::HalfOpen => Part::bad("down"),
     };
     let certificate = certificate(state);
-    let ready = !draining && certificate.ok && credential.ok && permissions.ok && github.ok;
-    Readiness { ready, draining, certificate, credential, permissions, github }
+    let audit = state.audit_room.audit_problem().map_or_else(Part::fine, Part::bad);
+    // Named, but no reason to be sent no requests: they are served and audited.
+    let log = state.audit_room.log_problem().map_or_else(Part::fine, Part::bad);
+    let ready = !draining && certificate.ok && credential.ok && permissions.ok && github.ok && audit.ok;
+    Readiness { ready, draining, certificate, credential, permissions, github, audit, log }
 }
 
 fn certificate(state: &Shared) -> Part {
     let Some(certificates) = &state.certificates else { return Part::fine() };
     let expires = certificates.not_after();
     let left = (expires - chrono::Utc::now()).num_seconds();
-    let part = if left > 0 { Part::fine() } else { Part::bad("the certificate has expired") };
+    let part = if left > 0 { Part::fine() } else { Part::bad("expired") };
     Part { expires_at: Some(expires.to_rfc3339()), expires_in_seconds: Some(left), ..part }
 }

@@ -1,11 +1,11 @@
 //! The description of the API for programs and for people: `/openapi.json`, and `/docs`, a page that is made of it and
-//! loads nothing from elsewhere.
+//! loads nothing from elsewhere. Whoever comes to `/` is shown that page.
 
 use actix_web::http::header;
 use actix_web::http::header::HeaderValue;
 use actix_web::{HttpResponse, web};
 
-use super::{openapi, reached_by};
+use super::{openapi, read_only};
 
 /// The page runs its own script and style sheet, and talks to this host; nothing else, and nothing may frame it.
 const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
@@ -17,9 +17,10 @@ const NO_REFERRER: HeaderValue = HeaderValue::from_static("no-referrer");
 /// Path, content type, and what makes the text.
 type File = (&'static str, &'static str, fn() -> &'static str);
 
+const PAGE: &str = "/docs";
 const FILES: [File; 4] = [
     ("/openapi.json", "application/json", openapi::compact),
-    ("/docs", "text/html; charset=utf-8", || include_str!("docs/index.html")),
+    (PAGE, "text/html; charset=utf-8", || include_str!("docs/index.html")),
     ("/docs/docs.css", "text/css; charset=utf-8", || include_str!("docs/docs.css")),
     ("/docs/docs.js", "text/javascript; charset=utf-8", || include_str!("docs/docs.js")),
 ];
@@ -35,7 +36,10 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
                 .body(text());
             std::future::ready(answer)
         };
-        let resource = web::resource(path).route(web::get().to(answer));
-        config.service(resource.default_service(reached_by("GET".to_owned())));
+        config.service(read_only(path, answer));
     }
+    // Not for ever: the page may be switched off.
+    let to_page =
+        || std::future::ready(HttpResponse::Found().insert_header((header::LOCATION, PAGE)).finish());
+    config.service(read_only("/", to_page));
 }

@@ -17,6 +17,7 @@ use actix_web::{HttpMessage, HttpResponse, ResponseError};
 use futures_util::FutureExt;
 use tracing::{Instrument, Span};
 
+use super::LIVE;
 use super::client_address::client_address;
 use super::error::{ApiError, seconds_rounded_up};
 use super::operation::Operation;
@@ -72,6 +73,8 @@ struct Asked {
     method: Method,
     path: String,
     client_request_id: Option<String>,
+    /// Whether the caller stays unknown behind a proxy.
+    has_unreadable_hop: bool,
     access_line_written: Cell<bool>,
 }
 
@@ -81,12 +84,18 @@ pub(super) async fn edge(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let state = request.app_data::<Shared>().cloned();
-    let asked = Asked::of(&request, state.clone());
+    let mut asked = Asked::of(&request, state.clone());
     let span = asked.span.clone();
     let Some(state) = state else {
         return Err(asked.abandon(ApiError::Internal));
     };
-    asked.trail.note(|record| record.client = client_address(&request, &state.trusted_proxies));
+    if asked.is_probe() {
+        return asked.pass(request, next).await;
+    }
+    if let Some(client) = client_address(&request, &state.trusted_proxies) {
+        asked.trail.note(|record| record.client = Some(client.address));
+        asked.has_unreadable_hop = client.has_unreadable_hop;
+    }
     request.extensions_mut().insert(asked.trail.clone());
     request.extensions_mut().insert(asked.notes.clone());
     let answer = AssertUnwindSafe(next.call(request).instrument(span.clone())).catch_unwind();
@@ -126,8 +135,26 @@ impl Asked {
             method: request.method().clone(),
             path: shortened(request.path()),
             client_request_id: own_id.map(shortened),
+            has_unreadable_hop: false,
             access_line_written: Cell::new(false),
         }
+    }
+
+    /// Whether a load balancer asks whether anybody is here. It does so every few seconds, so that leaves no trace.
+    fn is_probe(&self) -> bool {
+        self.path == LIVE && matches!(self.method, Method::GET | Method::HEAD)
+    }
+
+    /// Answers a probe, whatever else goes on.
+    async fn pass(
+        self,
+        request: ServiceRequest,
+        next: Next<impl MessageBody + 'static>,
+    ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+        self.access_line_written.set(true);
+        let mut response = next.call(request).await?.map_into_boxed_body();
+        self.add_headers(response.response_mut());
+        Ok(response)
     }
 
     /// Completes an answer, whatever the inner layers made of the request.
@@ -180,7 +207,13 @@ impl Asked {
         if let Some(reason) = reason
             && self.trail.look(|record| record.user_id.is_some())
         {
-            self.trail.write_refusal(if status.is_server_error() { "failed" } else { "refused" }, reason);
+            match &self.state {
+                Some(state) if status == StatusCode::TOO_MANY_REQUESTS => {
+                    state.limited_callers.count(&self.trail, reason);
+                }
+                _ if status.is_server_error() => self.trail.write_refusal("failed", reason),
+                _ => self.trail.write_refusal("refused", reason),
+            }
         }
         if let Some(error) = error {
             // Within the macros, so that it is made only for a line that is written.
@@ -207,6 +240,7 @@ impl Asked {
                 reason,
                 duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
                 client = known.client.map(tracing::field::display),
+                client_unreadable_hop = self.has_unreadable_hop.then_some(true),
                 client_request_id = self.client_request_id,
                 user = known.user,
                 team = known.team,
@@ -222,6 +256,10 @@ impl Drop for Asked {
         if !self.access_line_written.get() {
             let _entered = self.span.enter();
             let (status, reason) = HUNG_UP;
+            // Whoever asked what they may not, and didn't wait for the answer, is written down, too.
+            if self.trail.look(|record| record.user_id.is_some()) {
+                self.trail.write_refusal("refused", reason);
+            }
             self.write_access_line(status, Some(reason));
         }
     }

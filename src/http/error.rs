@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use actix_web::http::{StatusCode, header};
-use actix_web::{HttpResponse, ResponseError};
+use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 
 use super::envelope::Failure;
 use crate::access::AccessError;
@@ -30,6 +30,8 @@ pub enum ApiError {
     },
     /// No token was sent.
     MissingToken,
+    /// What was sent as a token can't be one; with the public sentence.
+    MalformedToken(&'static str),
     /// The caller may not.
     Access(AccessError),
     /// The caller sends too much.
@@ -57,6 +59,8 @@ pub enum ApiError {
     Operation(ops::Error),
     /// The request as a whole took too long.
     Deadline,
+    /// There is no memory for another body whose sender is not known.
+    TooManyBodies,
     /// The service stopped and could not wait for the end.
     ShuttingDown,
     /// A defect of this service.
@@ -94,9 +98,7 @@ impl ApiError {
         if let Some(wait) = answer.retry_after {
             response.insert_header((header::RETRY_AFTER, seconds_rounded_up(wait)));
         }
-        if let Self::MethodNotAllowed { allow } = self {
-            response.insert_header((header::ALLOW, allow.clone()));
-        }
+        self.add_allow(&mut response);
         response.json(Failure {
             code: answer.status.as_u16(),
             error: &answer.message,
@@ -105,6 +107,12 @@ impl ApiError {
             done,
             failed,
         })
+    }
+
+    fn add_allow(&self, response: &mut HttpResponseBuilder) {
+        if let Self::MethodNotAllowed { allow } = self {
+            response.insert_header((header::ALLOW, allow.clone()));
+        }
     }
 
     /// Status, `Reason` and public sentence.
@@ -124,6 +132,9 @@ impl ApiError {
             Self::MissingToken => {
                 let message = "A GitHub token is needed in the Authorization header";
                 answer(StatusCode::UNAUTHORIZED, "missing_token", message.into())
+            }
+            Self::MalformedToken(message) => {
+                answer(StatusCode::UNAUTHORIZED, "invalid_token", (*message).into())
             }
             Self::Access(error) => access(error),
             Self::Limited(limited) => {
@@ -155,6 +166,10 @@ impl ApiError {
             Self::Deadline => {
                 let message = "GitHub's answers took too long; what was begun may still happen";
                 answer(StatusCode::GATEWAY_TIMEOUT, "github_timeout", message.into())
+            }
+            Self::TooManyBodies => {
+                let message = "Too many requests are being received; send this one again";
+                answer(StatusCode::SERVICE_UNAVAILABLE, "overloaded", message.into()).after(REPLICA_WAIT)
             }
             Self::ShuttingDown => {
                 let message = "This server stops and can't wait any longer; what was begun may still happen";
@@ -215,7 +230,7 @@ fn access(error: &AccessError) -> Answer {
         AccessError::TooManyUnknownTokens { retry_after } => {
             return too_many(
                 *retry_after,
-                "Too many unknown tokens from this address; wait before the next one",
+                "Too many tokens from this address were refused; wait before you send another",
             );
         }
         AccessError::Github(error) => return from_github(error),
@@ -278,9 +293,16 @@ fn operation(error: &ops::Error) -> Answer {
         ops::Error::Github(error) => return from_github(error),
         ops::Error::TooLate => return ApiError::Deadline.answer(),
         ops::Error::CutOff => return ApiError::ShuttingDown.answer(),
+        ops::Error::NoRoomInLog => return no_room_in_log(),
         ops::Error::Internal => return internal(),
     };
     Answer { status, reason: error.reason(), message, retry_after: None }
+}
+
+fn no_room_in_log() -> Answer {
+    let message = "The service can't write its audit log at the moment, so it does nothing".into();
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    Answer { status, reason: "overloaded", message, retry_after: Some(UNKNOWN_WAIT) }
 }
 
 fn denied(refusal: Refusal) -> &'static str {
@@ -368,7 +390,9 @@ impl ResponseError for ApiError {
 
     /// Without an envelope: the outer middleware makes it, since only there the request's id is known.
     fn error_response(&self) -> HttpResponse {
-        HttpResponse::new(self.status_code())
+        let mut response = HttpResponse::build(self.status_code());
+        self.add_allow(&mut response);
+        response.finish()
     }
 }
 

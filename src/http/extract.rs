@@ -4,29 +4,23 @@
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr};
 use std::pin::Pin;
-use std::time::Duration;
 
 use actix_web::dev::Payload;
-use actix_web::http::{Method, header};
-use actix_web::web::BytesMut;
+use actix_web::http::header;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
-use futures_util::StreamExt;
 
+use super::body::{self, read};
 use super::edge::Notes;
 use super::error::ApiError;
 use super::operation::Operation;
 use super::operation_parameters::OperationParameters;
-use super::parameters::{Parameters, invalid};
+use super::parameters::{Parameters, invalid, malformed};
 use crate::access::{AccessError, Authority, Caller, CallerToken, ManagedTeam, Reach, TokenError};
 use crate::audit::Trail;
 use crate::domain::names::{OrgName, TeamSlug};
 use crate::metrics;
+use crate::ops;
 use crate::state::Shared;
-
-/// The largest body that is read.
-const MOST_BODY_BYTES: usize = 256 << 10;
-/// A client has this long to send a body; slow ones must not hold on to memory.
-const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A request of an active maintainer, with all that the operation needs.
 pub(super) struct Authorized<P> {
@@ -171,14 +165,14 @@ impl Asking {
     async fn of(request: &HttpRequest, payload: Payload) -> Result<Self, ApiError> {
         let entrance = Entrance::of(request)?;
         let caller = entrance.authenticate(request).await?;
-        let mut rest = read(request, payload).await?;
+        let mut rest = read(&entrance, request, payload).await?;
         let team = rest.required_text("team")?;
         Ok(Self { state: entrance.state, trail: entrance.trail, caller, team, rest })
     }
 }
 
 pub(super) fn slug(team: &str, trail: &Trail) -> Result<TeamSlug, ApiError> {
-    let slug = TeamSlug::parse(team).map_err(|error| invalid("team", &error.to_string()))?;
+    let slug = TeamSlug::parse(team).map_err(|error| malformed("team", team, &error.to_string()))?;
     trail.note(|record| record.team = Some(slug.to_string()));
     Ok(slug)
 }
@@ -211,8 +205,9 @@ impl FromRequest for Authenticated {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
-            Entrance::of(&request)?.authenticate(&request).await?;
-            read(&request, payload).await?.nothing_else()?;
+            let entrance = Entrance::of(&request)?;
+            entrance.authenticate(&request).await?;
+            read(&entrance, &request, payload).await?.nothing_else()?;
             Ok(Self)
         })
     }
@@ -241,10 +236,14 @@ impl Entrance {
         let token = token(request)?;
         let address = self.trail.look(|record| record.client).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         let caller = self.state.identities.identify(&self.state.github, &token, address).await?;
+        body::authenticated(request);
+        // From here on whatever happens leaves a line, so there has to be room for it.
+        let room = self.trail.reserve(&self.state.audit_room, 0);
         self.trail.note(|record| {
             record.user = Some(caller.login().to_string());
             record.user_id = Some(caller.id());
         });
+        room.map_err(ops::Error::from)?;
         let outcome = self.state.users.load().check(caller.id());
         let allowance = outcome.as_ref().map_or_else(|limited| limited.allowance, |allowance| *allowance);
         self.notes.counted(allowance);
@@ -259,36 +258,14 @@ impl Entrance {
 fn token(request: &HttpRequest) -> Result<CallerToken, ApiError> {
     let mut headers = request.headers().get_all(header::AUTHORIZATION);
     let header = headers.next().ok_or(ApiError::MissingToken)?;
-    // Two tokens would leave open whose request this is; bytes beyond ASCII are in no token.
-    let header = if headers.next().is_none() { header.to_str().ok() } else { None };
-    let header = header.ok_or(ApiError::Access(TokenError::Invalid.into()))?;
+    // Two tokens would leave open whose request this is.
+    if headers.next().is_some() {
+        return Err(ApiError::MalformedToken("Send one Authorization header, not several"));
+    }
+    let header = header.to_str().map_err(|_| ApiError::MalformedToken(CallerToken::EXPECTED))?;
     CallerToken::from_header(header).map_err(|error| match error {
         TokenError::Missing => ApiError::MissingToken,
-        error => ApiError::Access(error.into()),
+        TokenError::Malformed(message) => ApiError::MalformedToken(message),
+        TokenError::Unsupported => ApiError::Access(AccessError::UnsupportedToken),
     })
-}
-
-/// The parameters of a request. A GET has no body to speak of.
-pub(super) async fn read(request: &HttpRequest, payload: Payload) -> Result<Parameters, ApiError> {
-    let body = if request.method() == Method::GET {
-        BytesMut::new()
-    } else {
-        let broken = |what: &str| ApiError::InvalidBody(what.to_owned());
-        tokio::time::timeout(BODY_TIMEOUT, read_body(payload))
-            .await
-            .map_err(|_| broken("it came too slowly"))??
-    };
-    Parameters::read(request.query_string(), request.headers(), &body)
-}
-
-async fn read_body(mut payload: Payload) -> Result<BytesMut, ApiError> {
-    let mut body = BytesMut::new();
-    while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|_| ApiError::InvalidBody("it broke off".to_owned()))?;
-        if body.len() + chunk.len() > MOST_BODY_BYTES {
-            return Err(ApiError::PayloadTooLarge);
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
 }

@@ -10,7 +10,7 @@ use super::operation_parameters::{
 };
 use super::parameters::{Parameters, invalid};
 use crate::domain::checks::{assert_is_one_query_value, assert_is_one_segment};
-use crate::domain::names::{Label, OrgName, RepoName, RunnerName, TeamSlug};
+use crate::domain::names::{Label, OrgName, RepoName, RunnerName, SelectedRunnerName, TeamSlug};
 use crate::domain::scope::Scope;
 use crate::ops::runners::{Filter, Selection};
 
@@ -62,7 +62,7 @@ pub fn request_parameters(input: &[u8]) {
     });
     request.asks::<Filter>(|filter| {
         filter.label.iter().for_each(check_label);
-        filter.name.iter().for_each(check_runner);
+        filter.name.iter().for_each(check_selected);
     });
     request.asks::<RunnersRemove>(|wanted| {
         assert!(kinds(&wanted.selection) > 0 || wanted.selection.offline);
@@ -154,6 +154,11 @@ fn check_runner(name: &RunnerName) {
     assert_eq!(RunnerName::parse(name.as_str()).as_ref(), Ok(name));
 }
 
+fn check_selected(name: &SelectedRunnerName) {
+    assert!(!name.as_str().chars().any(char::is_control), "it stays one line: {name}");
+    assert_eq!(SelectedRunnerName::parse(name.as_str()).as_ref(), Ok(name));
+}
+
 fn check_label(label: &Label) {
     assert_eq!(Label::parse(label.as_str()).as_ref(), Ok(label));
 }
@@ -166,6 +171,6 @@ fn kinds(selection: &Selection) -> usize {
 }
 
 fn check_selection(selection: &Selection) {
-    selection.names.iter().for_each(check_runner);
+    selection.names.iter().for_each(check_selected);
     selection.labels.iter().for_each(check_label);
 }

@@ -1,6 +1,7 @@
 //! The HTTP edge: routes, extractors, the envelope. No rule about runner groups lives here.
 
 pub mod admin;
+pub mod body;
 mod client_address;
 mod docs;
 mod edge;
@@ -23,7 +24,7 @@ mod tokens;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::middleware::from_fn;
-use actix_web::{App, FromRequest, Handler, HttpResponse, Responder, Route, web};
+use actix_web::{App, FromRequest, Handler, HttpResponse, Resource, Responder, Route, web};
 
 use self::envelope::success;
 pub use self::error::ApiError;
@@ -48,6 +49,7 @@ pub fn app(
         .app_data(state)
         .configure(|config| routes(config, legacy_get))
         .configure(|config| {
+            config.service(read_only(LIVE, async || HttpResponse::Ok().finish()));
             if docs {
                 docs::routes(config);
             }
@@ -100,7 +102,10 @@ impl Place<'_> {
         Args: FromRequest + 'static,
         H::Output: Responder + 'static,
     {
-        let methods = self.operation.methods(self.legacy_get);
+        let mut methods = self.operation.methods(self.legacy_get);
+        if self.operation.has_head() {
+            methods.push(Method::HEAD);
+        }
         let allow = methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
         for path in self.operation.paths() {
             let mut resource = web::resource(path).app_data(self.operation);
@@ -110,6 +115,22 @@ impl Place<'_> {
             self.config.service(resource.default_service(reached_by(allow.clone())));
         }
     }
+}
+
+/// Where load balancers ask whether the process serves.
+const LIVE: &str = "/livez";
+
+/// A path that is read by GET, and by HEAD, whose answer is sent without its body.
+fn read_only<H, Args>(path: &str, handler: H) -> Resource
+where
+    H: Handler<Args>,
+    Args: FromRequest + 'static,
+    H::Output: Responder + 'static,
+{
+    web::resource(path)
+        .route(web::get().to(handler.clone()))
+        .route(web::head().to(handler))
+        .default_service(reached_by("GET, HEAD".to_owned()))
 }
 
 /// Answers requests by methods that a path doesn't have.

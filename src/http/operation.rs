@@ -130,7 +130,13 @@ impl Operation {
         )
     }
 
-    /// The methods that are served.
+    /// Whether it only reads. HEAD is served for these alone: where GET changes something, or hands out a token, whoever
+    /// sends HEAD expects that nothing happens.
+    pub(super) fn has_head(self) -> bool {
+        self.proper_methods() == [Method::GET]
+    }
+
+    /// The methods that are served and described; HEAD is not among them, since it is GET without its body.
     pub fn methods(self, legacy_get: bool) -> Vec<Method> {
         let mut methods = self.proper_methods().to_vec();
         if legacy_get && self.has_legacy_get() {

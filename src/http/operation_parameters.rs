@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 
 use super::error::ApiError;
-use super::parameters::{Parameters, invalid};
+use super::parameters::{Parameters, invalid, malformed};
 use crate::domain::ids::RunnerId;
 use crate::domain::jit::WorkFolder;
-use crate::domain::names::{Label, NameError, OrgName, RepoName, RunnerName, TeamSlug};
+use crate::domain::names::{Label, NameError, OrgName, RepoName, RunnerName, SelectedRunnerName, TeamSlug};
 use crate::ops::jit::Wanted;
 use crate::ops::runners::{Filter, Selection, StatusFilter};
 
@@ -106,7 +106,7 @@ impl OperationParameters for Filter {
             Some(_) => return Err(invalid("status", "expected online, offline, busy or idle")),
         };
         let label = optional_name(parameters, "label", Label::parse)?;
-        let name = optional_name(parameters, "name", RunnerName::parse)?;
+        let name = optional_name(parameters, "name", SelectedRunnerName::parse)?;
         Ok(Self { status, label, name })
     }
 }
@@ -136,8 +136,8 @@ pub(super) struct RunnersTransfer {
 
 impl OperationParameters for RunnersTransfer {
     fn take(parameters: &mut Parameters, _: &OrgName) -> Result<Self, ApiError> {
-        let to = TeamSlug::parse(&parameters.required_text("to")?);
-        let to = to.map_err(|error| invalid("to", &error.to_string()))?;
+        let to = parameters.required_text("to")?;
+        let to = TeamSlug::parse(&to).map_err(|error| malformed("to", &to, &error.to_string()))?;
         let selection = named(parameters)?;
         let all = parameters.optional_flag("all")?;
         match selection_kinds(&selection) + usize::from(all) {
@@ -157,12 +157,12 @@ fn selection_kinds(selection: &Selection) -> usize {
 
 /// The part of a selection that removing and moving have in common. A list that is given is not empty.
 fn named(parameters: &mut Parameters) -> Result<Selection, ApiError> {
-    let ids = parameters.optional_list("ids")?.unwrap_or_default();
+    let ids = parameters.optional_ids("ids")?.unwrap_or_default();
     let names = parameters.optional_list("names")?.unwrap_or_default();
     let labels = parameters.optional_list("labels")?.unwrap_or_default();
     Ok(Selection {
         ids: parse_each("ids", ids, |item| runner_id(item).ok_or("expected a runner's id: a whole number"))?,
-        names: parse_each("names", names, RunnerName::parse)?,
+        names: parse_each("names", names, SelectedRunnerName::parse)?,
         labels: parse_each("labels", labels, Label::parse)?,
         offline: false,
     })
@@ -183,7 +183,7 @@ fn optional_name<T>(
     parse: impl Fn(&str) -> Result<T, NameError>,
 ) -> Result<Option<T>, ApiError> {
     let text = parameters.optional_text(name)?;
-    text.map(|text| parse(&text).map_err(|error| invalid(name, &error.to_string()))).transpose()
+    text.map(|text| parse(&text).map_err(|error| malformed(name, &text, &error.to_string()))).transpose()
 }
 
 fn parse_each<T, E: std::fmt::Display>(
@@ -192,8 +192,14 @@ fn parse_each<T, E: std::fmt::Display>(
     parse: impl Fn(&str) -> Result<T, E>,
 ) -> Result<Vec<T>, ApiError> {
     let parse = |(index, item): (usize, String)| {
-        parse(&item)
-            .map_err(|error| invalid(name, &format!("item {} is not what it should be: {error}", index + 1)))
+        let number = index + 1;
+        parse(&item).map_err(|error| {
+            if item.is_empty() {
+                invalid(name, &format!("item {number} is empty"))
+            } else {
+                malformed(name, &item, &format!("item {number} is not what it should be: {error}"))
+            }
+        })
     };
     items.into_iter().enumerate().map(parse).collect()
 }

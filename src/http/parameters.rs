@@ -2,10 +2,10 @@
 
 use actix_web::http::header::{self, HeaderMap};
 use serde::de::{Deserializer, MapAccess, Visitor};
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 use super::error::ApiError;
-use crate::domain::text::one_line;
+use crate::domain::text::{decoded, is_invisible, one_line, trimmed};
 
 /// Items in one list.
 pub(super) const MOST_ITEMS: usize = 1_000;
@@ -28,14 +28,12 @@ impl Parameters {
     pub(super) fn read(query: &str, headers: &HeaderMap, body: &[u8]) -> Result<Self, ApiError> {
         let mut all: Vec<_> = form(query.as_bytes()).collect();
         if !body.is_empty() {
-            match media_type(headers).as_deref() {
-                Some("application/json") => all.extend(json(body)?),
-                // What `curl --data '{…}'` sends. No form that means something here begins like this.
-                Some("application/x-www-form-urlencoded") if body.starts_with(b"{") => {
-                    all.extend(json(body)?);
-                }
-                Some("application/x-www-form-urlencoded") => all.extend(form(body)),
-                _ => return Err(ApiError::UnsupportedMediaType),
+            let text = decoded(body.to_vec()).map_err(|reason| ApiError::InvalidBody(reason.to_string()));
+            match Format::of(headers, body) {
+                Some(Format::Json) => all.extend(json(text?.as_bytes())?),
+                // A file that a form is sent from often ends with a line break, which no form has unencoded.
+                Some(Format::Form) => all.extend(form(text?.trim_end_matches(['\r', '\n']).as_bytes())),
+                None => return Err(ApiError::UnsupportedMediaType),
             }
         }
         Ok(Self(all))
@@ -51,6 +49,9 @@ impl Parameters {
         match self.take(name)? {
             None => Ok(None),
             Some(Sent::Text(text) | Sent::Json(Value::String(text))) => Ok(Some(text)),
+            // A slug may well be made of digits, which some tools then send as a number.
+            Some(Sent::Json(Value::Number(number))) if is_whole(&number) => Ok(Some(number.to_string())),
+            Some(Sent::Json(Value::Number(_))) => Err(invalid(name, "expected a text; put it in quotes")),
             Some(Sent::Json(_)) => Err(invalid(name, "expected a text")),
         }
     }
@@ -62,40 +63,61 @@ impl Parameters {
             Some(Sent::Json(Value::Bool(flag))) => Ok(flag),
             Some(Sent::Text(text) | Sent::Json(Value::String(text))) if text == "true" => Ok(true),
             Some(Sent::Text(text) | Sent::Json(Value::String(text))) if text == "false" => Ok(false),
-            Some(_) => Err(invalid(name, "expected true or false")),
+            Some(_) => Err(invalid(name, "expected true or false, in small letters")),
         }
     }
 
     /// A list that must be there: `a,b,c`, or an array in JSON, which alone may be empty.
     pub(super) fn required_list(&mut self, name: &'static str) -> Result<Vec<String>, ApiError> {
-        self.list(name)?.ok_or(ApiError::MissingParameter(name))
+        self.list(name, as_text)?.ok_or(ApiError::MissingParameter(name))
     }
 
     /// A list with something in it, if it is there.
     pub(super) fn optional_list(&mut self, name: &'static str) -> Result<Option<Vec<String>>, ApiError> {
-        let list = self.list(name)?;
+        self.filled_list(name, as_text)
+    }
+
+    /// Ids, which JSON may have as numbers, if they are there.
+    pub(super) fn optional_ids(&mut self, name: &'static str) -> Result<Option<Vec<String>>, ApiError> {
+        // What is no whole number stays as it is, and is told with its place in the list.
+        let plain =
+            |number: &Number| whole(number).map_or_else(|| number.to_string(), |whole| whole.to_string());
+        self.filled_list(name, |number| Some(plain(number)))
+    }
+
+    fn filled_list(
+        &mut self,
+        name: &'static str,
+        text_of: impl Fn(&Number) -> Option<String>,
+    ) -> Result<Option<Vec<String>>, ApiError> {
+        let list = self.list(name, text_of)?;
         if list.as_ref().is_some_and(Vec::is_empty) {
             return Err(invalid(name, "expected at least one item"));
         }
         Ok(list)
     }
 
-    fn list(&mut self, name: &'static str) -> Result<Option<Vec<String>>, ApiError> {
+    fn list(
+        &mut self,
+        name: &'static str,
+        text_of: impl Fn(&Number) -> Option<String>,
+    ) -> Result<Option<Vec<String>>, ApiError> {
         let wrong = || invalid(name, "expected a list, such as a,b,c");
+        let in_text = |number: &Number| {
+            text_of(number).ok_or_else(|| invalid(name, "expected texts; put numbers with a point in quotes"))
+        };
         let items: Vec<String> = match self.take(name)? {
             None => return Ok(None),
-            Some(Sent::Text(text) | Sent::Json(Value::String(text))) => {
-                text.split(',').map(str::to_owned).collect()
-            }
+            Some(Sent::Text(text) | Sent::Json(Value::String(text))) => items_of(&text),
             Some(Sent::Json(Value::Array(items))) => {
                 let texts = items.into_iter().map(|item| match item {
-                    Value::String(text) => Some(text),
-                    Value::Number(number) => Some(number.to_string()),
-                    _ => None,
+                    Value::String(text) => Ok(text),
+                    Value::Number(number) => in_text(&number),
+                    _ => Err(wrong()),
                 });
-                texts.collect::<Option<_>>().ok_or_else(wrong)?
+                texts.collect::<Result<_, _>>()?
             }
-            Some(Sent::Json(Value::Number(number))) => vec![number.to_string()],
+            Some(Sent::Json(Value::Number(number))) => vec![in_text(&number)?],
             Some(Sent::Json(_)) => return Err(wrong()),
         };
         if items.len() > MOST_ITEMS {
@@ -119,7 +141,8 @@ impl Parameters {
             let problem = format!("The parameter \"{name}\" was given more than once");
             return Err(ApiError::ConflictingParameter(problem));
         }
-        Ok(first)
+        // Null is how many programs write that they have nothing to say.
+        Ok(first.filter(|value| !matches!(value, Sent::Json(Value::Null))))
     }
 }
 
@@ -128,9 +151,74 @@ pub(super) fn invalid(name: &'static str, problem: &str) -> ApiError {
     ApiError::InvalidParameter { name, problem: problem.to_owned() }
 }
 
-fn media_type(headers: &HeaderMap) -> Option<String> {
-    let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
-    Some(value.split(';').next()?.trim().to_ascii_lowercase())
+/// The same for a value that should have had some form; says what nobody sees in it.
+pub(super) fn malformed(name: &'static str, value: &str, problem: &str) -> ApiError {
+    invalid(name, &format!("{problem}{}", unseen(value)))
+}
+
+/// What is around or in a value without being seen.
+fn unseen(value: &str) -> &'static str {
+    if trimmed(value) != value && !value.is_empty() {
+        "; there is white space or a line break around it"
+    } else if value.chars().any(|character| is_invisible(character) && !character.is_whitespace()) {
+        "; there is an invisible character in it"
+    } else {
+        ""
+    }
+}
+
+/// The items of a list that is one text. Blanks beside the commas are layout; those around the whole are not.
+fn items_of(text: &str) -> Vec<String> {
+    let last = text.matches(',').count();
+    let blank = |character: char| character.is_ascii_whitespace();
+    let item = |(index, item): (usize, &str)| {
+        let item = if index > 0 { item.trim_start_matches(blank) } else { item };
+        (if index < last { item.trim_end_matches(blank) } else { item }).to_owned()
+    };
+    text.split(',').enumerate().map(item).collect()
+}
+
+/// The text of a number as the caller wrote it, which can be told of whole ones alone: `22.10` arrives as `22.1`.
+fn as_text(number: &Number) -> Option<String> {
+    is_whole(number).then(|| number.to_string())
+}
+
+fn is_whole(number: &Number) -> bool {
+    number.is_u64() || number.is_i64()
+}
+
+/// The whole number that a program wrote as `5.0` or `1e2`, as long as no digit was lost.
+fn whole(number: &Number) -> Option<u64> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let written = number.as_f64().filter(|_| number.is_f64())?;
+    // Rust writes whole numbers in full.
+    let fits = written.fract() == 0.0 && (0.0..=EXACT).contains(&written);
+    fits.then(|| written.abs().to_string().parse().ok()).flatten()
+}
+
+/// How a body is written.
+enum Format {
+    Json,
+    Form,
+}
+
+impl Format {
+    /// As its content type says. `curl --data '{…}'` calls everything a form, and some programs say nothing at all; no
+    /// form that means something here begins like an object.
+    fn of(headers: &HeaderMap, body: &[u8]) -> Option<Self> {
+        const MARK: &[u8] = "\u{feff}".as_bytes();
+        let start = body.strip_prefix(MARK).unwrap_or(body).trim_ascii_start();
+        let is_object = start.starts_with(b"{");
+        let Some(value) = headers.get(header::CONTENT_TYPE) else { return is_object.then_some(Self::Json) };
+        let media_type = value.to_str().ok()?.split(';').next()?.trim().to_ascii_lowercase();
+        match media_type.as_str() {
+            "" | "application/x-www-form-urlencoded" if is_object => Some(Self::Json),
+            "application/json" | "text/json" => Some(Self::Json),
+            "application/x-www-form-urlencoded" => Some(Self::Form),
+            other if other.starts_with("application/") && other.ends_with("+json") => Some(Self::Json),
+            _ => None,
+        }
+    }
 }
 
 fn form(text: &[u8]) -> impl Iterator<Item = (String, Sent)> {
@@ -174,86 +262,4 @@ impl<'de> Visitor<'de> for Entries {
 mod properties;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(query: &str, content_type: &str, body: &str) -> Result<Parameters, ApiError> {
-        let mut headers = HeaderMap::new();
-        if !content_type.is_empty() {
-            headers.insert(header::CONTENT_TYPE, content_type.parse().unwrap());
-        }
-        Parameters::read(query, &headers, body.as_bytes())
-    }
-
-    fn reason<T>(outcome: Result<T, ApiError>) -> &'static str {
-        outcome.err().map_or("none", |error| error.answer().reason)
-    }
-
-    #[test]
-    fn a_list_comes_from_query_form_and_json_alike() {
-        for (query, content_type, body) in [
-            ("repos=a,b", "", ""),
-            ("repos=a%2Cb", "", ""),
-            ("", "application/x-www-form-urlencoded", "repos=a,b"),
-            ("", "application/json", r#"{"repos": "a,b"}"#),
-            ("", "Application/JSON; charset=utf-8", r#"{"repos": ["a", "b"]}"#),
-        ] {
-            let mut parameters = read(query, content_type, body).unwrap();
-            assert_eq!(parameters.required_list("repos").unwrap(), ["a", "b"], "{query}{body}");
-            assert!(parameters.nothing_else().is_ok());
-        }
-    }
-
-    #[test]
-    fn the_same_name_twice_is_a_conflict_wherever_it_stands() {
-        for (query, content_type, body) in [
-            ("team=a&team=a", "", ""),
-            ("team=a", "application/json", r#"{"team": "a"}"#),
-            ("team=a", "application/x-www-form-urlencoded", "team=b"),
-            ("", "application/json", r#"{"team": "a", "team": "b"}"#),
-        ] {
-            let mut parameters = read(query, content_type, body).unwrap();
-            assert_eq!(reason(parameters.required_text("team")), "conflicting_parameter", "{query}{body}");
-        }
-    }
-
-    #[test]
-    fn what_is_not_asked_for_is_named() {
-        let mut parameters = read("team=a&taem=b", "", "").unwrap();
-        parameters.required_text("team").unwrap();
-        let error = parameters.nothing_else().unwrap_err();
-        assert_eq!(error.answer().reason, "unknown_parameter");
-        assert!(error.answer().message.contains("\"taem\""));
-    }
-
-    #[test]
-    fn a_body_must_be_what_it_claims_to_be() {
-        for body in ["{", "[]", "\"team\"", "null", "{\"team\": \"a\"} x", "{\"team\": 01}"] {
-            assert_eq!(reason(read("", "application/json", body)), "invalid_body", "{body}");
-        }
-        for content_type in ["", "text/plain", "application/xml", "application/jsonx"] {
-            assert_eq!(reason(read("", content_type, "x")), "unsupported_media_type", "{content_type}");
-        }
-    }
-
-    #[test]
-    fn values_of_a_wrong_type_are_refused() {
-        for body in [r#"{"team": 1}"#, r#"{"team": null}"#, r#"{"team": ["a"]}"#, r#"{"team": {"a": 1}}"#] {
-            let mut parameters = read("", "application/json", body).unwrap();
-            assert_eq!(reason(parameters.required_text("team")), "invalid_parameter", "{body}");
-        }
-        for body in [r#"{"repos": true}"#, r#"{"repos": {}}"#, r#"{"repos": [["a"]]}"#, r#"{"repos": null}"#]
-        {
-            let mut parameters = read("", "application/json", body).unwrap();
-            assert_eq!(reason(parameters.required_list("repos")), "invalid_parameter", "{body}");
-        }
-    }
-
-    #[test]
-    fn an_overlong_unknown_name_is_cut_and_cleaned_before_it_is_repeated() {
-        let name = format!("a%1b[31mb{}=1", "x".repeat(1_000));
-        let refusal = read(&name, "", "").unwrap().nothing_else().unwrap_err();
-        let said = format!("a\u{fffd}[31mb{}", "x".repeat(MOST_REPEATED - 7));
-        assert!(matches!(&refusal, ApiError::UnknownParameter(name) if *name == said), "{refusal:?}");
-    }
-}
+mod tests;

@@ -6,9 +6,10 @@ use std::pin::Pin;
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 
+use super::body::read;
 use super::error::ApiError;
-use super::extract::{Entrance, note, read, slug};
-use super::parameters::invalid;
+use super::extract::{Entrance, note, slug};
+use super::parameters::malformed;
 use crate::access::{ScopeAuthority, ScopeHolder};
 use crate::audit::Trail;
 use crate::domain::scope::Scope;
@@ -33,7 +34,7 @@ impl FromRequest for ScopeRequest {
         Box::pin(async move {
             let entrance = Entrance::of(&request)?;
             let caller = entrance.authenticate(&request).await?;
-            let mut parameters = read(&request, payload).await?;
+            let mut parameters = read(&entrance, &request, payload).await?;
             let Entrance { state, trail, .. } = entrance;
             let maintainer = match parameters.optional_text("team")? {
                 None => None,
@@ -46,7 +47,7 @@ impl FromRequest for ScopeRequest {
             };
             let scope = parameters.required_text("scope")?;
             let scope = Scope::parse(&scope, state.github.org())
-                .map_err(|error| invalid("scope", &error.to_string()))?;
+                .map_err(|error| malformed("scope", &scope, &error.to_string()))?;
             parameters.nothing_else()?;
             trail.note(|record| record.repositories = vec![scope.to_string()]);
             let holder = match &maintainer {

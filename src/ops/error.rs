@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::access::GroupError;
+use crate::audit::NoRoom;
 use crate::domain::jit::JitRefusal;
 use crate::domain::names::RunnerName;
 use crate::github::{self, Class};
@@ -56,6 +57,8 @@ pub enum Error {
     TooLate,
     /// The service stopped and could not wait for the end. How it ended, nobody here knows.
     CutOff,
+    /// Nothing was done, since the log has no room for a line about it.
+    NoRoomInLog,
     /// A defect of this service.
     Internal,
 }
@@ -89,6 +92,7 @@ impl Error {
             Self::Github(error) => reason_of(error),
             Self::TooLate => "github_timeout",
             Self::CutOff => "shutting_down",
+            Self::NoRoomInLog => "overloaded",
             Self::Internal => "internal",
         }
     }
@@ -103,6 +107,7 @@ impl Error {
             | Self::Github(_)
             | Self::TooLate
             | Self::CutOff
+            | Self::NoRoomInLog
             | Self::Internal => "failed",
             _ => "refused",
         }
@@ -141,6 +146,12 @@ impl From<github::Error> for Error {
     }
 }
 
+impl From<NoRoom> for Error {
+    fn from(_: NoRoom) -> Self {
+        Self::NoRoomInLog
+    }
+}
+
 impl From<GroupError> for Error {
     fn from(error: GroupError) -> Self {
         match error {
@@ -156,6 +167,9 @@ impl fmt::Display for Error {
         match self {
             Self::AdministrationMissing(error) | Self::Github(error) => error.fmt(formatter),
             Self::Partial { cause, .. } => cause.fmt(formatter),
+            Self::NoRoomInLog => {
+                formatter.write_str("nobody takes the audit log's lines, and its queue is full")
+            }
             _ => formatter.write_str(self.reason()),
         }
     }

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::error::missing_group;
 use super::runners::{GROUPS_AT_ONCE, Outcome, each, move_all};
-use super::{Error, find_group, on_group, places, write};
+use super::{Error, find_group, on_group, places, room_for_line, write};
 use crate::access::{Authority, ManagedGroup, Reach};
 use crate::audit::Trail;
 use crate::domain::ids::GroupId;
@@ -80,6 +80,7 @@ pub async fn delete(
         RunnersOfDeleted::MovedTo(to) => Some(state.groups.find(&state.github, to).await?),
         RunnersOfDeleted::MustBeNone | RunnersOfDeleted::Removed => None,
     };
+    room_for_line(state, trail, &runners)?;
     let (shared, authority, notes) = (state.clone(), authority.clone(), trail.clone());
     let work = async move {
         let outcome = match (plan, target) {

@@ -16,9 +16,18 @@ pub use error::{Error, Refusal, reason_of};
 use futures_util::future::BoxFuture;
 
 use crate::access::{Authority, ManagedGroup};
-use crate::audit::Trail;
-use crate::github::WriteIds;
+use crate::audit::{QUOTED, Trail};
+use crate::github::{Runner, WriteIds};
 use crate::state::Shared;
+
+/// Bytes of GitHub's request ids in an audit line: 100 of them at most.
+const REQUEST_IDS: usize = 100 * 64;
+
+/// Makes sure that the audit line of a write can be written, with the names of these runners in it.
+fn room_for_line(state: &Shared, trail: &Trail, runners: &[Runner]) -> Result<(), Error> {
+    let names: usize = runners.iter().map(|runner| runner.name.len() + QUOTED).sum();
+    Ok(trail.reserve(&state.audit_room, trail.lists() + names + REQUEST_IDS)?)
+}
 
 /// Runs a write to its end, also when the caller hangs up, and leaves its audit line. What comes before the
 /// first write is done outside, so that it ends with the caller; a refusal there is audited at the edge.
@@ -27,6 +36,7 @@ async fn write<T: Send + 'static>(
     trail: &Trail,
     work: BoxFuture<'static, Result<T, Error>>,
 ) -> Result<T, Error> {
+    room_for_line(state, trail, &[])?;
     trail.leave_to_the_write();
     // Made out here: also a write that is given up before its first step leaves its line.
     let line = Line { trail: trail.clone(), request_ids: WriteIds::default() };

@@ -5,15 +5,12 @@ use std::collections::HashSet;
 use futures_util::{StreamExt, stream};
 
 use super::runners::{GROUPS_AT_ONCE, Outcome, WRITES_AT_ONCE, each};
-use super::{Error, write};
+use super::{Error, room_for_line, write};
 use crate::access::{ManagedGroup, Oversight};
 use crate::audit::Trail;
 use crate::domain::ids::RunnerId;
 use crate::github::Runner;
 use crate::state::Shared;
-
-/// How audit lines call the service when it acts by itself.
-const SYSTEM: &str = "system";
 
 /// Where to look.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,13 +72,12 @@ pub async fn remove(
     if still_offline.is_empty() {
         return Ok((Outcome::default(), returned));
     }
-    let trail = Trail::new(uuid::Uuid::now_v7().simple().to_string());
+    let trail = Trail::of_the_system("sweep");
     trail.note(|record| {
-        record.operation = "sweep";
-        record.user = Some(SYSTEM.to_owned());
         record.group = Some(group.name().to_owned());
         record.group_id = Some(group.id());
     });
+    room_for_line(state, &trail, &still_offline)?;
     let (shared, notes) = (state.clone(), trail.clone());
     let work = async move { each(&still_offline, &notes, |id| shared.github.delete_runner(id)).await };
     Ok((write(state, &trail, Box::pin(work)).await?, returned))

@@ -9,11 +9,11 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
 use super::error::{REASONS_OF_GITHUB, missing_group, reason_of};
-use super::{Error, find_group, on_group, places, write};
+use super::{Error, find_group, on_group, places, room_for_line, write};
 use crate::access::{Authority, ManagedGroup, Reach};
 use crate::audit::Trail;
 use crate::domain::ids::RunnerId;
-use crate::domain::names::{Label, RunnerName};
+use crate::domain::names::{Label, SelectedRunnerName};
 use crate::github::{self, Class, Runner};
 use crate::state::Shared;
 
@@ -31,7 +31,7 @@ pub struct Selection {
     /// Runners with one of these ids, or one of `names`.
     pub ids: Vec<RunnerId>,
     /// Runners with one of these names, or one of `ids`.
-    pub names: Vec<RunnerName>,
+    pub names: Vec<SelectedRunnerName>,
     /// Runners with all of these labels.
     pub labels: Vec<Label>,
     /// Runners that are offline.
@@ -46,7 +46,7 @@ pub struct Filter {
     /// With this label.
     pub label: Option<Label>,
     /// With this name.
-    pub name: Option<RunnerName>,
+    pub name: Option<SelectedRunnerName>,
 }
 
 /// The states that a list can be limited to.
@@ -163,7 +163,7 @@ impl Filter {
             StatusFilter::Idle => runner.is_online() && !runner.busy,
         });
         let label = self.label.as_ref().is_none_or(|label| runner.has_label(label));
-        let name = self.name.as_ref().is_none_or(|name| runner.name.eq_ignore_ascii_case(name.as_str()));
+        let name = self.name.as_ref().is_none_or(|name| name.is(&runner.name));
         status && label && name
     }
 }
@@ -179,12 +179,12 @@ impl Selection {
         // Sets, since a thousand names may meet ten thousand runners.
         let ids: HashSet<RunnerId> = self.ids.iter().copied().collect();
         let names: HashSet<String> =
-            self.names.iter().map(|name| name.as_str().to_ascii_lowercase()).collect();
+            self.names.iter().map(|name| SelectedRunnerName::folded(name.as_str())).collect();
         let some_are_named = !ids.is_empty() || !names.is_empty();
         let (mut ids_left, mut names_left) = (ids.clone(), names.clone());
         let (mut chosen, mut skipped) = (Vec::new(), Vec::new());
         for runner in runners {
-            let name = runner.name.to_ascii_lowercase();
+            let name = SelectedRunnerName::folded(&runner.name);
             let is_named = ids.contains(&runner.id) || names.contains(&name);
             ids_left.remove(&runner.id);
             names_left.remove(&name);
@@ -204,13 +204,14 @@ impl Selection {
         if some_are_named && ids_left.len() + names_left.len() == ids.len() + names.len() {
             let ids = self.ids.iter().map(ToString::to_string);
             return Err(Error::RunnerNotFound(
-                ids.chain(self.names.iter().map(RunnerName::to_string)).collect(),
+                ids.chain(self.names.iter().map(SelectedRunnerName::to_string)).collect(),
             ));
         }
         let reason = GONE;
         let ids = self.ids.iter().filter(|id| ids_left.remove(id));
         skipped.extend(ids.map(|id| Skipped { id: Some(*id), name: None, reason }));
-        let names = self.names.iter().filter(|name| names_left.remove(&name.as_str().to_ascii_lowercase()));
+        let names =
+            self.names.iter().filter(|name| names_left.remove(&SelectedRunnerName::folded(name.as_str())));
         skipped.extend(names.map(|name| Skipped { id: None, name: Some(name.to_string()), reason }));
         Ok((chosen, skipped))
     }
@@ -246,6 +247,7 @@ pub async fn remove(
     if dry_run || chosen.is_empty() {
         return Ok(Outcome { done: chosen.iter().map(touched).collect(), skipped });
     }
+    room_for_line(state, trail, &chosen)?;
     let (shared, notes) = (state.clone(), trail.clone());
     let work = async move {
         let github = &shared.github;
@@ -271,6 +273,7 @@ pub async fn transfer(
     if chosen.is_empty() {
         return Ok(Outcome { done: Vec::new(), skipped });
     }
+    room_for_line(state, trail, &chosen)?;
     let (shared, notes, to) = (state.clone(), trail.clone(), to.clone());
     let work = async move {
         let outcome = move_all(&shared, &chosen, target, &to, &notes).await?;

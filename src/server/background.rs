@@ -1,16 +1,15 @@
-//! What goes on beside requests: the credential is checked, its file and the certificate's are looked at.
+//! What goes on beside requests: the credential is checked, its file and the certificate's are kept in force.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
+use super::watched::Watched;
 use crate::config::{Credentials, PrivateKeySource, SecretError, TokenSource};
-use crate::domain::clock::Clock;
-use crate::metrics;
 use crate::state::{Check, Shared};
-use crate::tls::CertificateStore;
+use crate::tls::{CertificateStore, Pair};
 
 /// Waits between checks of the credential while GitHub doesn't answer: the first and the longest.
 const CHECK_AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
@@ -19,8 +18,9 @@ const CHECK_EVERY: Duration = Duration::from_mins(10);
 /// How soon at the earliest, when something speaks against it.
 const DOUBTS_WAIT: Duration = Duration::from_secs(10);
 
-/// Checks the credential, sooner again while GitHub doesn't answer or after doubts, and reports each outcome.
-pub(super) async fn check_credential(state: Shared, report: watch::Sender<Check>) {
+/// Checks the credential, sooner again while GitHub doesn't answer or after doubts, and reports each outcome. `unanswered`
+/// is told when there is none.
+pub(super) async fn check_credential(state: Shared, report: watch::Sender<Check>, unanswered: Arc<Notify>) {
     let (first, longest) = CHECK_AGAIN;
     let mut wait = first;
     loop {
@@ -44,6 +44,7 @@ pub(super) async fn check_credential(state: Shared, report: watch::Sender<Check>
                 let pending = matches!(*report.borrow(), Check::Pending);
                 let what = if pending { "not ready yet" } else { "the credential can't be checked now" };
                 tracing::warn!(%problem, "{what}");
+                unanswered.notify_one();
                 pause(&state, wait).await;
                 wait = (wait * 2).min(longest);
             }
@@ -64,74 +65,54 @@ async fn pause(state: &Shared, at_most: Duration) {
 /// The App's key or the token, where it is kept in a file that may be replaced.
 pub(super) struct SecretFile {
     credentials: Credentials,
-    seen: Mutex<Seen>,
+    in_force: Mutex<Secret>,
+    state: Shared,
 }
 
-struct Seen {
-    secret: SecretString,
-    /// What is wrong with the file, so that it is said once.
-    problem: Option<String>,
+/// A secret that can be compared.
+pub(super) struct Secret(SecretString);
+
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.expose_secret() == other.0.expose_secret()
+    }
 }
 
 impl SecretFile {
-    /// Nothing when the secret stands in the configuration itself.
-    pub(super) fn of(credentials: &Credentials) -> Result<Option<Arc<Self>>, SecretError> {
+    /// Nothing when the secret stands in the configuration itself. `in_force` is what `state` works with.
+    pub(super) fn of(credentials: &Credentials, in_force: SecretString, state: Shared) -> Option<Arc<Self>> {
         let is_file = match credentials {
             Credentials::App { private_key, .. } => matches!(private_key, PrivateKeySource::File(_)),
             Credentials::Token(source) => matches!(source, TokenSource::File(_)),
         };
-        if !is_file {
-            return Ok(None);
-        }
-        let seen = Mutex::new(Seen { secret: read(credentials)?, problem: None });
-        Ok(Some(Arc::new(Self { credentials: credentials.clone(), seen })))
+        let in_force = Mutex::new(Secret(in_force));
+        is_file.then(|| Arc::new(Self { credentials: credentials.clone(), in_force, state }))
     }
 
-    /// Looks at the file from time to time. By content: Kubernetes replaces a mounted Secret by swapping a
-    /// symbolic link.
-    pub(super) async fn watch(self: Arc<Self>, state: Shared, every: Duration, clock: Clock) {
-        loop {
-            clock.sleep(every).await;
-            let (file, shared) = (self.clone(), state.clone());
-            // A panic there was logged; the next look tries again.
-            let _ = tokio::task::spawn_blocking(move || file.look(&shared, false)).await;
-        }
+    fn in_force(&self) -> MutexGuard<'_, Secret> {
+        self.in_force.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Watched for SecretFile {
+    const NAME: &'static str = "credential";
+    const REFUSED: &'static str = "the old credential stays in force";
+    type Content = Secret;
+
+    fn read(&self) -> Result<Secret, String> {
+        read(&self.credentials).map(Secret).map_err(|error| error.to_string())
     }
 
-    /// Looks at the file now, because somebody asked for it.
-    pub(super) fn reload(&self, state: &Shared) {
-        self.look(state, true);
+    fn is_in_force(&self, secret: &Secret) -> bool {
+        *self.in_force() == *secret
     }
 
-    /// Puts the file's content in force if it changed. A bad file leaves the old one in force, which is said
-    /// when it first shows, and to those who ask.
-    fn look(&self, state: &Shared, asked: bool) {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let outcome = match read(&self.credentials) {
-            Ok(secret) if secret.expose_secret() == seen.secret.expose_secret() => Ok(false),
-            Ok(secret) => {
-                let replaced = state.github.replace_secret(secret.clone());
-                replaced.map_err(|error| error.to_string()).map(|()| {
-                    seen.secret = secret;
-                    true
-                })
-            }
-            Err(error) => Err(error.to_string()),
-        };
-        match &outcome {
-            Ok(true) => {
-                metrics::reload("credential", true);
-                state.check_now.notify_one();
-                tracing::info!("the credential's file was read again");
-            }
-            Ok(false) => metrics::in_force("credential", true),
-            Err(problem) if asked || seen.problem.as_ref() != Some(problem) => {
-                metrics::reload("credential", false);
-                tracing::error!(error = problem, "the old credential stays in force");
-            }
-            Err(_) => {}
-        }
-        seen.problem = outcome.err();
+    fn replace(&self, Secret(secret): &Secret) -> Result<(), String> {
+        self.state.github.replace_secret(secret.clone()).map_err(|error| error.to_string())?;
+        *self.in_force() = Secret(secret.clone());
+        self.state.check_now.notify_one();
+        tracing::info!("the credential's file was read again");
+        Ok(())
     }
 }
 
@@ -143,20 +124,22 @@ pub(super) fn read(credentials: &Credentials) -> Result<SecretString, SecretErro
     }
 }
 
-/// Puts the certificate's files in force if they changed.
-pub(super) fn reload_certificate(certificates: &CertificateStore) {
-    match certificates.reload_if_changed() {
-        Ok(true) => {
-            metrics::reload("certificate", true);
-            tracing::info!(
-                not_after = certificates.not_after().to_rfc3339(),
-                "the TLS certificate was replaced"
-            );
-        }
-        Ok(false) => metrics::in_force("certificate", true),
-        Err(error) => {
-            metrics::reload("certificate", false);
-            tracing::error!(%error, "the old certificate stays in force");
-        }
+impl Watched for CertificateStore {
+    const NAME: &'static str = "certificate";
+    const REFUSED: &'static str = "the old certificate stays in force";
+    type Content = Pair;
+
+    fn read(&self) -> Result<Pair, String> {
+        self.look().map_err(|error| error.to_string())
+    }
+
+    fn is_in_force(&self, pair: &Pair) -> bool {
+        self.serves(pair)
+    }
+
+    fn replace(&self, pair: &Pair) -> Result<(), String> {
+        self.serve(pair).map_err(|error| error.to_string())?;
+        tracing::info!(not_after = self.not_after().to_rfc3339(), "the TLS certificate was replaced");
+        Ok(())
     }
 }

@@ -1,63 +1,131 @@
 //! The configuration's file, read again while the service runs.
 
-use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::Server;
-use crate::config::{self, Config, Sources};
+use super::limiters;
+use super::watched::{KEEPS_CHANGING, Looks};
+use crate::audit::Trail;
+use crate::config::{self, Change, Config, Loaded, Problems, Snapshot, Sources};
+use crate::domain::clock::Clock;
+use crate::domain::text::one_line;
 use crate::metrics;
+use crate::state::Shared;
 
-/// The configuration as it was last read. Changes are seen by content: Kubernetes replaces a mounted `ConfigMap`
-/// by swapping a symbolic link.
+/// Characters of a value that a log line shows. An audit line shows it as a whole.
+const MAX_CHARACTERS: usize = 200;
+
+/// The configuration as it was last read.
 pub struct Configuration {
-    sources: Sources,
-    file: PathBuf,
-    seen: Option<Vec<u8>>,
+    sources: Arc<Sources>,
+    /// What all settings that need a restart are in force from.
+    started: Arc<Loaded>,
+    /// What all others are in force from.
+    in_force: Arc<Loaded>,
+    /// What the file was when it was last dealt with.
+    seen: Result<Option<Snapshot>, Problems>,
+    /// What is wrong with it, if it could not be put in force.
+    refused: Option<String>,
 }
 
 impl Configuration {
-    /// To be called when the configuration was just loaded from `sources`.
-    pub fn of(sources: Sources) -> Self {
-        let file = config::file_of(&sources);
-        let seen = content(&file);
-        Self { sources, file, seen }
+    /// To be called when `loaded` was just loaded from `sources`, and is in force.
+    pub fn of(sources: Sources, loaded: Loaded) -> Self {
+        // What can't be read again, such as a pipe, has not changed until somebody asks.
+        let seen = config::look(&sources).map(|_| loaded.snapshot.clone());
+        let started = Arc::new(loaded);
+        Self { sources: Arc::new(sources), in_force: started.clone(), started, seen, refused: None }
     }
 
-    /// Reads it again because somebody asked for it, and puts in force what may change while the service runs. A
-    /// bad file leaves the old configuration in force. `apply` gets a good one first.
-    pub fn reload(&mut self, server: &Server, apply: impl FnOnce(&Config)) {
-        self.has_changed();
-        let loaded = config::load(&self.sources);
-        metrics::reload("configuration", loaded.is_ok());
-        match loaded {
-            Ok(loaded) => {
-                apply(&loaded.config);
-                server.reload(&loaded.config);
-                tracing::info!("the configuration was read again");
+    /// Keeps in force what may change while the service runs; `apply` gets each configuration first.
+    pub(super) async fn watch(
+        mut self,
+        state: Shared,
+        clock: Clock,
+        mut looks: Looks,
+        apply: impl Fn(&Config) + Send,
+    ) {
+        loop {
+            let is_asked = looks.next().await;
+            let sources = self.sources.clone();
+            let seen = |now: &Result<_, _>| *now == self.seen;
+            let Some(now) = looks.look(seen, move || config::look(&sources)).await else {
+                self.refuse(KEEPS_CHANGING.to_owned(), is_asked);
+                continue;
+            };
+            if now == self.seen && self.refused.is_none() && !is_asked {
+                continue;
             }
-            Err(problems) => tracing::error!(%problems, "the old configuration stays in force"),
+            self.seen.clone_from(&now);
+            match self.load(now).await {
+                Ok(loaded) => {
+                    apply(&loaded.config);
+                    put_in_force(&loaded.config, &state, &clock);
+                    self.refused = None;
+                    self.report(Arc::new(loaded));
+                }
+                Err(problems) => self.refuse(problems.to_string(), is_asked),
+            }
         }
     }
 
-    /// The same, if the file changed since it was last read.
-    pub fn reload_if_changed(&mut self, server: &Server, apply: impl FnOnce(&Config)) {
-        if self.has_changed() {
-            self.reload(server, apply);
-        }
+    async fn load(&self, now: Result<Option<Snapshot>, Problems>) -> Result<Loaded, Problems> {
+        let snapshot = now?;
+        let (sources, in_force) = (self.sources.clone(), self.in_force.clone());
+        // Reading what the settings name may block.
+        let load = move || config::load_again(snapshot, &sources, &in_force);
+        tokio::task::spawn_blocking(load)
+            .await
+            .unwrap_or_else(|cause| Err(Problems::one(&format!("it can't be read: {cause}"))))
     }
 
-    fn has_changed(&mut self) -> bool {
-        let now = content(&self.file);
-        // A file that can't be read just now, as while it is replaced, has not changed yet.
-        let changed = now.is_some() && now != self.seen;
-        if changed {
-            self.seen = now;
+    /// Leaves the old one in force. Said when it first shows, and to those who ask.
+    fn refuse(&mut self, problems: String, is_asked: bool) {
+        if is_asked || self.refused.as_ref() != Some(&problems) {
+            metrics::reload("configuration", false);
+            tracing::error!(problems, "the old configuration stays in force");
         }
-        changed
+        self.refused = Some(problems);
+    }
+
+    /// Says what changed, and takes note of what is in force now.
+    fn report(&mut self, loaded: Arc<Loaded>) {
+        let changes = config::changes(&self.in_force, &loaded);
+        let mut waiting = config::changes(&self.started, &loaded);
+        waiting.retain(Change::needs_restart);
+        self.in_force = loaded;
+        metrics::reload("configuration", true);
+        metrics::restart_needed(!waiting.is_empty());
+        let shown = (!changes.is_empty()).then(|| line_of(&changes));
+        tracing::info!(changes = shown, "the configuration was read again");
+        if !waiting.is_empty() {
+            let settings = line_of(&waiting);
+            tracing::warn!(
+                settings,
+                "some settings were changed that need a restart: until then the old values are in force"
+            );
+        }
+        if !changes.is_empty() {
+            Trail::of_the_system("configuration-reload").write_changes(changes);
+        }
     }
 }
 
-/// Nothing for what is no plain file: reading a pipe could wait for ever.
-fn content(path: &Path) -> Option<Vec<u8>> {
-    let is_file = std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
-    if is_file { std::fs::read(path).ok() } else { None }
+/// The changes in one line.
+fn line_of(changes: &[Change]) -> String {
+    let shown = |value: &str| match one_line(value, MAX_CHARACTERS) {
+        short if short.is_empty() => "(not set)".to_owned(),
+        short if value.chars().count() > MAX_CHARACTERS => short + "…",
+        short => short,
+    };
+    let line = |change: &Change| format!("{}: {} → {}", change.key, shown(&change.old), shown(&change.new));
+    changes.iter().map(line).collect::<Vec<_>>().join("; ")
+}
+
+/// Puts in force what may change while the service runs: policy, scopes and limits.
+fn put_in_force(config: &Config, state: &Shared, clock: &Clock) {
+    let (users, unknown_tokens) = limiters(config, clock);
+    state.policy.store(Arc::new(config.policy.clone()));
+    state.scopes.store(Arc::new(config.scopes.clone()));
+    state.users.store(Arc::new(users));
+    state.identities.limit_unknown_tokens(unknown_tokens);
 }

@@ -1,7 +1,9 @@
 //! Fields of events and spans, as they are put into lines.
 
+use std::borrow::Cow;
 use std::fmt;
 
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use tracing::Subscriber;
 use tracing::field::{Field, Visit};
@@ -11,11 +13,12 @@ use tracing_subscriber::registry::LookupSpan;
 
 /// Fields by name, in the order in which they came.
 #[derive(Default, Clone)]
-pub(super) struct Fields(pub(super) Vec<(&'static str, Value)>);
+pub(super) struct Fields(pub(super) Vec<(Cow<'static, str>, Value)>);
 
 impl Fields {
     /// Adds a field; the later one of the same name wins.
-    pub(super) fn set(&mut self, name: &'static str, value: Value) {
+    pub(super) fn set(&mut self, name: impl Into<Cow<'static, str>>, value: Value) {
+        let name = name.into();
         match self.0.iter_mut().find(|(other, _)| *other == name) {
             Some((_, old)) => *old = value,
             None => self.0.push((name, value)),
@@ -29,6 +32,29 @@ impl Fields {
             Value::String(text) => text,
             other => other.to_string(),
         })
+    }
+}
+
+/// A JSON object; a map would forget the order.
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries;
+        impl<'de> Visitor<'de> for Entries {
+            type Value = Fields;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
+                let mut fields = Fields::default();
+                while let Some((name, value)) = map.next_entry::<String, Value>()? {
+                    fields.set(name, value);
+                }
+                Ok(fields)
+            }
+        }
+        deserializer.deserialize_map(Entries)
     }
 }
 

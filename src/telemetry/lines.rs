@@ -1,5 +1,6 @@
 //! Which events become lines, and how a line looks.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -15,12 +16,16 @@ use tracing_subscriber::registry::{LookupSpan, Scope};
 
 use super::AUDIT_TARGET;
 use super::fields::Fields;
-use super::queue::{Output, Queue};
+use super::output::Output;
+use super::queue::Queue;
 use crate::config::{LogFormat, LogLevel};
 
 /// What our own code logs under: its modules, and the line for each request. All else is a library, which
 /// might log headers and so tokens.
 const OWN_TARGETS: [&str; 2] = [env!("CARGO_CRATE_NAME"), "access"];
+
+/// A library whose errors say again, three times, what the error of the call says as well.
+const REPEATING_TARGET: &str = "rustls_platform_verifier";
 
 /// Which events and spans are written.
 pub(super) struct Choice(ArcSwap<LogLevel>);
@@ -40,6 +45,9 @@ impl Choice {
     fn takes(&self, metadata: &Metadata<'_>) -> bool {
         let target = metadata.target();
         let root = target.split_once("::").map_or(target, |(root, _)| root);
+        if root == REPEATING_TARGET {
+            return false;
+        }
         let own = OWN_TARGETS.contains(&root);
         // Our spans are always taken: a line at `error` needs the request's id as well.
         if metadata.is_span() {
@@ -68,12 +76,24 @@ pub(super) enum Sink {
 }
 
 impl Sink {
-    fn write(&self, line: &[u8]) {
+    fn write(&self, line: String) {
         match self {
-            Self::Queue(queue) => queue.push(line),
-            Self::Direct(output) => drop(output.write_line(line)),
+            Self::Queue(queue) => queue.push(line.into_bytes()),
+            Self::Direct(output) => write_at_once(output, &line),
         }
     }
+
+    /// Writes a line that room was made for before.
+    fn write_promised(&self, line: String) {
+        match self {
+            Self::Queue(queue) => queue.push_promised(line.into_bytes()),
+            Self::Direct(output) => write_at_once(output, &line),
+        }
+    }
+}
+
+fn write_at_once(output: &Output, line: &str) {
+    let _ = output.take(line.as_bytes()).and_then(|()| output.flush());
 }
 
 /// Turns events into lines. One layer for all of them: with filters of their own, two layers would each be
@@ -82,7 +102,8 @@ pub(super) struct Lines {
     pub(super) choice: Arc<Choice>,
     pub(super) format: LogFormat,
     pub(super) ordinary: Sink,
-    /// For audit lines, which are always JSON.
+    /// JSON where audit lines have an output of their own; beside other lines they look as those do.
+    pub(super) audit_format: LogFormat,
     pub(super) audit: Sink,
 }
 
@@ -103,26 +124,36 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
         let mut fields = Fields::default();
         for span in context.event_scope(event).into_iter().flat_map(Scope::from_root) {
             if let Some(of_span) = span.extensions().get::<Fields>() {
-                of_span.0.iter().for_each(|(name, value)| fields.set(name, value.clone()));
+                of_span.0.iter().for_each(|(name, value)| fields.set(name.clone(), value.clone()));
             }
         }
         event.record(&mut fields);
-        if event.metadata().target() == AUDIT_TARGET {
-            let line = match fields.take(RECORD_FIELD) {
-                Some(record) => one_line(record),
-                None => Line::new(Utc::now(), event.metadata(), fields).json(),
+        if event.metadata().target() != AUDIT_TARGET {
+            self.ordinary.write(Line::new(Utc::now(), event.metadata(), fields).in_format(self.format));
+        } else if let Some(record) = fields.take(RECORD_FIELD) {
+            let line = match self.audit_format {
+                LogFormat::Json => one_line(record),
+                LogFormat::Text => Line::of_record(&record).text(),
             };
-            self.audit.write(line.as_bytes());
+            if fields.take(RESERVED_FIELD).is_some_and(|reserved| reserved == "true") {
+                self.audit.write_promised(line);
+            } else {
+                self.audit.write(line);
+            }
         } else {
-            let line = Line::new(Utc::now(), event.metadata(), fields);
-            let text = if self.format == LogFormat::Json { line.json() } else { line.text() };
-            self.ordinary.write(text.as_bytes());
+            let mut line = Line::new(Utc::now(), event.metadata(), fields);
+            line.fields.set(TIME, line.timestamp.clone().into());
+            self.audit.write(line.in_format(self.audit_format));
         }
     }
 }
 
 /// An audit event's field that holds the whole line, as JSON.
 const RECORD_FIELD: &str = "record";
+/// The field beside it that says whether room was reserved for the line.
+const RESERVED_FIELD: &str = "reserved";
+/// What audit lines have always called their time, beside what all lines call it.
+const TIME: &str = "time";
 
 fn one_line(record: String) -> String {
     let mut line = if record.contains('\n') { record.replace('\n', " ") } else { record };
@@ -132,7 +163,7 @@ fn one_line(record: String) -> String {
 
 struct Line {
     timestamp: String,
-    level: &'static str,
+    level: Cow<'static, str>,
     target: String,
     message: String,
     fields: Fields,
@@ -148,14 +179,37 @@ impl Line {
     fn new(now: DateTime<Utc>, metadata: &Metadata<'_>, mut fields: Fields) -> Self {
         let message = fields.take("message").unwrap_or_default();
         let target = fields.take(LOG_TARGET).unwrap_or_else(|| metadata.target().to_owned());
-        fields.0.retain(|(name, _)| !LOG_CLUTTER.contains(name));
+        fields.0.retain(|(name, _)| !LOG_CLUTTER.contains(&name.as_ref()));
         let level = match *metadata.level() {
             Level::ERROR => "error",
             Level::WARN => "warn",
             Level::INFO => "info",
             _ => "debug",
         };
-        Self { timestamp: now.to_rfc3339_opts(SecondsFormat::Millis, true), level, target, message, fields }
+        let (timestamp, level) = (now.to_rfc3339_opts(SecondsFormat::Millis, true), level.into());
+        Self { timestamp, level, target, message, fields }
+    }
+
+    /// The line that an audit record is, for people.
+    fn of_record(record: &str) -> Self {
+        // A record is an object; should it ever be none, it is shown as it is.
+        let mut fields = serde_json::from_str(record).unwrap_or_else(|_| {
+            let mut fields = Fields::default();
+            fields.set("message", record.into());
+            fields
+        });
+        fields.take(TIME);
+        let mut take = |name| fields.take(name).unwrap_or_default();
+        let (timestamp, level) = (take("timestamp"), take("level").into());
+        let (target, message) = (take("target"), take("message"));
+        Self { timestamp, level, target, message, fields }
+    }
+
+    fn in_format(&self, format: LogFormat) -> String {
+        match format {
+            LogFormat::Json => self.json(),
+            LogFormat::Text => self.text(),
+        }
     }
 
     /// One flat object.
@@ -170,11 +224,11 @@ impl Line {
     fn write_json<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut object = serializer.serialize_map(None)?;
         object.serialize_entry("timestamp", &self.timestamp)?;
-        object.serialize_entry("level", self.level)?;
+        object.serialize_entry("level", &self.level)?;
         object.serialize_entry("target", &self.target)?;
         object.serialize_entry("message", &self.message)?;
         for (name, value) in &self.fields.0 {
-            if RESERVED.contains(name) {
+            if RESERVED.contains(&name.as_ref()) {
                 object.serialize_entry(&format!("field.{name}"), value)?;
             } else {
                 object.serialize_entry(name, value)?;
@@ -186,13 +240,7 @@ impl Line {
     /// For people; what a caller sent can't start a line of its own.
     fn text(&self) -> String {
         let mut line = format!("{} {:5} {}: ", self.timestamp, self.level, self.target);
-        for character in self.message.chars() {
-            if character.is_control() {
-                line.extend(character.escape_default());
-            } else {
-                line.push(character);
-            }
-        }
+        escape_into(&mut line, &self.message);
         for (name, value) in &self.fields.0 {
             let plain =
                 |text: &&String| !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic() && c != '"');
@@ -210,6 +258,20 @@ impl Line {
 fn printable(value: &Value) -> String {
     match value {
         Value::String(text) => format!("{text:?}"),
-        other => other.to_string(),
+        other => {
+            let mut text = String::new();
+            escape_into(&mut text, &other.to_string());
+            text
+        }
+    }
+}
+
+fn escape_into(line: &mut String, text: &str) {
+    for character in text.chars() {
+        if character.is_control() {
+            line.extend(character.escape_default());
+        } else {
+            line.push(character);
+        }
     }
 }

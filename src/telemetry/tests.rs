@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex};
 use serde_json::Value;
 use tracing::subscriber::with_default;
 
-use super::queue::locked;
 use super::*;
 
 /// Keeps what is written.
@@ -14,7 +13,7 @@ struct Captured(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Captured {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        locked(&self.0).extend_from_slice(bytes);
+        self.0.lock().unwrap().extend_from_slice(bytes);
         Ok(bytes.len())
     }
 
@@ -26,7 +25,7 @@ impl Write for Captured {
 fn lines_of(level: LogLevel, format: LogFormat, log: impl FnOnce()) -> Vec<String> {
     let captured = Captured::default();
     with_default(subscriber_for(captured.clone(), level, format), log);
-    let text = String::from_utf8(locked(&captured.0).clone()).unwrap();
+    let text = String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();
     text.lines().map(str::to_owned).collect()
 }
 
@@ -84,14 +83,27 @@ fn a_field_cannot_pose_as_the_lines_own() {
     assert_eq!(lines[0]["message"], "real");
 }
 
+const RECORD: &str = r#"{"timestamp":"2026-11-21T12:00:00.000Z","level":"info","target":"audit","message":"repos-add: success","time":"2026-11-21T12:00:00.000Z","repositories":["a"],"user":"m\u009bna"}"#;
+
 #[test]
 fn an_audit_record_is_the_whole_line() {
-    let lines = lines_of(LogLevel::Error, LogFormat::Text, || {
-        let record = r#"{"time":"now","target":"audit","repositories":["a"]}"#;
+    let lines = lines_of(LogLevel::Error, LogFormat::Json, || {
         let _span = tracing::info_span!("request", request_id = "r-3").entered();
-        tracing::info!(target: AUDIT_TARGET, record);
+        tracing::info!(target: AUDIT_TARGET, record = RECORD);
     });
-    assert_eq!(lines, [r#"{"time":"now","target":"audit","repositories":["a"]}"#]);
+    assert_eq!(lines, [RECORD]);
+}
+
+#[test]
+fn among_lines_of_text_an_audit_record_is_text_too() {
+    let lines = lines_of(LogLevel::Error, LogFormat::Text, || {
+        tracing::info!(target: AUDIT_TARGET, record = RECORD);
+        tracing::info!(target: AUDIT_TARGET, outcome = "success", "the policy changed");
+    });
+    let record =
+        r#"2026-11-21T12:00:00.000Z info  audit: repos-add: success repositories=["a"] user="m\u{9b}na""#;
+    assert_eq!(lines[0], record);
+    assert!(lines[1].contains("Z info  audit: the policy changed outcome=success time="), "{}", lines[1]);
 }
 
 #[test]
@@ -138,16 +150,16 @@ fn libraries_are_heard_from_warn_on_even_at_debug() {
 }
 
 #[test]
-fn audit_lines_are_json_at_any_level_and_carry_the_requests_fields() {
-    let lines = lines_of(LogLevel::Fatal, LogFormat::Text, || {
+fn audit_lines_are_written_at_any_level_and_carry_the_requests_fields() {
+    let lines = json_of(LogLevel::Fatal, || {
         let _span = tracing::info_span!("request", request_id = "r-2").entered();
         tracing::info!(target: AUDIT_TARGET, outcome = "denied", "group-delete");
         tracing::info!("ordinary");
         tracing::error!("failed");
     });
-    let audit: Value = serde_json::from_str(&lines[0]).unwrap();
-    assert_eq!((&audit["target"], &audit["request_id"]), (&"audit".into(), &"r-2".into()));
-    assert!(lines[1].contains("request_id=r-2"), "an error line knows its request: {}", lines[1]);
+    assert_eq!((&lines[0]["target"], &lines[0]["request_id"]), (&"audit".into(), &"r-2".into()));
+    assert_eq!(lines[0]["time"], lines[0]["timestamp"]);
+    assert_eq!(lines[1]["request_id"], "r-2", "an error line knows its request");
     assert_eq!(lines.len(), 2);
 }
 
@@ -157,9 +169,9 @@ fn lines_reach_the_file_and_the_level_can_be_changed_meanwhile() {
     let (subscriber, telemetry) = queued(&config(folder.path())).unwrap();
     with_default(subscriber, || {
         tracing::debug!("too early");
-        telemetry.set_level(LogLevel::Debug);
+        telemetry.level_setter()(LogLevel::Debug);
         tracing::debug!("seen");
-        telemetry.set_level(LogLevel::Error);
+        telemetry.level_setter()(LogLevel::Error);
         tracing::warn!("too late");
         tracing::info!(target: AUDIT_TARGET, "audited");
     });
@@ -175,73 +187,56 @@ fn lines_reach_the_file_and_the_level_can_be_changed_meanwhile() {
 }
 
 #[test]
-fn audit_lines_have_a_file_of_their_own_if_set_and_none_is_lost() {
+fn audit_lines_have_a_file_of_their_own_if_set_which_is_json_always_and_none_is_lost() {
     let folder = tempfile::tempdir().unwrap();
     let audit = folder.path().join("audit/arm.log");
-    let config = LoggingConfig { audit: Some(audit.clone()), max_backups: 0, ..config(folder.path()) };
+    let config = LoggingConfig {
+        audit: Some(audit.clone()),
+        format: LogFormat::Text,
+        max_backups: 0,
+        ..config(folder.path())
+    };
     let (subscriber, telemetry) = queued(&config).unwrap();
-    // More than the queue holds: those who log have to wait.
+    // More than the queue holds, so that room has to come back.
     let count = 10_000;
     with_default(subscriber, || {
         for number in 0..count {
-            tracing::info!(target: AUDIT_TARGET, number, "audited");
+            let _room = reserved(&telemetry.room);
+            let record = format!("{{\"number\":{number}}}");
+            tracing::info!(target: AUDIT_TARGET, reserved = true, record);
         }
     });
-    telemetry.flush();
-    drop(telemetry);
-    let mut lines = fs::read_to_string(&audit).unwrap().lines().count();
-    for backup in fs::read_dir(audit.parent().unwrap()).unwrap() {
-        let path = backup.unwrap().path();
-        if path.extension().is_some_and(|extension| extension == "gz") {
-            let mut unpacked = String::new();
-            let mut reader = flate2::read::GzDecoder::new(fs::File::open(path).unwrap());
-            io::Read::read_to_string(&mut reader, &mut unpacked).unwrap();
-            lines += unpacked.lines().count();
-        }
-    }
-    assert_eq!(lines, count);
+    assert_eq!(telemetry.flush(), 0);
+    let lines: Vec<Value> =
+        all_text_of(&audit).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let mut numbers: Vec<_> = lines.iter().map(|line| line["number"].as_u64().unwrap()).collect();
+    numbers.sort_unstable();
+    assert!(numbers.into_iter().eq(0..count));
     let ordinary = fs::read_to_string(folder.path().join("actions-runner-manager/server.log")).unwrap();
     assert_eq!(ordinary, "");
 }
 
-#[test]
-fn lines_that_cannot_be_written_are_counted() {
-    struct Full;
-    impl Write for Full {
-        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-            Err(io::ErrorKind::StorageFull.into())
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Err(io::ErrorKind::StorageFull.into())
+/// Waits for room, as nobody but a test does.
+fn reserved(room: &AuditRoom) -> Reserved {
+    loop {
+        match room.reserve(1_000) {
+            Ok(reserved) => return reserved,
+            Err(NoRoom) => std::thread::yield_now(),
         }
     }
-    let (queue, _thread) = Queue::lossless(Output::new(Full));
-    queue.push(b"one\n");
-    queue.push(b"two\n");
-    queue.flush(FLUSH_AT_MOST);
-    assert_eq!(queue.lost(), 2);
 }
 
-#[test]
-fn a_full_queue_drops_ordinary_lines_and_counts_them() {
-    struct Stuck(Arc<Mutex<()>>);
-    impl Write for Stuck {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            let _wait = locked(&self.0);
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
+/// What is in a file and in its backups.
+fn all_text_of(file: &Path) -> String {
+    let mut text = fs::read_to_string(file).unwrap();
+    for backup in fs::read_dir(file.parent().unwrap()).unwrap() {
+        let path = backup.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "gz") {
+            let mut reader = flate2::read::GzDecoder::new(File::open(path).unwrap());
+            io::Read::read_to_string(&mut reader, &mut text).unwrap();
         }
     }
-    let gate = Arc::new(Mutex::new(()));
-    let closed = locked(&gate);
-    let (queue, _thread) = Queue::lossy(Output::new(Stuck(gate.clone())));
-    for _ in 0..40_000 {
-        queue.push(b"line\n");
-    }
-    assert!(queue.lost() > 0);
-    drop(closed);
+    text
 }
 
 #[test]

@@ -1,7 +1,9 @@
 use std::fs;
 use std::io;
+use std::sync::Mutex;
 
 use rustls::pki_types::ServerName;
+use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConnection, SupportedProtocolVersion};
 use tempfile::TempDir;
 
@@ -39,6 +41,12 @@ impl Files {
     fn refusal(&self) -> String {
         self.load().unwrap_err().to_string()
     }
+}
+
+/// Puts the files in force if they changed; says whether they did.
+fn reload(store: &CertificateStore) -> Result<bool, TlsError> {
+    let pair = store.look()?;
+    if store.serves(&pair) { Ok(false) } else { store.serve(&pair).map(|()| true) }
 }
 
 fn pair() -> (String, String) {
@@ -111,13 +119,13 @@ fn new_handshakes_see_a_replaced_certificate_at_once() {
     let files = Files::new(&first);
     let store = files.load().unwrap();
     assert!(handshake(&store, &first.0, BOTH, &[]).is_ok());
-    assert!(!store.reload_if_changed().unwrap(), "nothing has changed");
+    assert!(!reload(&store).unwrap(), "nothing has changed");
 
     files.write(&second.0, &second.1);
-    assert!(store.reload_if_changed().unwrap());
+    assert!(reload(&store).unwrap());
     assert!(handshake(&store, &second.0, BOTH, &[]).is_ok());
     assert!(handshake(&store, &first.0, BOTH, &[]).is_err());
-    assert!(!store.reload_if_changed().unwrap());
+    assert!(!reload(&store).unwrap());
 }
 
 #[test]
@@ -136,12 +144,12 @@ fn a_half_written_pair_is_refused_and_the_old_one_stays() {
         (second.0.as_str(), "garbage", "no private key inside"),
     ] {
         files.write(certificate, key);
-        let message = store.reload_if_changed().unwrap_err().to_string();
+        let message = reload(&store).unwrap_err().to_string();
         assert!(message.contains(reason), "{reason}: {message}");
         assert!(handshake(&store, &first.0, BOTH, &[]).is_ok(), "{reason}");
     }
     files.write(&second.0, &second.1);
-    assert!(store.reload_if_changed().unwrap(), "once both are there, it is taken");
+    assert!(reload(&store).unwrap(), "once both are there, it is taken");
 }
 
 #[test]
@@ -157,7 +165,7 @@ fn a_swapped_symbolic_link_is_noticed() {
     point_to(&first);
     let store = CertificateStore::load(&link.join("tls.crt"), &link.join("tls.key")).unwrap();
     point_to(&second);
-    assert!(store.reload_if_changed().unwrap());
+    assert!(reload(&store).unwrap());
 }
 
 #[test]
@@ -256,7 +264,7 @@ fn no_message_repeats_a_part_of_the_key() {
 }
 
 #[test]
-fn the_expiry_is_known_and_an_expired_certificate_is_served_with_a_warning() {
+fn the_expiry_is_known_and_a_certificate_replaced_by_an_expired_one_is_served_with_a_warning() {
     let store = Files::new(&pair()).load().unwrap();
     let days = (store.not_after() - Utc::now()).num_days();
     assert!((363..=365).contains(&days), "{days}");
@@ -264,34 +272,20 @@ fn the_expiry_is_known_and_an_expired_certificate_is_served_with_a_warning() {
     let key = rcgen::KeyPair::generate().unwrap();
     let mut params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
     params.not_after = rcgen::date_time_ymd(2020, 1, 2);
-    let files = Files::new(&(params.self_signed(&key).unwrap().pem(), key.serialize_pem()));
+    let files = Files::new(&pair());
+    let store = files.load().unwrap();
+    files.write(&params.self_signed(&key).unwrap().pem(), &key.serialize_pem());
     let log = Log::default();
     let subscriber = crate::telemetry::subscriber_for(
         log.clone(),
         crate::config::LogLevel::Info,
         crate::config::LogFormat::Text,
     );
-    let store = tracing::subscriber::with_default(subscriber, || files.load().unwrap());
+    let new = store.look().unwrap();
+    tracing::subscriber::with_default(subscriber, || store.serve(&new).unwrap());
     assert_eq!(store.not_after().to_rfc3339(), "2020-01-02T00:00:00+00:00");
     let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     assert!(text.contains("warn") && text.contains("the TLS certificate has expired"), "{text}");
-}
-
-#[tokio::test]
-async fn the_watch_takes_a_new_certificate_by_itself() {
-    let files = Files::new(&pair());
-    let store = files.load().unwrap();
-    let new = fake_github::self_signed(&["other"]).unwrap();
-    files.write(&new.0, &new.1);
-    let watch = spawn_watch(store.clone(), Duration::from_millis(1), Clock::system());
-    let expected = CertificateDer::from_pem_slice(new.0.as_bytes()).unwrap();
-    let taken = async {
-        while store.current.load().certified.cert.first() != Some(&expected) {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(10), taken).await.unwrap();
-    watch.abort();
 }
 
 #[derive(Clone, Default)]
@@ -305,5 +299,80 @@ impl io::Write for Log {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+/// The same text in the encodings and with the line breaks that tools write.
+fn dialects(text: &str) -> Vec<Vec<u8>> {
+    let wide = |unit: fn(u16) -> [u8; 2]| format!("\u{feff}{text}").encode_utf16().flat_map(unit).collect();
+    let forms = [
+        format!("\u{feff}{text}"),
+        text.replace('\n', "\r\n"),
+        text.replace('\n', "\r"),
+        text.trim_end().to_owned(),
+        text.replace('\n', "\n  "),
+        text.replace('\n', "\\n"),
+        format!("Bag Attributes\n    friendlyName: x\n{text}"),
+    ];
+    forms
+        .map(String::into_bytes)
+        .into_iter()
+        .chain([wide(u16::to_le_bytes), wide(u16::to_be_bytes)])
+        .collect()
+}
+
+#[test]
+fn both_files_are_read_with_marks_line_breaks_and_text_of_any_kind() {
+    let pair = pair();
+    let files = Files::new(&pair);
+    for (certificate, key) in dialects(&pair.0).into_iter().zip(dialects(&pair.1)) {
+        fs::write(files.certificate(), &certificate).unwrap();
+        fs::write(files.key(), &key).unwrap();
+        let store = files.load().unwrap_or_else(|error| panic!("{error}: {certificate:?}"));
+        assert!(handshake(&store, &pair.0, BOTH, &[]).is_ok());
+    }
+}
+
+#[test]
+fn one_file_may_hold_both_and_a_certificate_twice_is_served_once() {
+    let (authority, certificate, key) = signed_pair();
+    let parameters = "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n";
+    let all = format!("{parameters}{key}{certificate}{certificate}{authority}{authority}");
+    let store = Files::new(&(all.clone(), all)).load().unwrap();
+    let client = handshake(&store, &authority, BOTH, &[]).unwrap();
+    assert_eq!(client.peer_certificates().unwrap().len(), 2);
+}
+
+#[test]
+fn what_is_not_pem_is_named_with_the_command_that_helps() {
+    let (certificate, key) = pair();
+    let files = Files::new(&(certificate.clone(), key.clone()));
+    let der = |text: &str| pem::blocks(text)[0].der().unwrap();
+    let sequence = [vec![0x30, 0x82, 1, 0, 2, 1, 3], vec![7; 253]].concat();
+    let request = certificate.replace("CERTIFICATE", "CERTIFICATE REQUEST");
+    let openssh = key.replace("PRIVATE KEY", "OPENSSH PRIVATE KEY");
+    let unmarked: Vec<u8> = certificate.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for (file, bytes, reason) in [
+        ("tls.crt", der(&certificate), "it is DER; convert it to PEM first (openssl x509 -inform DER"),
+        ("tls.crt", sequence.clone(), "it is PKCS #12; take the certificates out first (openssl pkcs12"),
+        ("tls.crt", b"\xfe\xed\xfe\xed\0\0\0\x02".to_vec(), "it is a Java key store"),
+        ("tls.crt", request.into_bytes(), "but a request for one"),
+        ("tls.crt", certificate.replace("CERTIFICATE", "PKCS7").into_bytes(), "openssl pkcs7 -print_certs"),
+        ("tls.crt", unmarked, "looks like UTF-16"),
+        ("tls.crt", b"\xe4\xf6".to_vec(), "it is not UTF-8 text"),
+        (
+            "tls.crt",
+            format!("{certificate}-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+                .into_bytes(),
+            "certificate 2 of it is damaged",
+        ),
+        ("tls.key", der(&key), "it is DER; convert it to PEM first (openssl pkey -inform DER"),
+        ("tls.key", sequence, "it is PKCS #12; take the key out first (openssl pkcs12"),
+        ("tls.key", openssh.into_bytes(), "ssh-keygen -p -m PEM"),
+    ] {
+        files.write(&certificate, &key);
+        fs::write(files.folder.path().join(file), bytes).unwrap();
+        let message = files.refusal();
+        assert!(message.contains(file) && message.contains(reason), "{reason}: {message}");
     }
 }

@@ -31,7 +31,7 @@ async fn it_is_off_unless_configured_and_never_on_the_public_port() {
     let (world, _) = acme();
     let app = App::start(world).await;
     assert_eq!(app.server.admin_address(), None);
-    for path in ["/livez", "/readyz", "/metrics"] {
+    for path in ["/readyz", "/metrics"] {
         send(app.request("GET", path, "")).await.is_refused(404, "not_found");
     }
 }
@@ -43,7 +43,7 @@ async fn a_service_that_works_is_live_and_ready() {
     assert_eq!(ask(&app, "/livez").await.status, 200);
     let (status, body) = readiness(&app).await;
     assert_eq!(status, 200, "{body}");
-    for part in ["certificate", "credential", "permissions", "github"] {
+    for part in ["certificate", "credential", "permissions", "github", "audit", "log"] {
         assert_eq!(body[part]["ok"], true, "{body}");
     }
     assert!(body["certificate"]["expires_in_seconds"].as_i64().unwrap() > 0);
@@ -60,10 +60,15 @@ async fn each_cause_turns_readiness_and_liveness_stays() {
         let app = with_admin(world).await.settled().await;
         let (status, body) = readiness(&app).await;
         assert_eq!((status, &body[part]["ok"]), (503, &json!(false)), "{body}");
+        let problem = body["credential"]["problem"].as_str().unwrap();
+        let is_a_word = |text: &str| text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+        assert!(is_a_word(problem) && !body.to_string().contains("acme"), "no name of anybody: {body}");
         assert_eq!(ask(&app, "/livez").await.status, 200);
     }
     let (world, cast) = acme();
     let app = with_admin(world).await.settled().await;
+    // Of an unknown token failures say nothing.
+    app.call("POST", "token-register", &cast.ada, &PAYMENTS).await.response();
     app.fake.inject(Fault::everywhere().error(500, "down"));
     for _ in 0..5 {
         app.call("POST", "token-register", &cast.ada, &PAYMENTS).await.refusal();

@@ -9,13 +9,13 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("timed_cache", &["domain", "metrics"]),
     ("metrics", &[]),
     ("limits", &["config", "domain"]),
-    ("audit", &["config", "domain"]),
-    ("tls", &["config", "domain", "metrics"]),
+    ("audit", &["config", "domain", "telemetry"]),
+    ("tls", &["domain"]),
     ("telemetry", &["config", "domain"]),
     ("config", &["domain"]),
     ("github", &["domain", "metrics", "timed_cache"]),
     ("access", &["github", "domain", "limits", "metrics", "timed_cache"]),
-    ("state", &["access", "domain", "github", "limits", "tls"]),
+    ("state", &["access", "audit", "domain", "github", "limits", "tls"]),
     ("ops", &["state", "access", "github", "domain", "audit"]),
     ("http", &["state", "ops", "access", "limits", "domain", "audit", "github", "metrics"]),
     // Only compiled for tests and fuzz targets.
@@ -23,7 +23,18 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "server",
         &[
-            "access", "config", "domain", "github", "http", "limits", "metrics", "ops", "state", "sweep",
+            "access",
+            "audit",
+            "config",
+            "domain",
+            "github",
+            "http",
+            "limits",
+            "metrics",
+            "ops",
+            "state",
+            "sweep",
+            "telemetry",
             "tls",
         ],
     ),
@@ -37,7 +48,9 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
         .flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] })
         .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
         // A module's own tests may use whatever they need.
-        .filter(|path| !path.ends_with("tests.rs") && !path.ends_with("properties.rs"))
+        .filter(|path| {
+            !path.ends_with("tests.rs") && !path.ends_with("properties.rs") && !path.ends_with("cut.rs")
+        })
         .collect()
 }
 

@@ -126,16 +126,48 @@ const OF_RUNNERS: &[(Operation, &str)] = &[
     (("DELETE", "group-delete", &[]), "remove_runners"),
 ];
 
+/// Whether it may be the name of a runner, as GitHub knows some.
+fn selects(name: &str) -> bool {
+    (1..=100).contains(&name.chars().count()) && !name.chars().any(char::is_control)
+}
+
 /// Hostile as a path, but a fine name of a runner or a folder, or a list of them; none gets into a path.
-fn is_a_name(parameter: &str, value: &str) -> bool {
+fn is_a_name(operation: &str, parameter: &str, value: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
     let is_one = |one: &str| (1..=64).contains(&one.len()) && one.bytes().all(allowed);
     match parameter {
-        "names" => value.split(',').all(is_one),
+        "names" => value.split(',').all(selects),
+        "name" if operation == "runners-list" => selects(value),
         "name" => is_one(value),
         "work_folder" => is_one(value) && value.bytes().any(|byte| byte != b'.'),
         _ => false,
     }
+}
+
+#[tokio::test]
+async fn a_hostile_name_that_only_selects_finds_nothing_and_gets_into_no_path() {
+    let (mut world, cast, _) = acme_with_runners();
+    world.add_maintainer(cast.search, cast.ada_id);
+    let app = App::start(world).await;
+    let before: Vec<_> = app.fake.world(|world| world.runners().map(|runner| runner.group).collect());
+    let names = hostile().into_iter().filter(|value| is_a_name("runners-list", "name", value));
+    for (number, name) in names.enumerate() {
+        assert!(number < 200, "{name}");
+        let listed =
+            app.call("GET", "runners-list", &cast.ada, &[("team", "payments"), ("name", &name)]).await;
+        assert_eq!(listed.response()["runners"], json!([]), "{name:?}");
+        for (method, operation) in [("DELETE", "runners-remove"), ("POST", "runners-transfer")] {
+            let mut body = json!({ "team": "payments", "names": [name] });
+            if operation == "runners-transfer" {
+                body["to"] = json!("search");
+            }
+            let answer = app.call_json(method, operation, &cast.ada, body).await;
+            answer.is_refused(404, "runner_not_found");
+        }
+    }
+    assert_only_expected(&app);
+    let after: Vec<_> = app.fake.world(|world| world.runners().map(|runner| runner.group).collect());
+    assert_eq!(after, before);
 }
 
 #[tokio::test]
@@ -151,7 +183,7 @@ async fn hostile_values_of_every_parameter_of_the_operations_on_runners_are_refu
         let is_team = ["to", "transfer_to"].contains(parameter);
         let refused = |answer: &Answer| answer.status == 400 || (is_team && answer.status == 403);
         let texts = hostile().into_iter().chain(numbers.iter().map(|text| (*text).to_owned()));
-        for value in texts.filter(|value| !is_a_name(parameter, value)) {
+        for value in texts.filter(|value| !is_a_name(operation, parameter, value)) {
             app.clock.advance(Duration::from_secs(1));
             let mut parameters = vec![("team", "payments"), (parameter, value.as_str())];
             parameters.extend(others.iter().copied());
@@ -162,6 +194,10 @@ async fn hostile_values_of_every_parameter_of_the_operations_on_runners_are_refu
                 continue;
             }
             for sent in [json!(value), json!([value]), json!({ "a": value }), json!([[value]])] {
+                // In a JSON list a comma is part of the name.
+                if *parameter == "names" && sent[0].as_str().is_some_and(selects) {
+                    continue;
+                }
                 let mut body = json!({ "team": "payments" });
                 for (name, value) in *others {
                     body[name] = json!(value);

@@ -1,6 +1,8 @@
 //! The real binary as a child process: its output line by line, signals to it, and how it ended.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread::JoinHandle;
@@ -38,16 +40,24 @@ pub struct Ended {
 impl Binary {
     /// Starts it in `folder`, with these environment variables and no others.
     pub fn start(arguments: &[&str], environment: &[(&str, &str)], folder: &Path) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_actions-runner-manager"))
-            .args(arguments)
-            .env_clear()
-            .envs(environment.iter().copied())
-            .current_dir(folder)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let environment = environment.iter().map(|(name, value)| (OsStr::new(*name), OsStr::new(*value)));
+        Self::start_as(None, arguments, environment, folder)
+    }
+
+    /// The same with variables that need not be text, and as another user, which takes root.
+    pub fn start_as<'a>(
+        user: Option<u32>,
+        arguments: &[&str],
+        environment: impl IntoIterator<Item = (&'a OsStr, &'a OsStr)>,
+        folder: &Path,
+    ) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_actions-runner-manager"));
+        command.args(arguments).env_clear().envs(environment).current_dir(folder);
+        if let Some(user) = user {
+            command.uid(user).gid(user);
+        }
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let pid = child.id();
         let (stdout, out) = Lines::of(child.stdout.take().unwrap());
         let (stderr, err) = Lines::of(child.stderr.take().unwrap());
@@ -62,10 +72,20 @@ impl Binary {
         Self { pid, stdout, stderr, ended, threads: vec![waiting] }
     }
 
+    /// What the system says about it under `/proc`.
+    pub fn proc(&self, name: &str) -> std::path::PathBuf {
+        Path::new("/proc").join(self.pid.to_string()).join(name)
+    }
+
     /// Sends a signal, such as `TERM`.
     pub fn signal(&self, name: &str) {
         let kill = format!("kill -{name} {}", self.pid);
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success(), "{kill}");
+    }
+
+    /// Its number, for what the system says of it.
+    pub fn pid(&self) -> u32 {
+        self.pid
     }
 
     pub fn is_running(&self) -> bool {

@@ -3,10 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "the lints only know functions marked #[test]")]
 
 mod accepted;
+mod dialects;
+mod end;
 mod example;
 mod files;
+mod keys;
 mod refused;
 mod secrets;
+mod warnings;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -43,6 +47,20 @@ fn load_bytes(bytes: &[u8], environment: &[(&str, &str)]) -> Result<Loaded, Stri
 
 fn config_of(text: &str) -> Config {
     load_bytes(text.as_bytes(), &[]).unwrap().config
+}
+
+/// The warnings about a text that is valid, each with its key.
+fn warnings_of(text: &str, environment: &[(&str, &str)]) -> Vec<(String, String)> {
+    let loaded = load_bytes(text.as_bytes(), environment).unwrap();
+    keyed(&loaded)
+}
+
+fn keyed(loaded: &Loaded) -> Vec<(String, String)> {
+    let warnings = loaded.warnings(None);
+    warnings
+        .iter()
+        .map(|warning| (warning.key().unwrap_or_default().to_owned(), warning.to_string()))
+        .collect()
 }
 
 /// What is printed about a text, given that it is wrong.

@@ -1,5 +1,6 @@
 //! `demo`: every line that it prints works as printed.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -111,4 +112,23 @@ async fn a_port_in_use_is_told_with_the_way_out() {
     assert!(ended.stderr.contains(&format!("port {port} is in use")), "{}", ended.stderr);
     assert!(ended.stderr.contains("--port"), "{}", ended.stderr);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "the temporary folder is gone");
+}
+
+#[tokio::test]
+async fn its_files_are_its_owners_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let (binary, _) = started(folder.path()).await;
+    let permissions = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let inside = |folder: &Path| -> Vec<std::path::PathBuf> {
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
+    };
+    let made = inside(folder.path());
+    assert_eq!((made.len(), permissions(&made[0])), (1, 0o700));
+    let files = inside(&made[0]);
+    assert!(files.iter().any(|file| file.ends_with("key.pem")) && files.len() == 4, "{files:?}");
+    for file in files {
+        assert_eq!(permissions(&file), 0o600, "{}", file.display());
+    }
+    binary.signal("TERM");
+    assert_eq!(binary.ended().await.code, 0);
 }

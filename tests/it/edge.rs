@@ -14,17 +14,17 @@ pub const METHODS: &[(&str, &str, bool)] = &[
     ("group-add", "POST", true),
     ("group-create", "POST", true),
     ("group-delete", "DELETE, POST", true),
-    ("group-list", "GET", false),
+    ("group-list", "GET, HEAD", false),
     ("repos-add", "PATCH, POST", true),
     ("repos-remove", "PATCH, POST, DELETE", true),
     ("repos-set", "PATCH, PUT, POST", true),
     ("token-register", "POST, GET", false),
     ("token-remove", "POST, GET", false),
     ("jitconfig-generate", "POST", false),
-    ("runners-list", "GET", false),
+    ("runners-list", "GET, HEAD", false),
     ("runners-remove", "DELETE, POST", false),
     ("runners-transfer", "POST, PATCH", false),
-    ("status", "GET", false),
+    ("status", "GET, HEAD", false),
 ];
 
 #[tokio::test]
@@ -82,7 +82,6 @@ async fn every_answer_carries_its_headers_and_failures_the_envelope() {
         ("/api/v1/status", "", 401),
         ("/api/v1/status/", "", 404),
         ("/api/v1/", "", 404),
-        ("/", "", 404),
         ("/metrics", "", 404),
         ("/readyz", "", 404),
         ("/api/v1/group-list?team=payments", &cast.bob, 403),

@@ -6,15 +6,17 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex};
+use std::time::Duration;
 
 use actions_runner_manager::config::{self, Config, LogFormat, LogLevel, Sources};
 use actions_runner_manager::domain::clock::Clock;
-use actions_runner_manager::server::{self, Server};
+use actions_runner_manager::server::{self, Configuration, Server};
 use actions_runner_manager::{telemetry, tls};
 use fake_github::{AppKey, Credential, FakeGithub, Options, World};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::binary::{LOOKED_AT_EVERY, within};
 use crate::described::Asked;
 use crate::{contract, described};
 
@@ -26,8 +28,8 @@ pub struct App {
     pub http: reqwest::Client,
     /// The service's own, as PEM.
     pub certificate: String,
-    /// Kept for as long as the service may read its files again.
-    _folder: TempDir,
+    /// Where the service's files are.
+    folder: TempDir,
     /// A test that makes GitHub refuse the service's own token says so here.
     pub own_token_is_refused: bool,
     /// The login of the user that the service acts as with a personal access token.
@@ -132,11 +134,20 @@ pub fn merge(into: &mut Value, from: &Value) {
 
 /// Loads a configuration the way the service does. JSON is YAML.
 pub fn load(folder: &Path, config: &Value) -> Config {
-    let file = folder.join("config.yml");
-    std::fs::write(&file, serde_json::to_string_pretty(config).unwrap()).unwrap();
-    let sources =
-        Sources { path: Some(file), environment: BTreeMap::new(), working_directory: folder.to_owned() };
-    config::load(&sources).unwrap_or_else(|problems| panic!("{problems}")).config
+    write_configuration(folder, config);
+    config::load(&sources(folder)).unwrap_or_else(|problems| panic!("{problems}")).config
+}
+
+fn write_configuration(folder: &Path, config: &Value) {
+    std::fs::write(folder.join("config.yml"), serde_json::to_string_pretty(config).unwrap()).unwrap();
+}
+
+fn sources(folder: &Path) -> Sources {
+    Sources {
+        path: Some(folder.join("config.yml")),
+        environment: BTreeMap::new(),
+        working_directory: folder.to_owned(),
+    }
 }
 
 impl App {
@@ -157,9 +168,12 @@ impl App {
         tls::install_provider();
         let folder = tempfile::tempdir().unwrap();
         let certificate = write_certificate(folder.path());
-        let config = load(folder.path(), &configuration(folder.path(), &fake, extra));
+        write_configuration(folder.path(), &configuration(folder.path(), &fake, extra));
+        let sources = sources(folder.path());
+        let loaded = config::load(&sources).unwrap_or_else(|problems| panic!("{problems}"));
         let clock = Clock::manual();
-        let server = server::start(&config, clock.clone()).unwrap();
+        let mut server = server::start(&loaded.config, clock.clone()).unwrap();
+        server.watch(Configuration::of(sources, loaded), |_| ());
         let http = client(&certificate);
         let secrets = vec![private_key()];
         Self {
@@ -168,7 +182,7 @@ impl App {
             clock,
             http,
             certificate,
-            _folder: folder,
+            folder,
             own_token_is_refused: false,
             acts_as: None,
             secrets,
@@ -190,6 +204,24 @@ impl App {
     pub fn request(&self, method: &str, path: &str, token: &str) -> reqwest::RequestBuilder {
         let request = self.http.request(method.parse().unwrap(), self.url(path));
         if token.is_empty() { request } else { request.header("authorization", token) }
+    }
+
+    /// Writes the configuration anew, with other settings, and has it read again. It is in force once the clock was
+    /// moved by a second and the service has looked again.
+    pub fn reconfigure(&self, extra: &Value) {
+        write_configuration(self.folder.path(), &configuration(self.folder.path(), &self.fake, extra));
+        self.server.reload();
+    }
+
+    /// Moves the clock on, second by second, until something is so.
+    pub async fn until(&self, what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+        let so = async {
+            while !is_so().await {
+                self.clock.advance(Duration::from_secs(1));
+                tokio::time::sleep(LOOKED_AT_EVERY).await;
+            }
+        };
+        within(what, so).await;
     }
 
     /// An operation with its parameters in the query.

@@ -147,10 +147,8 @@ async fn a_tokens_file_is_read_again() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("token.txt");
     std::fs::write(&file, format!("{}\n", tokens[0])).unwrap();
-    let _ = harness::write_certificate(folder.path());
     let fake = harness::fake(world);
     let extra = with_token("tokenFile", file.to_str().unwrap());
-    let config = harness::load(folder.path(), &harness::configuration(folder.path(), &fake, &extra));
     let mut app = App::in_front_of(fake, &extra).await;
     app.acts_as = Some("robot".to_owned());
     app.own_token_is_refused = true;
@@ -159,6 +157,6 @@ async fn a_tokens_file_is_read_again() {
     app.fake.world(|world| world.revoke_token(&tokens[0]));
     listed().await.is_refused(502, "github_error");
     std::fs::write(&file, format!("{}\n", tokens[1])).unwrap();
-    app.server.reload(&config);
-    listed().await.response();
+    app.server.reload();
+    app.until("the new token is in force", async || listed().await.status == 200).await;
 }

@@ -1,11 +1,15 @@
 //! The process as a whole: the real binary over TLS in front of the fake GitHub.
 
+mod authorities;
 mod certificates;
+mod check_config;
 mod command_line;
 mod drain;
 mod environment;
 mod hang_up;
+mod hardening;
 mod healthcheck;
+mod hostile;
 mod log_files;
 mod metrics;
 mod mount;
@@ -15,6 +19,7 @@ mod readiness;
 mod reload;
 mod secrets;
 mod signals;
+mod stalled_log;
 mod start;
 mod start_failures;
 mod under_load;
@@ -53,6 +58,13 @@ impl Service {
         Self::in_front_of(harness::fake(world), extra).await
     }
 
+    /// The service with other settings, and with environment variables.
+    pub async fn with_variables(world: World, variables: &[(&str, &str)], extra: Value) -> Self {
+        let mut service = Self::launched_with(harness::fake(world), variables, extra);
+        service.port = port_of(&service.binary.stdout.with("\"serving\"").await);
+        service
+    }
+
     /// The service in front of a GitHub that exists already.
     pub async fn in_front_of(fake: FakeGithub, extra: Value) -> Self {
         let mut service = Self::launched(fake, extra);
@@ -62,11 +74,17 @@ impl Service {
 
     /// The service, not yet known to serve.
     pub fn launched(fake: FakeGithub, extra: Value) -> Self {
+        Self::launched_with(fake, &[], extra)
+    }
+
+    fn launched_with(fake: FakeGithub, variables: &[(&str, &str)], extra: Value) -> Self {
         tls::install_provider();
         let folder = tempfile::tempdir().unwrap();
         let certificate = harness::write_certificate(folder.path());
         write_configuration(folder.path(), &fake, &extra);
-        let binary = Binary::start(&[], &[], folder.path());
+        // As the image, the unit and the chart set it.
+        let variables: Vec<_> = variables.iter().copied().chain([("MIMALLOC_PURGE_DELAY", "0")]).collect();
+        let binary = Binary::start(&[], &variables, folder.path());
         Self { binary, fake, folder, http: harness::client(&certificate), port: 0, extra }
     }
 

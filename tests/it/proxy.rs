@@ -5,7 +5,7 @@ mod repository_token;
 use fake_github::{Level, Permission, RepoVisibility, TokenKind, World};
 use serde_json::{Value, json};
 
-use crate::harness::{self, Answer, App, send};
+use crate::harness::{Answer, App, send};
 use crate::scene::{Cast, acme};
 
 /// The usual organisation, whose App may administer repositories, and more people.
@@ -317,13 +317,10 @@ async fn scopes_can_change_while_the_service_runs() {
     let (world, scene) = scene();
     let app = App::start(world).await;
     refused(&register(&app, &scene.adam, "acme/web").await, 403, "denied_by_policy");
-    let folder = tempfile::tempdir().unwrap();
-    let _ = harness::write_certificate(folder.path());
     for (allow, is_served) in [(json!(["acme/web"]), true), (json!(["acme/api"]), false)] {
-        let extra = json!({ "scopes": { "allow": allow } });
-        app.server
-            .reload(&harness::load(folder.path(), &harness::configuration(folder.path(), &app.fake, &extra)));
-        assert_eq!(register(&app, &scene.adam, "acme/web").await.status == 200, is_served);
+        app.reconfigure(&json!({ "scopes": { "allow": allow } }));
+        let is_so = async || (register(&app, &scene.adam, "acme/web").await.status == 200) == is_served;
+        app.until("the new scopes are in force", is_so).await;
     }
 }
 

@@ -148,6 +148,50 @@ async fn ids_and_names_together_mean_all_of_them_and_each_gets_its_outcome() {
 }
 
 #[tokio::test]
+async fn runners_whose_names_could_not_be_made_here_are_selected_by_name_like_others() {
+    for name in [
+        "runner-2@ip-10-1-2-3.internal",
+        "it's mine",
+        "Сборка №1",
+        "a/../b",
+        "50% & more?#",
+        &"x".repeat(100),
+    ] {
+        let (mut world, cast, group) = acme_with_runners();
+        world.add_maintainer(cast.search, cast.ada_id);
+        for runner in [name, "other@host"] {
+            world.add_runner(group, runner, &["self-hosted"], RunnerStatus::Online);
+        }
+        let app = App::start(world).await;
+        let listed = list(&app, &cast.ada, &[("name", &name.to_uppercase())]).await;
+        assert_eq!(names(&listed, "runners"), [name], "in any letter case");
+        let tried = remove(&app, &cast.ada, &[("names", name), ("dry_run", "true")]).await;
+        assert_eq!(names(&tried, "removed"), [name]);
+        let moved = transfer(&app, &cast.ada, &[("names", name), ("to", "search")]).await;
+        assert_eq!(names(&moved, "transferred"), [name]);
+        remove(&app, &cast.ada, &[("names", name)]).await.is_refused(404, "runner_not_found");
+        assert!(in_group(&app, group).contains(&"other@host".to_owned()), "no other one is touched");
+    }
+}
+
+#[tokio::test]
+async fn a_name_with_a_comma_is_selected_by_a_json_list_and_no_name_has_control_characters() {
+    let (mut world, cast, group) = acme_with_runners();
+    world.add_runner(group, "rack 1, slot 2", &["self-hosted"], RunnerStatus::Online);
+    let app = App::start(world).await;
+    let body = |name: &str| json!({ "team": "payments", "names": [name] });
+    let removed = app.call_json("DELETE", "runners-remove", &cast.ada, body("Rack 1, Slot 2")).await;
+    assert_eq!(names(&removed, "removed"), ["rack 1, slot 2"]);
+    for name in ["", "a\nb", "a\u{7f}", "a\u{85}", &"ä".repeat(101)] {
+        let answer = app.call_json("DELETE", "runners-remove", &cast.ada, body(name)).await;
+        answer.is_refused(400, "invalid_parameter");
+    }
+    let made = [("labels", "linux"), ("name", "payments-1@host")];
+    let made = app.call("POST", "jitconfig-generate", &cast.ada, &for_payments(&made)).await;
+    made.is_refused(400, "invalid_parameter");
+}
+
+#[tokio::test]
 async fn a_runner_of_another_group_is_never_touched_by_whatever_way_it_is_named() {
     let (mut world, cast, group) = acme_with_runners();
     world.add_maintainer(cast.search, cast.ada_id);

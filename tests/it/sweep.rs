@@ -347,12 +347,14 @@ async fn what_it_did_is_written_down_as_the_systems_doing() {
     assert_eq!(lines.len(), 1);
     let call = app.fake.calls().into_iter().find(|call| call.method == "DELETE").unwrap();
     let expected = json!({
-        "target": "audit", "operation": "sweep", "outcome": "success", "user": "system",
+        "timestamp": null, "level": "info", "target": "audit", "message": "sweep: success", "operation": "sweep", "outcome": "success", "user": "system",
         "group": "payments", "group_id": group.0, "runners": ["swept-with-an-audit-line"],
         "github_request_ids": [call.response_header("x-github-request-id").unwrap()],
         "time": null, "request_id": null,
     });
-    (lines[0]["time"], lines[0]["request_id"]) = (Value::Null, Value::Null);
+    for taken in ["timestamp", "time", "request_id"] {
+        lines[0][taken] = Value::Null;
+    }
     assert_eq!(lines[0], expected);
 }
 

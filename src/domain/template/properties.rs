@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::domain::ids::TeamId;
 use super::{GroupNameTemplate, TemplateError};
+use crate::domain::ids::TeamId;
 use crate::domain::names::TeamSlug;
 
 /// Templates of few pieces, so that many of them are valid, and many ambiguous.

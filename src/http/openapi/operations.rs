@@ -312,7 +312,7 @@ fn runners_list() -> Described {
             any_team(),
             a("status", Need::Never, Kind::One(Item::Status), "Only runners in this state", "offline"),
             a("label", Need::Never, Kind::One(Item::Label), "Only runners with this label", "linux"),
-            a("name", Need::Never, Kind::One(Item::Runner), name, "payments-1"),
+            a("name", Need::Never, Kind::One(Item::SelectedRunner), name, "payments-1"),
         ],
         reasons: &OF_A_GROUP,
         answer: answer::<ListAnswer>(),
@@ -332,7 +332,7 @@ fn ids_and_names() -> [Parameter; 2] {
         a(
             "names",
             Need::OneOf,
-            list_of(Item::Runner),
+            list_of(Item::SelectedRunner),
             "Runners with one of these names, or one of ids",
             "payments-1,payments-2",
         ),

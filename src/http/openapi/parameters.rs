@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::domain::jit::WorkFolder;
-use crate::domain::names::{Label, RepoName, RunnerName, TeamSlug};
+use crate::domain::names::{Label, RepoName, RunnerName, SelectedRunnerName, TeamSlug};
 use crate::domain::scope::Scope;
 use crate::http::operation_parameters::MOST_LABELS;
 use crate::http::parameters::MOST_ITEMS;
@@ -53,6 +53,8 @@ pub(super) enum Item {
     AnyTeam,
     Repository,
     Runner,
+    /// One that only selects.
+    SelectedRunner,
     RunnerId,
     Label,
     Folder,
@@ -61,11 +63,12 @@ pub(super) enum Item {
 }
 
 impl Item {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Team,
         Self::AnyTeam,
         Self::Repository,
         Self::Runner,
+        Self::SelectedRunner,
         Self::RunnerId,
         Self::Label,
         Self::Folder,
@@ -80,6 +83,7 @@ impl Item {
             Self::AnyTeam => "TeamSlugOrAll",
             Self::Repository => "RepositoryName",
             Self::Runner => "RunnerName",
+            Self::SelectedRunner => "SelectedRunnerName",
             Self::RunnerId => "RunnerId",
             Self::Label => "Label",
             Self::Folder => "WorkFolder",
@@ -102,6 +106,7 @@ impl Item {
                 &format!("{}; also with the configured organisation and / before it", RepoName::EXPECTED),
             ),
             Self::Runner => text(RunnerName::pattern(), RunnerName::EXPECTED),
+            Self::SelectedRunner => text(SelectedRunnerName::pattern(), SelectedRunnerName::EXPECTED),
             Self::Label => text(Label::pattern(), Label::EXPECTED),
             Self::Folder => text(WorkFolder::pattern(), WorkFolder::EXPECTED),
             Self::Scope => text(Scope::pattern(), Scope::EXPECTED),
@@ -156,22 +161,21 @@ impl Kind {
         }
     }
 
+    /// In a JSON object, where null is the same as not given.
     fn in_json(self) -> Value {
-        match self {
-            Self::One(item) => item.in_json(),
+        let mut forms = match self {
+            Self::One(item) => vec![item.in_json()],
             Self::List { item, most, none_too } => {
                 let least = usize::from(!none_too);
                 let list =
                     json!({ "type": "array", "items": item.in_json(), "minItems": least, "maxItems": most });
                 let text = json!({ "type": "string", "minLength": 1, "description": "a,b,c" });
-                if item == Item::RunnerId {
-                    json!({ "anyOf": [list, item.reference(), text] })
-                } else {
-                    json!({ "anyOf": [list, text] })
-                }
+                if item == Item::RunnerId { vec![list, item.reference(), text] } else { vec![list, text] }
             }
-            Self::Flag => json!({ "anyOf": [{ "type": "boolean" }, { "enum": ["true", "false"] }] }),
-        }
+            Self::Flag => vec![json!({ "type": "boolean" }), json!({ "enum": ["true", "false"] })],
+        };
+        forms.push(json!({ "type": "null" }));
+        json!({ "anyOf": forms })
     }
 
     fn is_list(self) -> bool {

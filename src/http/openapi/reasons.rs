@@ -77,7 +77,7 @@ fn of_the_caller() -> Vec<Example> {
         ),
         (
             ApiError::Limited(Limited { allowance, retry_after: WAIT }),
-            "too many requests of this user, or too many unknown tokens from this address",
+            "too many requests of this user, or a token that is not known from an address that sent too many refused ones",
         ),
     ]
 }
@@ -116,7 +116,10 @@ fn of_the_service() -> Vec<Example> {
         (github(Class::Faulty), "GitHub answered with an error"),
         (github(Class::RateLimited { retry_after: WAIT }), "GitHub asked the service to wait"),
         (github(Class::Unreachable { retry_after: None }), "GitHub can't be reached"),
-        (github(Class::Overloaded), "too many calls to GitHub are waiting"),
+        (
+            github(Class::Overloaded),
+            "too many calls to GitHub are waiting, or the service can't write its audit log",
+        ),
         (
             ApiError::ShuttingDown,
             "this server stopped before it could finish; what was begun may still happen, so look, or repeat the request",

@@ -29,8 +29,9 @@ struct Sent {
 }
 
 fn sent() -> impl Strategy<Value = Sent> {
-    // A comma separates items in a query, so that no item holds one.
-    let list = prop::collection::vec("[^,]{0,8}", 1..6);
+    // A comma separates items in a query, so that no item holds one, and blanks beside it are layout.
+    let item = "[^,]{0,8}".prop_map(|item: String| item.trim_ascii().to_owned());
+    let list = prop::collection::vec(item, 1..6);
     (any::<String>(), list, any::<bool>()).prop_map(|(text, list, flag)| Sent { text, list, flag })
 }
 

@@ -47,6 +47,21 @@ fn a_value_out_of_range_is_named_in_block_and_flow_style() {
 }
 
 #[test]
+fn bounds_of_connections_have_bounds_themselves() {
+    let text = "org: my-org\ntoken: t\nserver:\n  tls: {enabled: false}\n  maxConnections: 0\n  \
+                    connectionsPerAddress: 1.5\n  keepAlive: 2h\n";
+    assert_lines(
+        &problems_of(text),
+        &[
+            "config.yml:5: server.maxConnections: expected a whole number from 1 to 1000000, found 0",
+            "config.yml:6: server.connectionsPerAddress: expected a whole number from 1 to 1000000, found 1.5",
+            "config.yml:7: server.keepAlive: expected a duration, at most 1h, found \"2h\"",
+            "3 problems in the configuration",
+        ],
+    );
+}
+
+#[test]
 fn a_list_item_is_named_with_its_own_line() {
     let text =
         with_minimal("policy:\n  teams:\n    allow:\n      - good\n      - \"match:a(b\"\nscopes: {deny: x}");

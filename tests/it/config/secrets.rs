@@ -7,7 +7,7 @@ const SECRET: &str = "my-very-secret";
 /// Nothing that is printed about a configuration may contain this.
 fn assert_silent(text: &str, environment: &[(&str, &str)]) {
     let printed = match load_bytes(text.as_bytes(), environment) {
-        Ok(loaded) => format!("{loaded:?} {:?}", loaded.config.warnings()),
+        Ok(loaded) => format!("{loaded:?} {:?}", loaded.warnings(None)),
         Err(problems) => problems,
     };
     assert!(!printed.contains(SECRET), "{printed}");

@@ -1,8 +1,12 @@
 //! A service that is set up by environment variables alone.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
 use actions_runner_manager::tls;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use fake_github::{Level, TokenKind};
 use fake_github::{Level, TokenKind};
 use serde_json::json;
 
@@ -131,4 +135,61 @@ async fn a_token_in_a_variable_takes_the_place_of_the_app() {
     let request = harness::client(&certificate).get(url).header("authorization", &cast.ada);
     assert_eq!(send(request).await.response(), "Server ready");
     no_secret_in(&binary.stdout.text(), &fake);
+}
+
+#[tokio::test]
+async fn line_breaks_quotes_and_marks_around_variables_change_nothing() {
+    tls::install_provider();
+    let (world, cast, _) = acme_with_groups();
+    let fake = harness::fake(world);
+    let app = fake.world(|world| world.app_id().to_string());
+    let key = STANDARD.encode(harness::private_key());
+    let in_one_line = harness::private_key().replace('\n', "\\r\\n");
+    for (before, behind, key) in [("", "\n", &key), ("\"", "\"", &in_one_line), ("\u{feff}'", "'\r\n", &key)]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let certificate = harness::write_certificate(folder.path());
+        std::fs::write(folder.path().join("own.yml"), "\u{feff}org: acme\r\nserver:\r\n  docs: false\r\n")
+            .unwrap();
+        let environment = [
+            ("CONFIG_PATH", "own.yml"),
+            ("GITHUB_APP_ID", &app),
+            ("GITHUB_APP_PRIVATE_KEY", key),
+            ("GITHUB_API_URL", fake.url()),
+            ("BIND", "127.0.0.1"),
+            ("PORT", "0"),
+            ("ARM_SERVER_TLS_CERT_FILE", "tls.crt"),
+            ("ARM_SERVER_TLS_KEY_FILE", "tls.key"),
+            ("ARM_SERVER_LEGACY_GET", "False"),
+        ];
+        let wrapped = environment.map(|(name, value)| (name, format!("{before}{value}{behind}")));
+        let pairs: Vec<_> = wrapped.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let binary = Binary::start(&[], &pairs, folder.path());
+        let port = port_of(&binary.stdout.with("\"serving\"").await);
+        let http = harness::client(&certificate);
+        let url = |operation: &str| format!("https://localhost:{port}/api/v1/{operation}?team=payments");
+        let answer = send(http.get(url("group-list")).header("authorization", &cast.ada)).await;
+        assert_eq!(answer.response()["repos"][0], "web");
+        let answer = send(http.get(url("group-add")).header("authorization", &cast.ada)).await;
+        answer.is_refused(405, "method_not_allowed");
+        no_secret_in(&binary.stdout.text(), &fake);
+    }
+}
+
+#[tokio::test]
+async fn a_variable_that_is_no_text_is_named_and_not_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let latin_1 = OsStr::from_bytes(b"acm\xe9");
+    let variables = ["ARM_ORG", "ARM_POLICY_TEAMS_DENY", "GITHUB_TOKEN", "SOMEBODY_ELSES"];
+    let environment = variables.map(|name| (OsStr::new(name), latin_1));
+    let ended = Binary::start_as(None, &["check-config"], environment, folder.path()).ended().await;
+    assert_eq!(ended.code, 2);
+    for name in &variables[..3] {
+        let line = ended.stderr.lines().find(|line| line.contains(&format!("{name}: "))).unwrap();
+        assert!(line.ends_with("found bytes that are not UTF-8 text"), "{line}");
+    }
+    assert!(!ended.stderr.contains("SOMEBODY_ELSES"), "{}", ended.stderr);
+    let environment = [(OsStr::new("CONFIG_PATH"), latin_1)];
+    let ended = Binary::start_as(None, &["check-config"], environment, folder.path()).ended().await;
+    assert!(ended.stderr.contains("CONFIG_PATH: expected the path of a file"), "{}", ended.stderr);
 }

@@ -19,6 +19,36 @@ fn audit(service: &Service) -> Vec<Value> {
     service.binary.stdout.json().into_iter().filter(|line| line["target"] == "audit").collect()
 }
 
+/// Whoever asks what they may not, and doesn't wait for the answer, leaves a line as well.
+#[track_caller]
+fn is_written_down(audit: &[Value], operation: &str) {
+    assert_eq!(audit.len(), 1, "{audit:?}");
+    for (field, expected) in [
+        ("operation", operation),
+        ("outcome", "refused"),
+        ("reason", "caller_hung_up"),
+        ("user", "ada"),
+        ("team", "payments"),
+    ] {
+        assert_eq!(audit[0][field], expected, "{audit:?}");
+    }
+}
+
+#[tokio::test]
+async fn who_hangs_up_before_anybody_knows_them_leaves_no_audit_line() {
+    let (world, cast) = acme();
+    let service = Service::start(world).await;
+    let hold = Hold::new();
+    service.fake.inject(Fault::on("GET", "/user").hold(&hold));
+    let caller = service.call_aside("GET", "status", &cast.ada);
+    within("the call to GitHub", hold.arrived(1)).await;
+    caller.abort();
+    until("the access line", || !access(&service, "status").is_empty()).await;
+    hold.release();
+    service.stop().await;
+    assert_eq!(audit(&service), Vec::<Value>::new());
+}
+
 #[tokio::test]
 async fn a_read_whose_caller_hung_up_is_given_up_at_github_too() {
     let (world, cast, _) = acme_with_groups();
@@ -30,7 +60,7 @@ async fn a_read_whose_caller_hung_up_is_given_up_at_github_too() {
     caller.abort();
     until("the end of the call to GitHub", || hold.waiting() == 0).await;
     service.stop().await;
-    assert_eq!(audit(&service), Vec::<Value>::new());
+    is_written_down(&audit(&service), "group-list");
     let lines = access(&service, "group-list");
     assert_eq!(lines.len(), 1, "{lines:?}");
     for (field, expected) in [
@@ -55,7 +85,7 @@ async fn what_comes_before_a_write_is_given_up_with_the_caller() {
     caller.abort();
     until("the end of the call to GitHub", || hold.waiting() == 0).await;
     service.stop().await;
-    assert_eq!(audit(&service), Vec::<Value>::new());
+    is_written_down(&audit(&service), "group-delete");
     assert!(service.fake.world(|world| world.group(group).is_some()));
 }
 

@@ -75,21 +75,46 @@ async fn no_more_backups_are_kept_than_set_and_they_may_stay_uncompressed() {
 }
 
 #[tokio::test]
-async fn text_is_for_people_and_audit_lines_stay_json() {
+async fn what_others_do_to_the_files_loses_no_line_that_comes_after() {
+    let (service, cast) = logging_to_files(json!({ "logging": { "maxSize": 1 << 20 } })).await;
+    let audit = service.path("audit/audit.log");
+    let register = async || {
+        let answer = service.call("POST", "token-register?team=payments", &cast.ada).await;
+        answer.response();
+        let id = answer.header("x-request-id").to_owned();
+        // The line is at the path, whatever became of the file that was there.
+        until("the line", || std::fs::read_to_string(&audit).unwrap_or_default().contains(&id)).await;
+        json_lines(&std::fs::read_to_string(&audit).unwrap()).len()
+    };
+    assert_eq!(register().await, 1);
+    assert_eq!(register().await, 2);
+    std::fs::write(&audit, "").unwrap();
+    assert_eq!(register().await, 1, "cut, and no gap where the old lines were");
+    std::fs::rename(&audit, audit.with_extension("log.1")).unwrap();
+    assert_eq!(register().await, 1);
+    std::fs::remove_file(&audit).unwrap();
+    assert_eq!(register().await, 1);
+    std::fs::remove_dir_all(audit.parent().unwrap()).unwrap();
+    assert_eq!(register().await, 1);
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn with_text_every_line_is_text_audit_lines_included() {
     let (world, cast) = acme();
     let mut service = Service::launched(harness::fake(world), json!({ "logging": { "format": "text" } }));
     service.port = port_of(&service.binary.stdout.with(": serving").await);
     service.call("POST", "token-remove?team=payments", &cast.ada).await.response();
     service.call("GET", "nothing%0Ahere", "").await.is_refused(404, "not_found");
     service.stop().await;
-    let lines = service.binary.stdout.so_far();
-    let (audit, text): (Vec<_>, Vec<_>) = lines.iter().partition(|line| line.starts_with('{'));
-    assert_eq!(audit.len(), 1, "{audit:?}");
-    assert_eq!(json_lines(audit[0])[0]["operation"], "token-remove");
+    let text = service.binary.stdout.so_far();
     let shape = regex::Regex::new(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (debug|info |warn |error) \S+: ")
         .unwrap();
     assert!(text.iter().all(|line| shape.is_match(line)), "{text:#?}");
     let access: Vec<_> = text.iter().filter(|line| line.contains(" access: request ")).collect();
     assert_eq!(access.len(), 2, "{text:#?}");
     assert!(access[0].contains("user=ada team=payments"), "{}", access[0]);
+    let audit: Vec<_> = text.iter().filter(|line| line.contains(" audit: token-remove: success ")).collect();
+    assert_eq!(audit.len(), 1, "{text:#?}");
+    assert!(audit[0].contains(" outcome=success user=ada "), "{}", audit[0]);
 }

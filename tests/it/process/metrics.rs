@@ -138,6 +138,9 @@ async fn what_somebody_waits_for_is_there_at_zero_before_it_happens() {
     for limiter in &values["limiter"] {
         assert_eq!(there("arm_rate_limited_total", &[("limiter", limiter)]), Some(0.0));
     }
+    for cause in &values["cause"] {
+        assert_eq!(there("arm_connections_cut_off_total", &[("cause", cause)]), Some(0.0));
+    }
     for what in &values["what"] {
         for outcome in ["failure", "success"] {
             let labels = [("outcome", outcome), ("what", what.as_str())];

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use actions_runner_manager::config::{self, Sources};
 use actions_runner_manager::domain::clock::Clock;
-use actions_runner_manager::server::{self, Configuration, Server};
+use actions_runner_manager::server::{self, Configuration};
 use actions_runner_manager::tls;
+use fake_github::{AppKey, FakeGithub};
 use fake_github::{AppKey, FakeGithub};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -98,14 +99,6 @@ fn configuration(mount: &Mount, fake: &FakeGithub, extra: &Value) -> String {
     config.to_string()
 }
 
-/// Looks at the configuration's file as `serve` does.
-async fn look_at(mut configuration: Configuration, server: &Server) {
-    loop {
-        server.until_next_look().await;
-        configuration.reload_if_changed(server, |_| ());
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_mounted_certificate_key_and_configuration_change_without_a_signal_and_not_one_request_fails() {
     capture_logs();
@@ -117,9 +110,10 @@ async fn a_mounted_certificate_key_and_configuration_change_without_a_signal_and
     let old = mount.fill(|mount| configuration(mount, &fake, &json!({})));
     let (new, new_key) = fake_github::self_signed(&["localhost"]).unwrap();
     let sources = mount.sources();
-    let config = config::load(&sources).unwrap_or_else(|problems| panic!("{problems}")).config;
+    let loaded = config::load(&sources).unwrap_or_else(|problems| panic!("{problems}"));
     let clock = Clock::manual();
-    let server = server::start(&config, clock.clone()).unwrap();
+    let mut server = server::start(&loaded.config, clock.clone()).unwrap();
+    server.watch(Configuration::of(sources, loaded), |_| ());
     let port = server.address().port();
     let status = |certificate: &str, token: &str| {
         client(certificate)
@@ -127,7 +121,7 @@ async fn a_mounted_certificate_key_and_configuration_change_without_a_signal_and
             .header("authorization", token)
             .send()
     };
-    let changes = async {
+    {
         let load = Load::on(port, &[&old, &new], &cast.ada);
         load.goes_on().await;
 
@@ -161,10 +155,6 @@ async fn a_mounted_certificate_key_and_configuration_change_without_a_signal_and
         }
         load.goes_on().await;
         load.end().await.is_flawless();
-    };
-    tokio::select! {
-        () = look_at(Configuration::of(sources), &server) => unreachable!("it looks for ever"),
-        () = changes => {}
     }
 }
 

@@ -17,24 +17,37 @@ use crate::process::{no_secret_in, port_of};
 use crate::scene::{Cast, acme_with_groups};
 
 /// An Enterprise Server behind TLS with a certificate that no system trusts, and a configuration for it.
-struct Site {
-    fake: FakeGithub,
+pub struct Site {
+    pub fake: FakeGithub,
     cast: Cast,
     /// Where TLS ends.
-    front: SocketAddr,
-    folder: TempDir,
+    pub front: SocketAddr,
+    pub folder: TempDir,
     certificate: String,
 }
 
 impl Site {
     async fn new(ca_file: Option<&str>) -> Self {
+        Self::showing(None, ca_file).await
+    }
+
+    /// With a certificate and key of its own, instead of those that the service itself shows.
+    pub async fn showing(shown: Option<(&str, &str)>, ca_file: Option<&str>) -> Self {
         tls::install_provider();
         let (mut world, cast, _) = acme_with_groups();
         world.set_enterprise_version(3, 16);
         let fake = harness::fake(world);
         let folder = tempfile::tempdir().unwrap();
         let certificate = harness::write_certificate(folder.path());
-        let front = serve_tls(folder.path(), fake.port()).await;
+        let shown = shown.map(|(certificate, key)| {
+            let own = tempfile::tempdir_in(folder.path()).unwrap();
+            std::fs::write(own.path().join("tls.crt"), certificate).unwrap();
+            std::fs::write(own.path().join("tls.key"), key).unwrap();
+            own
+        });
+        let files = shown.as_ref().map_or(folder.path(), |own| own.path());
+        let target = fake.port();
+        let front = serve_tls(files, move || TcpStream::connect(("127.0.0.1", target))).await;
         let mut github = json!({ "apiURL": format!("https://localhost:{}/api/v3", front.port()) });
         if let Some(file) = ca_file {
             github["caFile"] = json!(file);
@@ -46,7 +59,7 @@ impl Site {
     }
 
     /// Starts the service, and asks it for something that it has to ask GitHub for.
-    async fn works(&self, environment: &[(&str, &str)]) {
+    pub async fn works(&self, environment: &[(&str, &str)]) {
         let binary = Binary::start(&[], environment, self.folder.path());
         let port = port_of(&binary.stdout.with("\"serving\"").await);
         let url = format!("https://localhost:{port}/api/v1/group-list?team=payments");
@@ -56,8 +69,14 @@ impl Site {
     }
 }
 
-/// Ends TLS on a free port and passes on what comes to `port`.
-async fn serve_tls(folder: &std::path::Path, port: u16) -> SocketAddr {
+/// Ends TLS on a free port, by the certificate in a folder, and passes on what comes to where `inside` leads.
+pub async fn serve_tls<F>(
+    folder: &std::path::Path,
+    inside: impl Fn() -> F + Send + Clone + 'static,
+) -> SocketAddr
+where
+    F: Future<Output = std::io::Result<TcpStream>> + Send,
+{
     let store = tls::CertificateStore::load(&folder.join("tls.crt"), &folder.join("tls.key")).unwrap();
     let mut config = store.server_config().unwrap();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
@@ -66,10 +85,10 @@ async fn serve_tls(folder: &std::path::Path, port: u16) -> SocketAddr {
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            let acceptor = acceptor.clone();
+            let (acceptor, inside) = (acceptor.clone(), inside.clone());
             tokio::spawn(async move {
                 let mut outside = acceptor.accept(stream).await.ok()?;
-                let mut inside = TcpStream::connect(("127.0.0.1", port)).await.ok()?;
+                let mut inside = inside().await.ok()?;
                 copy_bidirectional(&mut outside, &mut inside).await.ok()
             });
         }
@@ -78,7 +97,7 @@ async fn serve_tls(folder: &std::path::Path, port: u16) -> SocketAddr {
 }
 
 /// A proxy that opens tunnels, and where to.
-async fn serve_tunnels() -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
+pub async fn serve_tunnels() -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     let asked = Arc::new(Mutex::new(Vec::new()));
@@ -113,8 +132,18 @@ async fn without_it_the_server_is_not_believed_and_nothing_is_sent() {
     let site = Site::new(None).await;
     let binary = Binary::start(&[], &[], site.folder.path());
     let line = binary.stdout.with("not ready yet").await;
-    assert!(line.to_lowercase().contains("certificate"), "{line}");
+    assert!(line.contains("name that authority's certificate in github.caFile"), "{line}");
+    assert_eq!(line.matches("UnknownIssuer").count(), 1, "the reason, once: {line}");
     assert_eq!(site.fake.total_calls(), 0);
+    let others: Vec<_> = binary.stdout.json();
+    assert!(
+        others.iter().all(|line| line["target"] != "rustls_platform_verifier::verification"),
+        "{others:#?}"
+    );
+    let checked = run(&["check-config", "--online"], &[], site.folder.path()).await;
+    assert_eq!(checked.code, 2);
+    assert_eq!(checked.stderr.matches("UnknownIssuer").count(), 1, "{}", checked.stderr);
+    assert!(checked.stderr.contains("github.caFile"), "{}", checked.stderr);
 }
 
 #[tokio::test]

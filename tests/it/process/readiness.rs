@@ -137,6 +137,8 @@ async fn a_permission_that_was_withdrawn_turns_it_and_is_named() {
 #[tokio::test]
 async fn github_that_is_down_turns_it_and_the_first_good_answer_turns_it_back() {
     let (service, cast) = ready().await;
+    // Of an unknown token failures say nothing.
+    service.call("POST", REGISTER, &cast.ada).await.response();
     service.fake.inject(Fault::everywhere().error(500, "Server Error"));
     for _ in 0..5 {
         assert!(service.call("POST", REGISTER, &cast.ada).await.status >= 500);

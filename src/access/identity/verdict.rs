@@ -1,0 +1,55 @@
+//! What GitHub's answer to `GET /user` says about a token, and what says nothing about it.
+
+use std::time::Duration;
+
+use super::CallerToken;
+use crate::access::{AccessError, Caller};
+use crate::domain::names::Login;
+use crate::github::{Class, Error, Github, TokenHistory};
+
+/// What GitHub says of a token.
+pub(super) enum Verdict {
+    /// Whose it is.
+    Good(Caller),
+    /// GitHub knows no user by it.
+    Refused {
+        error: AccessError,
+        /// Whether it is no token, or no longer one. Other refusals may pass.
+        is_dead: bool,
+    },
+    /// Nothing, since something else went wrong.
+    Unclear {
+        error: AccessError,
+        /// For how long asking again would be in vain.
+        keep: Option<Duration>,
+    },
+}
+
+/// Asks GitHub whose the token is. Only what speaks against the token itself refuses it.
+pub(super) async fn verdict(github: &Github, token: &CallerToken, history: TokenHistory) -> Verdict {
+    let refused = |error, is_dead| Verdict::Refused { error, is_dead };
+    let error = match github.user_of(token.0.clone(), history).await {
+        Ok(user) => match Login::parse(&user.login) {
+            Ok(login) => return Verdict::Good(Caller { id: user.id, login }),
+            Err(_) => Error::odd("GET /user: the login has an unknown form"),
+        },
+        Err(error) => error,
+    };
+    match error.class() {
+        Class::Unauthorized => refused(AccessError::InvalidToken, true),
+        Class::Forbidden(message) if message.contains("integration") => {
+            refused(AccessError::UnsupportedToken, false)
+        }
+        // GitHub had too many bad tokens from the service: that is nothing against this one.
+        Class::Forbidden(message) if message.contains("login attempts") => {
+            Verdict::Unclear { error: error.into(), keep: None }
+        }
+        Class::Forbidden(_) => refused(AccessError::InvalidToken, false),
+        // The limit is this token's own: only its holder has to wait.
+        Class::RateLimited { retry_after } => {
+            let keep = Some(*retry_after);
+            Verdict::Unclear { error: error.into(), keep }
+        }
+        _ => Verdict::Unclear { error: error.into(), keep: None },
+    }
+}

@@ -1,0 +1,70 @@
+//! Callers over their limit: one line a second for each of them, however many requests they send.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
+use super::Trail;
+use crate::domain::ids::UserId;
+
+/// Refusals of one caller within this time leave one line.
+const COUNTED_FOR: Duration = Duration::from_secs(1);
+
+/// Refusals that are counted and not written yet.
+pub struct LimitedCallers {
+    by_user: Arc<Mutex<HashMap<UserId, Window>>>,
+    runtime: Handle,
+}
+
+/// What is counted for one caller.
+struct Window {
+    /// Of the first request, which has room for the line.
+    trail: Trail,
+    reason: &'static str,
+    count: u64,
+}
+
+impl LimitedCallers {
+    /// Writes on the current runtime.
+    pub fn here() -> Self {
+        Self { by_user: Arc::default(), runtime: Handle::current() }
+    }
+
+    /// Counts a refused request of a known caller; its line is left to this.
+    pub fn count(&self, trail: &Trail, reason: &'static str) {
+        let Some(user) = trail.look(|record| record.user_id).filter(|_| trail.claim()) else { return };
+        let mut callers = locked(&self.by_user);
+        if let Some(window) = callers.get_mut(&user) {
+            window.count += 1;
+            trail.give_up();
+            return;
+        }
+        callers.insert(user, Window { trail: trail.clone(), reason, count: 1 });
+        let by_user = self.by_user.clone();
+        self.runtime.spawn(async move {
+            tokio::time::sleep(COUNTED_FOR).await;
+            let window = locked(&by_user).remove(&user);
+            window.iter().for_each(Window::write);
+        });
+    }
+
+    /// Writes what is counted so far, before the process ends.
+    pub fn write_all(&self) {
+        let windows = std::mem::take(&mut *locked(&self.by_user));
+        windows.values().for_each(Window::write);
+    }
+}
+
+impl Window {
+    fn write(&self) {
+        self.trail.note(|record| record.count = Some(self.count));
+        self.trail.write("refused", Some(self.reason));
+    }
+}
+
+/// A panic elsewhere must not lose what was counted.
+fn locked(callers: &Mutex<HashMap<UserId, Window>>) -> MutexGuard<'_, HashMap<UserId, Window>> {
+    callers.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,60 @@
+//! What settings refer to outside of the configuration, to be opened by whoever checks it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use super::{Credentials, Diagnostic, PrivateKeySource, Source};
+
+/// What is learnt while a configuration is read, whether or not something is wrong with it.
+#[derive(Debug, Default)]
+pub struct Noticed {
+    /// What the settings refer to, as far as they could be read.
+    pub references: Vec<Reference>,
+    /// Variables that set nothing, or more than one would think.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// Something outside that a setting names. It is known even if other settings are wrong.
+#[derive(Debug, Clone)]
+pub struct Reference {
+    /// The full key of the setting.
+    pub key: &'static str,
+    /// Who set it.
+    pub source: Source,
+    /// What it names.
+    pub target: Target,
+}
+
+/// What a setting names.
+#[derive(Debug, Clone)]
+pub enum Target {
+    /// The App's private key, which has the right form.
+    PrivateKey(PrivateKeySource),
+    /// A file of certificates that are trusted.
+    Authorities(PathBuf),
+    /// The file of the server's certificate.
+    Certificate(PathBuf),
+    /// The file of that certificate's private key.
+    CertificateKey(PathBuf),
+    /// A file that log lines or audit lines are written to.
+    Log(PathBuf),
+    /// An address to listen on.
+    Listener(SocketAddr),
+}
+
+impl Reference {
+    /// What is wrong with what the setting names.
+    pub fn problem(&self, message: &str) -> Diagnostic {
+        Diagnostic::of_setting(self.key, Some(self.source.clone()), message)
+    }
+}
+
+impl Credentials {
+    /// What the service acts as, in words for the log.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::App { .. } => "GitHub App",
+            Self::Token(_) => "personal access token",
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! What is legal and dangerous: one table of rules. `check-config` prints what they find, and `serve` logs it at start.
+
+mod files;
+mod outside;
+mod policy;
+mod server;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
+
+use super::{Config, Diagnostic, Loaded, Setting, Source, Sources};
+use crate::domain::certificate::Validity;
+
+/// A setting, and what looks at it. It gives one sentence for each danger, in which the setting is named.
+type Rule = (&'static str, fn(&Seen<'_>) -> Vec<String>);
+
+/// Every rule, in the order of `config.example.yml`.
+const RULES: [Rule; 41] = [
+    ("token", outside::personal_token),
+    ("privateKeyFile", files::private_key),
+    ("tokenFile", files::token),
+    ("privateKey", files::inline_key),
+    ("token", files::inline_token),
+    ("github.apiURL", outside::plain_http),
+    ("github.apiURL", outside::website),
+    ("github.caFile", files::authorities),
+    ("github.timeout", outside::short_timeout),
+    ("github.concurrency", outside::many_calls),
+    ("groups.name", policy::name_without_id),
+    ("logging.level", outside::silent_log),
+    ("logging.maxBackups", outside::endless_log),
+    ("logging.maxSize", outside::short_log),
+    ("logging.audit", outside::mixed_audit),
+    ("server.rateLimit", server::rate_limit),
+    ("server.rateBurst", server::rate_burst),
+    ("server.unknownTokenRate", server::unknown_token_rate),
+    ("server.trustedProxies", server::trusted_proxies),
+    ("server.tls.enabled", server::tls_off),
+    ("server.tls.certFile", server::certificate),
+    ("server.tls.certFile", files::certificate),
+    ("server.tls.keyFile", files::certificate_key),
+    ("server.admin.address", server::admin_address),
+    ("cache.identity", policy::identity_kept),
+    ("cache.refusedIdentity", policy::refused_identity_kept),
+    ("cache.team", policy::team_kept),
+    ("cache.membership", policy::membership_kept),
+    ("cache.refusedMembership", policy::refused_membership_kept),
+    ("policy.registrationTokens", policy::registration_tokens),
+    ("policy.removalTokens", policy::removal_tokens),
+    ("policy.teams.allow", policy::no_team),
+    ("policy.teams.deny", policy::denied_teams),
+    ("policy.jit.labels", policy::no_label),
+    ("scopes.allow", policy::scopes_elsewhere),
+    ("scopes.allow", policy::scopes_as_regex),
+    ("admin.team", policy::administrators_by_name),
+    ("sweep.offlineRunners.every", policy::frequent_sweep),
+    ("sweep.offlineRunners.offlineFor", policy::hasty_sweep),
+    ("sweep.offlineRunners.groups", policy::sweep_of_nothing),
+    ("", files::configuration),
+];
+
+/// What rules look at.
+struct Seen<'a> {
+    loaded: &'a Loaded,
+    config: &'a Config,
+    certificate: Option<Validity>,
+    now: DateTime<Utc>,
+}
+
+/// What warnings need to know beside the configuration.
+#[derive(Debug, Clone)]
+pub(super) struct Surroundings {
+    /// Where the file is, if there is one.
+    file: Option<PathBuf>,
+    /// What was noticed while the configuration was read.
+    noticed: Vec<Diagnostic>,
+    /// Whether the process runs in a container, whose addresses are its own.
+    is_container: bool,
+}
+
+/// Set in every container of Kubernetes, and by container managers (and our image) for who wants to know.
+const CONTAINER_VARIABLES: [&str; 2] = ["KUBERNETES_SERVICE_HOST", "container"];
+
+impl Surroundings {
+    pub(super) fn new(file: Option<PathBuf>, noticed: Vec<Diagnostic>, sources: &Sources) -> Self {
+        let is_set = |name: &&str| sources.environment.get(*name).is_some_and(|value| !value.is_empty());
+        Self { file, noticed, is_container: CONTAINER_VARIABLES.iter().any(is_set) }
+    }
+}
+
+impl Loaded {
+    /// What works as set, but that the administrator should know about; to be logged at start. The certificate is
+    /// the one that `server.tls.certFile` names, as it is now.
+    pub fn warnings(&self, certificate: Option<Validity>) -> Vec<Diagnostic> {
+        self.warnings_at(Utc::now(), certificate)
+    }
+
+    fn warnings_at(&self, now: DateTime<Utc>, certificate: Option<Validity>) -> Vec<Diagnostic> {
+        let seen = Seen { loaded: self, config: &self.config, certificate, now };
+        let warning = |key: &str, sentence: &str| {
+            let source = self.setting(key).map(|setting| setting.source.clone());
+            Diagnostic::new(Some(key.to_owned()), source, sentence)
+        };
+        let found = RULES.iter().flat_map(|(key, look)| {
+            look(&seen).into_iter().map(|sentence| warning(key, &sentence)).collect::<Vec<_>>()
+        });
+        self.surroundings.noticed.iter().cloned().chain(found).collect()
+    }
+
+    fn setting(&self, key: &str) -> Option<&Setting> {
+        self.settings.iter().find(|setting| setting.path == key)
+    }
+
+    /// Something wrong with a setting that only shows when it is used.
+    pub fn problem(&self, key: &str, message: &str) -> Diagnostic {
+        let source = self.setting(key).map(|setting| setting.source.clone());
+        Diagnostic::of_setting(key, source, message)
+    }
+}
+
+impl Seen<'_> {
+    /// The value as it was written.
+    fn value(&self, key: &str) -> &str {
+        self.loaded.setting(key).map_or("", |setting| &setting.value)
+    }
+
+    /// Whether the file itself holds this secret.
+    fn is_inline(&self, key: &str) -> bool {
+        let setting = self.loaded.setting(key).filter(|setting| !setting.value.is_empty());
+        setting.is_some_and(|setting| matches!(setting.source, Source::File { .. }))
+    }
+}
+
+/// The sentence, if the danger is there.
+fn when(danger: bool, sentence: impl FnOnce() -> String) -> Vec<String> {
+    if danger { vec![sentence()] } else { Vec::new() }
+}

@@ -1,0 +1,135 @@
+//! Opens everything that a start opens, says all that is wrong with it, and leaves no trace.
+
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::path::Path;
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::{background, settings_of};
+use crate::config::{Config, Credentials, Diagnostic, Loaded, Reference, Target, TlsFiles, TokenSource};
+use crate::domain::clock::Clock;
+use crate::github::{Authorities, Github, StartupProblem, check_private_key, read_authorities};
+use crate::telemetry::check_log_file;
+use crate::tls::{self, TlsError};
+
+/// Everything wrong with what the settings refer to; `loaded` is the configuration, if it could be read as a whole. To be
+/// called on a runtime, where the connection to GitHub could stay.
+pub fn problems(references: &[Reference], loaded: Option<&Loaded>) -> Vec<Diagnostic> {
+    tls::install_provider();
+    let mut found: Vec<_> = references.iter().filter_map(problem).collect();
+    found.extend(certificate_problems(references));
+    if let Some(loaded) = loaded.filter(|_| found.is_empty()) {
+        found.extend(github_of(&loaded.config).err().map(|error| Diagnostic::general(&error)));
+    }
+    found
+}
+
+/// What is legal and dangerous.
+pub fn warnings(loaded: &Loaded) -> Vec<Diagnostic> {
+    let certificate = loaded.config.server.tls.files.as_ref().map(|files| files.certificate.as_path());
+    let mut warnings = loaded.warnings(tls::examine(certificate, None).validity);
+    let authorities = loaded.config.github.ca_file.as_deref().and_then(|file| read_authorities(file).ok());
+    let unusable = authorities.iter().flat_map(Authorities::warnings);
+    warnings.extend(unusable.map(|warning| loaded.problem("github.caFile", warning)));
+    warnings
+}
+
+/// Asks GitHub whether it accepts the credential, and whether that may do what the service does.
+///
+/// # Errors
+/// What doesn't work, with the setting to look at.
+pub async fn ask_github(loaded: &Loaded) -> Result<(), Diagnostic> {
+    tls::install_provider();
+    let github = github_of(&loaded.config).map_err(|error| Diagnostic::general(&error))?;
+    let outcome = github.check_credential().await;
+    outcome.map_err(|problem| loaded.problem(key_of(&problem, &loaded.config), &problem.to_string()))
+}
+
+fn github_of(config: &Config) -> Result<Github, String> {
+    let secret = background::read(&config.credentials).map_err(|error| error.to_string())?;
+    Github::new(settings_of(config, secret), Clock::system()).map_err(|error| error.to_string())
+}
+
+/// The setting that is probably wrong.
+fn key_of(problem: &StartupProblem, config: &Config) -> &'static str {
+    let is_in_a_file = matches!(config.credentials, Credentials::Token(TokenSource::File(_)));
+    match problem {
+        StartupProblem::NotAnswering(_) => "github.apiURL",
+        StartupProblem::KeyRefused(_)
+        | StartupProblem::Suspended(_)
+        | StartupProblem::PermissionsMissing(_) => "appID",
+        StartupProblem::NotInstalled { .. } | StartupProblem::OtherAccount { .. } => "installationID",
+        StartupProblem::TokenRefused(_)
+        | StartupProblem::TokenWithoutRunners(_)
+        | StartupProblem::TokenWithoutMembers(_) => {
+            if is_in_a_file {
+                "tokenFile"
+            } else {
+                "token"
+            }
+        }
+    }
+}
+
+fn problem(reference: &Reference) -> Option<Diagnostic> {
+    let outcome = match &reference.target {
+        Target::PrivateKey(source) => match source.read() {
+            Ok(pem) => check_private_key(&pem).map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        },
+        Target::Authorities(file) => read_authorities(file).map(drop).map_err(|error| error.to_string()),
+        Target::Log(file) => {
+            check_log_file(file).map_err(|cause| format!("cannot write {}: {cause}", file.display()))
+        }
+        Target::Listener(address) => {
+            check_listener(*address).map_err(|cause| format!("cannot listen on {address}: {cause}"))
+        }
+        // Both together, below.
+        Target::Certificate(_) | Target::CertificateKey(_) => Ok(()),
+    };
+    outcome.err().map(|message| {
+        let message =
+            message.strip_prefix(reference.key).map_or(&*message, |rest| rest.trim_start_matches(": "));
+        reference.problem(message)
+    })
+}
+
+fn certificate_problems(references: &[Reference]) -> Vec<Diagnostic> {
+    let find = |pick: fn(&Target) -> Option<&Path>| {
+        references.iter().find_map(|reference| Some((reference, pick(&reference.target)?)))
+    };
+    let certificate = find(|target| match target {
+        Target::Certificate(file) => Some(file),
+        _ => None,
+    });
+    let key = find(|target| match target {
+        Target::CertificateKey(file) => Some(file),
+        _ => None,
+    });
+    let file = |named: Option<(&Reference, &Path)>| named.map(|(_, file)| file.to_owned());
+    let examined = tls::examine(file(certificate).as_deref(), file(key).as_deref());
+    let about = |error: &TlsError| {
+        let is_of = |named: &(&Reference, &Path)| error.file() == Some(named.1);
+        let named = key.filter(is_of).or(certificate).or(key);
+        let message = error.to_string();
+        named.map_or_else(|| Diagnostic::general(&message), |(reference, _)| reference.problem(&message))
+    };
+    examined.problems.iter().map(about).collect()
+}
+
+/// The setting that names the file with which something is wrong.
+pub(super) fn setting_of(error: &TlsError, files: &TlsFiles) -> &'static str {
+    if error.file() == Some(&files.key) { "server.tls.keyFile" } else { "server.tls.certFile" }
+}
+
+/// Binds the address for a moment and listens to nothing. That the port is in use is no problem: the service itself may
+/// be running.
+fn check_listener(address: SocketAddr) -> io::Result<()> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    match socket.bind(&address.into()) {
+        Err(cause) if cause.kind() == ErrorKind::AddrInUse => Ok(()),
+        outcome => outcome,
+    }
+}
