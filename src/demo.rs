@@ -8,8 +8,8 @@ use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
+use actions_runner_manager::clock::Clock;
 use actions_runner_manager::config::{self, Sources};
-use actions_runner_manager::domain::clock::Clock;
 use actions_runner_manager::server::{self, Configuration, DRAIN, StartError};
 use actions_runner_manager::telemetry;
 use fake_github::{AppKey, Demo, DemoPerson, FakeGithub, Options};

@@ -3,6 +3,7 @@
 
 pub mod access;
 pub mod audit;
+pub mod clock;
 pub mod config;
 pub mod domain;
 #[cfg(any(test, fuzzing))]

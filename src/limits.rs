@@ -15,7 +15,7 @@ use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
 pub use self::addresses::{AddressLimiter, Reservation, UNKNOWN_TOKEN_BURST};
-use crate::domain::clock::Clock;
+use crate::clock::Clock;
 use crate::domain::ids::UserId;
 
 /// A user or network that was idle for this long is forgotten.

@@ -1,7 +1,7 @@
 //! `serve`: runs until it is told to stop, or finds that it can't work.
 
+use actions_runner_manager::clock::Clock;
 use actions_runner_manager::config::{Config, Loaded, Sources};
-use actions_runner_manager::domain::clock::Clock;
 use actions_runner_manager::metrics;
 use actions_runner_manager::server::{self, Check, Configuration, DRAIN, Server};
 use actions_runner_manager::telemetry::{self, Telemetry};

@@ -5,8 +5,8 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use crate::access::ManagedGroup;
+use crate::clock::Clock;
 use crate::config::{OfflineSweep, SweepGroups};
-use crate::domain::clock::Clock;
 use crate::domain::ids::RunnerId;
 use crate::github::Runner;
 use crate::metrics;

@@ -10,7 +10,7 @@ use moka::future::Cache;
 use moka::ops::compute::Op;
 use moka::policy::EvictionPolicy;
 
-use crate::domain::clock::Clock;
+use crate::clock::Clock;
 use crate::metrics;
 
 /// Keeps what a load gave for as long as that load said. Failures are values too, usually kept for no time

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Authority, Keep, Oversight};
-use crate::domain::clock::Clock;
+use crate::clock::Clock;
 use crate::domain::ids::GroupId;
 use crate::github::{Error, Github, RunnerGroup};
 use crate::timed_cache::TimedCache;

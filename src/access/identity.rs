@@ -14,7 +14,7 @@ use tracing::Instrument;
 
 use self::verdict::{Verdict, verdict};
 use super::{AccessError, Caller, Keep};
-use crate::domain::clock::Clock;
+use crate::clock::Clock;
 use crate::github::{Error, Github, TokenHistory};
 use crate::limits::{AddressLimiter, Reservation};
 use crate::metrics;

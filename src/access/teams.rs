@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use super::{AccessError, Authority, Caller, Keep, ManagedTeam, Oversight};
-use crate::domain::clock::Clock;
+use crate::clock::Clock;
 use crate::domain::ids::{TeamId, UserId};
 use crate::domain::names::{Login, TeamSlug};
 use crate::domain::template::GroupNameTemplate;

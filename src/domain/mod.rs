@@ -3,7 +3,6 @@
 pub mod certificate;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod checks;
-pub mod clock;
 pub mod ids;
 pub mod jit;
 pub mod names;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, StatusCode, header};
 
-use crate::domain::clock::Clock;
+use crate::clock::Clock;
 use crate::metrics;
 
 /// The wait that GitHub asks for when it names no time.

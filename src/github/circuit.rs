@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::error::Class;
-use crate::domain::clock::Clock;
+use crate::clock::Clock;
 
 /// Failures in a row after which GitHub counts as down.
 const FAILURES_TO_OPEN: u32 = 5;

@@ -17,7 +17,7 @@ use super::error::{Class, Error};
 use super::transport::{Call, Transport};
 use super::types::{Installation, InstallationToken};
 use super::with_token;
-use crate::domain::clock::Clock;
+use crate::clock::Clock;
 use crate::domain::names::{OrgName, RepoName};
 use crate::timed_cache::TimedCache;
 

@@ -15,8 +15,8 @@ use super::types::{
     CollaboratorPermission, Installation, InstallationToken, JitRunner, Membership, OrgMembership,
     Repository, Runner, RunnerGroup, RunnerToken, Team, User,
 };
+use crate::clock::Clock;
 use crate::domain::checks::assert_is_one_segment;
-use crate::domain::clock::Clock;
 use crate::domain::names::{Label, Login, TeamSlug};
 
 /// The longest that callers are held back: an hour, GitHub's longest window.

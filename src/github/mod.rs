@@ -43,7 +43,7 @@ use self::lanes::Lane;
 use self::transport::{Call, Transport};
 pub use self::types::{JitRunner, Membership, Repository, Runner, RunnerGroup, RunnerToken, Team, User};
 pub use self::writes::WriteIds;
-use crate::domain::clock::Clock;
+use crate::clock::Clock;
 use crate::domain::names::{OrgName, RepoName};
 
 /// The longest that setting up a connection may take.

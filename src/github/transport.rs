@@ -16,7 +16,7 @@ use super::circuit::{Circuit, CircuitState};
 use super::error::{Class, Error};
 use super::lanes::{Lane, Lanes, Turn};
 use super::writes;
-use crate::domain::clock::Clock;
+use crate::clock::Clock;
 use crate::metrics;
 
 /// A page of 100 repositories is about 600 KiB; nothing that this service asks for is larger than this.

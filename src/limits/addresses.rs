@@ -10,7 +10,7 @@ use moka::sync::Cache;
 use tokio::sync::Notify;
 
 use super::{by_key, interval};
-use crate::domain::clock::Clock;
+use crate::clock::Clock;
 use crate::domain::network::counted_networks;
 
 /// Refused tokens that one address may send at once.

@@ -7,8 +7,8 @@ use std::path::Path;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::{background, settings_of};
+use crate::clock::Clock;
 use crate::config::{Config, Credentials, Diagnostic, Loaded, Reference, Target, TlsFiles, TokenSource};
-use crate::domain::clock::Clock;
 use crate::github::{Authorities, Github, StartupProblem, check_private_key, read_authorities};
 use crate::telemetry::check_log_file;
 use crate::tls::{self, TlsError};

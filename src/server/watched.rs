@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::domain::clock::Clock;
+use crate::clock::Clock;
 use crate::metrics;
 
 /// How often files are looked at.

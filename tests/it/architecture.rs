@@ -5,19 +5,19 @@ use std::path::{Path, PathBuf};
 
 /// What each module may import of this crate, beside itself.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
-    ("domain", &[]),
-    ("timed_cache", &["domain", "metrics"]),
+    ("clock", "domain", &[]),
+    ("timed_cache", &["clock", "domain", "metrics"]),
     ("metrics", &[]),
-    ("limits", &["config", "domain"]),
-    ("audit", &["config", "domain", "telemetry"]),
-    ("tls", &["domain"]),
-    ("telemetry", &["config", "domain"]),
-    ("config", &["domain"]),
-    ("github", &["domain", "metrics", "timed_cache"]),
-    ("access", &["github", "domain", "limits", "metrics", "timed_cache"]),
-    ("state", &["access", "audit", "domain", "github", "limits", "tls"]),
-    ("ops", &["state", "access", "github", "domain", "audit"]),
-    ("http", &["state", "ops", "access", "limits", "domain", "audit", "github", "metrics"]),
+    ("limits", &["config", "clock", "domain"]),
+    ("audit", &["config", "clock", "domain", "telemetry"]),
+    ("tls", &["clock", "domain"]),
+    ("telemetry", &["config", "clock", "domain"]),
+    ("config", &["clock", "domain"]),
+    ("github", &["clock", "domain", "metrics", "timed_cache"]),
+    ("access", &["github", "clock", "domain", "limits", "metrics", "timed_cache"]),
+    ("state", &["access", "audit", "clock", "domain", "github", "limits", "tls"]),
+    ("ops", &["state", "access", "github", "clock", "domain", "audit"]),
+    ("http", &["state", "ops", "access", "limits", "clock", "domain", "audit", "github", "metrics"]),
     // Only compiled for tests and fuzz targets.
     ("fuzzing", &["config", "github", "http"]),
     (
@@ -26,6 +26,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "access",
             "audit",
             "config",
+            "clock",
             "domain",
             "github",
             "http",
@@ -38,7 +39,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "tls",
         ],
     ),
-    ("sweep", &["state", "ops", "access", "limits", "config", "domain", "github", "metrics"]),
+    ("sweep", &["state", "ops", "access", "limits", "config", "clock", "domain", "github", "metrics"]),
 ];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {

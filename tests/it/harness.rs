@@ -8,8 +8,8 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
+use actions_runner_manager::clock::Clock;
 use actions_runner_manager::config::{self, Config, LogFormat, LogLevel, Sources};
-use actions_runner_manager::domain::clock::Clock;
 use actions_runner_manager::server::{self, Configuration, Server};
 use actions_runner_manager::{telemetry, tls};
 use fake_github::{AppKey, Credential, FakeGithub, Options, World};

@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use proptest::prelude::*;
 
 use super::{Budget, Hold, LONGEST_WAIT};
-use crate::domain::clock::Clock;
+use crate::clock::Clock;
 
 const NAMES: [&str; 5] =
     ["retry-after", "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset", "date"];

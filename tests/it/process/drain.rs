@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use actions_runner_manager::domain::clock::Clock;
+use actions_runner_manager::clock::Clock;
 use actions_runner_manager::server::{self, DRAIN};
 use actions_runner_manager::tls;
 use fake_github::{Fault, Hold, TokenKind, World};

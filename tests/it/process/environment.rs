@@ -7,7 +7,6 @@ use actions_runner_manager::tls;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use fake_github::{Level, TokenKind};
-use fake_github::{Level, TokenKind};
 use serde_json::json;
 
 use crate::binary::{Binary, run};

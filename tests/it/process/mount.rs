@@ -6,11 +6,10 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use actions_runner_manager::clock::Clock;
 use actions_runner_manager::config::{self, Sources};
-use actions_runner_manager::domain::clock::Clock;
 use actions_runner_manager::server::{self, Configuration};
 use actions_runner_manager::tls;
-use fake_github::{AppKey, FakeGithub};
 use fake_github::{AppKey, FakeGithub};
 use serde_json::{Value, json};
 use tempfile::TempDir;
