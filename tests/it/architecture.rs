@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 /// What each module may import of this crate, beside itself.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
-    ("clock", "domain", &[]),
+    ("domain", &[]),
+    ("clock", &[]),
     ("timed_cache", &["clock", "domain", "metrics"]),
     ("metrics", &[]),
     ("limits", &["config", "clock", "domain"]),

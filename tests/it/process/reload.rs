@@ -1,6 +1,5 @@
 //! SIGHUP: policy, limits and log level are read again; a bad file changes nothing.
 
-use actions_runner_manager::tls;
 use fake_github::{AppKey, World};
 use serde_json::{Value, json};
 
