@@ -233,7 +233,7 @@ fn keep(cache: &CacheConfig) -> Keep {
 fn listen(config: &Config, state: &Shared) -> Result<Listening, StartError> {
     let server = &config.server;
     let address = server.bind_address();
-    let tls = state.certificates.as_ref().map(|certificates| certificates.server_config()).transpose()?;
+    let tls = state.certificates.as_ref().map(CertificateStore::server_config).transpose()?;
     let settings = listener::Settings {
         address,
         tls: tls.map(Arc::new),

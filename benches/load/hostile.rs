@@ -4,7 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 
@@ -19,7 +19,7 @@ use crate::sizes::USUAL;
 /// What the process may take, in KiB.
 const MAX_MEMORY: u64 = 256 << 10;
 /// When memory has to be back, counted from the last byte that was sent.
-const BACK_WITHIN: Duration = Duration::from_secs(60);
+const BACK_WITHIN: Duration = Duration::from_mins(1);
 /// Back is what an idle service takes, and so much more, in KiB.
 const REMAINDER: u64 = 32 << 10;
 /// A client from elsewhere is served within this time.

@@ -42,7 +42,8 @@ impl Acceptor {
     pub(super) async fn accept(self: Rc<Self>, socket: TcpStream) -> Result<Accepted, ()> {
         let peer = socket.peer_addr().map_err(drop)?;
         let Some(admission) = self.places.admit(peer.ip()) else {
-            return Err(cut_off("address", peer));
+            cut_off("address", peer);
+            return Err(());
         };
         let (transport, place) = tokio::select! {
             transport = self.prepare(socket, peer) => transport?,
@@ -67,7 +68,10 @@ impl Acceptor {
                 tracing::debug!(%error, client = %peer.ip(), "a TLS handshake failed");
                 Err(())
             }
-            Err(_) => Err(cut_off("handshake", peer)),
+            Err(_) => {
+                cut_off("handshake", peer);
+                Err(())
+            }
         }
     }
 }

@@ -119,7 +119,7 @@ impl AsyncRead for Connection {
         self.exchange.read_by(context.waker());
         match self.poll_next(context, into) {
             Poll::Pending => self.poll_overdue(context),
-            ready => ready,
+            ready @ Poll::Ready(_) => ready,
         }
     }
 }
