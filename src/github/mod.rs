@@ -274,6 +274,8 @@ impl Github {
 }
 
 fn http_client(settings: &Settings) -> Result<reqwest::Client, SetupError> {
+    // Also where there is no TLS: what `check-config` refuses doesn't start.
+    let authorities = authorities(settings)?;
     let mut builder = reqwest::Client::builder()
         // A redirect would lead to a place that nobody checked; a renamed organisation is to be configured.
         .redirect(reqwest::redirect::Policy::none())
@@ -284,8 +286,8 @@ fn http_client(settings: &Settings) -> Result<reqwest::Client, SetupError> {
         // Plain HTTP is for loopback addresses alone, which no proxy reaches.
         builder = builder.no_proxy();
     } else {
-        let tls = authorities::client_config(authorities(settings)?)
-            .map_err(|cause| SetupError::Client(cause.to_string()))?;
+        let tls =
+            authorities::client_config(authorities).map_err(|cause| SetupError::Client(cause.to_string()))?;
         builder = builder.tls_backend_preconfigured(tls);
         let variable = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
         if let Some(proxy) = proxy::of_environment(variable).map_err(SetupError::Proxy)? {

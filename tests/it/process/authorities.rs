@@ -36,8 +36,8 @@ async fn it_is_found_among_others_with_comments_and_line_breaks_of_any_kind() {
     let site = site_with(&shown, &bundle.replace('\n', "\r\n")).await;
     site.works(&[]).await;
     let binary = Binary::start(&[], &[], site.folder.path());
-    let line = binary.stdout.with("github.caFile is not as it should be").await;
-    assert!(line.contains("\"warn\"") && line.contains("certificate 2 can't be used"), "{line}");
+    let line = binary.stdout.with("certificate 2 can't be used").await;
+    assert!(line.contains("\"warn\"") && line.contains("\"setting\":\"github.caFile\""), "{line}");
 }
 
 #[tokio::test]

@@ -37,7 +37,8 @@ impl Site {
         harness::merge(&mut all, extra);
         let site = Self { folder, fake };
         let config = harness::configuration(site.folder.path(), &site.fake, &all);
-        site.write("config.yml", &serde_json::to_string_pretty(&config).unwrap());
+        let text = serde_json::to_string_pretty(&config).unwrap();
+        site.write("config.yml", &format!("{text}\n...\n"));
         for name in ["key.pem", "tls.key"] {
             let private = std::fs::Permissions::from_mode(0o600);
             std::fs::set_permissions(site.path(name), private).unwrap();

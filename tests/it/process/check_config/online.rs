@@ -94,7 +94,7 @@ async fn online_names_the_file_of_a_token_that_github_refuses() {
     harness::write_certificate(folder.path());
     std::fs::write(folder.path().join("token.txt"), "ghp_gone").unwrap();
     let config = harness::configuration(folder.path(), &fake, &token_alone);
-    std::fs::write(folder.path().join("config.yml"), config.to_string()).unwrap();
+    std::fs::write(folder.path().join("config.yml"), format!("{config}\n...\n")).unwrap();
     let ended = run(&["check-config", "--online"], &[], folder.path()).await;
     assert_eq!(ended.code, 2);
     let start = "error: config.yml:1: tokenFile: GitHub refused the configured token";
