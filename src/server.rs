@@ -165,12 +165,13 @@ fn build(
 ) -> Result<State, StartError> {
     let keep = keep(&config.cache);
     let (users, unknown_tokens) = limiters(config, clock);
-    let identities = Identities::new(unknown_tokens, keep, clock.clone());
+    let github = Arc::new(Github::new(settings_of(config, secret), clock.clone())?);
+    let identities = Identities::new(unknown_tokens, keep, github.clone(), clock.clone());
     Ok(State {
-        github: Arc::new(Github::new(settings_of(config, secret), clock.clone())?),
         identities: Arc::new(identities.map_err(|_| StartError::Random)?),
-        teams: Teams::new(config.groups.name.clone(), keep, clock),
-        groups: Groups::new(keep, clock.clone()),
+        teams: Teams::new(config.groups.name.clone(), keep, github.clone(), clock),
+        groups: Groups::new(keep, github.clone(), clock.clone()),
+        github,
         audit_room: telemetry::audit_room(),
         limited_callers: LimitedCallers::here(),
         users: ArcSwap::from_pointee(users),

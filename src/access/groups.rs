@@ -77,23 +77,25 @@ pub struct Groups {
     /// Kept for no time: only joins those who check the same group at once.
     checking: TimedCache<GroupId, Result<RunnerGroup, Error>>,
     keep: Keep,
+    github: Arc<Github>,
     clock: Clock,
 }
 
 impl Groups {
     /// Knows no group yet.
-    pub fn new(keep: Keep, clock: Clock) -> Self {
+    pub fn new(keep: Keep, github: Arc<Github>, clock: Clock) -> Self {
         Self {
             known: TimedCache::counted("group", MOST_GROUPS, clock.clone()),
             listing: TimedCache::new(1, clock.clone()),
             checking: TimedCache::new(MOST_GROUPS, clock.clone()),
             keep,
+            github,
             clock,
         }
     }
 
     /// The group of the team that `authority` is about.
-    pub async fn find(&self, github: &Github, authority: &Authority) -> Result<ManagedGroup, GroupError> {
+    pub async fn find(&self, authority: &Authority) -> Result<ManagedGroup, GroupError> {
         let name = authority.team().group();
         if name.is_default() {
             return Err(GroupError::Protected);
@@ -104,7 +106,7 @@ impl Groups {
                 return managed(&known.found);
             }
             if let Found::One(group) = &known.found {
-                match Box::pin(self.check(github, group.id)).await {
+                match Box::pin(self.check(group.id)).await {
                     Ok(group) if name.is(&group.name) => {
                         self.remember(&group).await;
                         return managed(&Found::One(group));
@@ -117,17 +119,12 @@ impl Groups {
             self.known.forget(&key).await;
         }
         // Boxed: the usual case, a fresh entry, needs neither of these large futures.
-        Box::pin(self.look_up(github, key)).await
+        Box::pin(self.look_up(key)).await
     }
 
     /// Every group that belongs to a team, given the names that teams' groups have; always read anew.
-    pub async fn managed(
-        &self,
-        github: &Github,
-        _: &Oversight,
-        names: &HashSet<String>,
-    ) -> Result<Vec<ManagedGroup>, Error> {
-        let found = by_name(github.runner_groups().await?);
+    pub async fn managed(&self, _: &Oversight, names: &HashSet<String>) -> Result<Vec<ManagedGroup>, Error> {
+        let found = by_name(self.github.runner_groups().await?);
         let is_managed = |(key, found)| if names.contains(&key) { managed(&found).ok() } else { None };
         let mut groups: Vec<_> = found.into_iter().filter_map(is_managed).collect();
         groups.sort_by_key(ManagedGroup::id);
@@ -135,13 +132,8 @@ impl Groups {
     }
 
     /// The groups of these names (in lower case), also Default and inherited ones: the administrator listed them.
-    pub async fn named(
-        &self,
-        github: &Github,
-        _: &Oversight,
-        names: &HashSet<String>,
-    ) -> Result<Vec<ManagedGroup>, Error> {
-        let groups = github.runner_groups().await?;
+    pub async fn named(&self, _: &Oversight, names: &HashSet<String>) -> Result<Vec<ManagedGroup>, Error> {
+        let groups = self.github.runner_groups().await?;
         Ok(groups.iter().filter(|group| names.contains(&group.name.to_lowercase())).map(of).collect())
     }
 
@@ -164,16 +156,16 @@ impl Groups {
         known.fresh_until > self.clock.now()
     }
 
-    async fn check(&self, github: &Github, id: GroupId) -> Result<RunnerGroup, Error> {
-        self.checking.get_or_load(id, async { (github.runner_group(id).await, Duration::ZERO) }).await
+    async fn check(&self, id: GroupId) -> Result<RunnerGroup, Error> {
+        self.checking.get_or_load(id, async { (self.github.runner_group(id).await, Duration::ZERO) }).await
     }
 
     /// Lists all groups, since GitHub finds none by name, and remembers every one of them.
-    async fn look_up(&self, github: &Github, key: String) -> Result<ManagedGroup, GroupError> {
+    async fn look_up(&self, key: String) -> Result<ManagedGroup, GroupError> {
         loop {
             let load = async {
                 let just_listed = self.known.get(&key).await.is_some_and(|known| self.is_fresh(&known));
-                let listed = if just_listed { Ok(false) } else { self.list(github).await.map(|()| true) };
+                let listed = if just_listed { Ok(false) } else { self.list().await.map(|()| true) };
                 (listed, Duration::ZERO)
             };
             let listed = self.listing.get_or_load((), load).await?;
@@ -185,8 +177,8 @@ impl Groups {
         }
     }
 
-    async fn list(&self, github: &Github) -> Result<(), Error> {
-        for (key, found) in by_name(github.runner_groups().await?) {
+    async fn list(&self) -> Result<(), Error> {
+        for (key, found) in by_name(self.github.runner_groups().await?) {
             self.keep(key, found).await;
         }
         Ok(())

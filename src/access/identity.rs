@@ -119,6 +119,7 @@ pub struct Identities {
     asking: TimedCache<TokenHash, Identity>,
     addresses: ArcSwap<AddressLimiter>,
     keep: Keep,
+    github: Arc<Github>,
     /// Where look-ups go on when their callers are gone.
     runtime: Handle,
 }
@@ -128,6 +129,7 @@ impl Identities {
     pub fn new(
         addresses: AddressLimiter,
         keep: Keep,
+        github: Arc<Github>,
         clock: Clock,
     ) -> Result<Self, aws_lc_rs::error::Unspecified> {
         let key = hmac::Key::generate(hmac::HMAC_SHA256, &rand::SystemRandom::new())?;
@@ -139,6 +141,7 @@ impl Identities {
             asking: TimedCache::new(MOST_KEPT_QUESTIONS, clock),
             addresses: ArcSwap::from_pointee(addresses),
             keep,
+            github,
             runtime: Handle::current(),
         })
     }
@@ -158,19 +161,14 @@ impl Identities {
     }
 
     /// The user behind a token. Only a token that GitHub is asked about and refuses counts against `address`.
-    pub async fn identify(
-        self: &Arc<Self>,
-        github: &Arc<Github>,
-        token: &CallerToken,
-        address: IpAddr,
-    ) -> Identity {
+    pub async fn identify(self: &Arc<Self>, token: &CallerToken, address: IpAddr) -> Identity {
         let hash = self.hash(token);
         let remembered = self.remembered(&hash).await;
         metrics::cache("identity", remembered.is_some());
         match remembered {
             Some(known) => known,
             // Boxed, so that the future of the usual case, a known token, stays small.
-            None => Box::pin(self.look_up(github, token, hash, address)).await,
+            None => Box::pin(self.look_up(token, hash, address)).await,
         }
     }
 
@@ -181,18 +179,12 @@ impl Identities {
         }
     }
 
-    async fn look_up(
-        self: &Arc<Self>,
-        github: &Arc<Github>,
-        token: &CallerToken,
-        hash: TokenHash,
-        address: IpAddr,
-    ) -> Identity {
+    async fn look_up(self: &Arc<Self>, token: &CallerToken, hash: TokenHash, address: IpAddr) -> Identity {
         loop {
             let mut asked = false;
             let load = async {
                 asked = true;
-                (self.load(github, token, hash, address).await, Duration::ZERO)
+                (self.load(token, hash, address).await, Duration::ZERO)
             };
             match self.asking.get_or_load(hash, load).await {
                 // Another address with the same token ran into its limit; this one has its own.
@@ -202,13 +194,7 @@ impl Identities {
         }
     }
 
-    async fn load(
-        self: &Arc<Self>,
-        github: &Arc<Github>,
-        token: &CallerToken,
-        hash: TokenHash,
-        address: IpAddr,
-    ) -> Identity {
+    async fn load(self: &Arc<Self>, token: &CallerToken, hash: TokenHash, address: IpAddr) -> Identity {
         let memory = Memory { known: self.known.era(), refused: self.refused.era() };
         let limiter = self.addresses.load_full();
         let charge = if self.good.get(&hash).await.is_some() {
@@ -227,22 +213,15 @@ impl Identities {
             return known;
         }
         // As a task of its own: were it given up with its caller, hanging up early would make bad tokens free.
-        let (identities, github, token) = (self.clone(), github.clone(), token.clone());
-        let look_up = async move { identities.ask(&github, &token, hash, charge, &memory).await };
+        let (identities, token) = (self.clone(), token.clone());
+        let look_up = async move { identities.ask(&token, hash, charge, &memory).await };
         let ended = self.runtime.spawn(look_up.in_current_span()).await;
         ended.unwrap_or_else(|_| Err(Error::odd("GET /user: the look-up was cut off").into()))
     }
 
     /// Asks GitHub, and remembers what it says.
-    async fn ask(
-        &self,
-        github: &Github,
-        token: &CallerToken,
-        hash: TokenHash,
-        charge: Charge,
-        memory: &Memory,
-    ) -> Identity {
-        match verdict(github, token, charge.history()).await {
+    async fn ask(&self, token: &CallerToken, hash: TokenHash, charge: Charge, memory: &Memory) -> Identity {
+        match verdict(&self.github, token, charge.history()).await {
             Verdict::Good(caller) => {
                 self.good.insert(hash, (), GOOD_FOR).await;
                 self.known.insert_in(&memory.known, hash, caller.clone(), self.keep.identity).await;
@@ -352,7 +331,7 @@ mod tests {
     }
 
     /// Nothing is ever sent with it.
-    fn nowhere() -> Github {
+    fn nowhere() -> Arc<Github> {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let settings = Settings {
             org: OrgName::parse("acme").unwrap(),
@@ -362,7 +341,7 @@ mod tests {
             concurrency: 1,
             credential: Credential::Token(SecretString::from("ghp_own")),
         };
-        Github::new(settings, Clock::manual()).unwrap()
+        Arc::new(Github::new(settings, Clock::manual()).unwrap())
     }
 
     const KEEP: Keep = Keep {
@@ -377,7 +356,8 @@ mod tests {
     #[tokio::test]
     async fn a_flood_of_refusals_pushes_out_nobody_who_is_known() {
         let clock = Clock::manual();
-        let identities = Identities::new(AddressLimiter::new(1.0, clock.clone()), KEEP, clock).unwrap();
+        let identities =
+            Identities::new(AddressLimiter::new(1.0, clock.clone()), KEEP, nowhere(), clock).unwrap();
         let caller = Caller { id: crate::domain::ids::UserId(1), login: Login::parse("ada").unwrap() };
         let known = TokenHash::default();
         identities.known.insert(known, caller, KEEP.identity).await;
@@ -393,14 +373,14 @@ mod tests {
 
     #[tokio::test]
     async fn the_limit_of_one_address_is_not_that_of_another_with_the_same_token() {
-        let (github, clock) = (Arc::new(nowhere()), Clock::manual());
+        let clock = Clock::manual();
         let second = Duration::from_secs(1);
         let limiter = AddressLimiter::new(0.1, clock.clone());
         let address: IpAddr = "192.0.2.1".parse().unwrap();
         while let Ok(reservation) = limiter.reserve(address).await {
             reservation.use_up();
         }
-        let identities = Arc::new(Identities::new(limiter, KEEP, clock).unwrap());
+        let identities = Arc::new(Identities::new(limiter, KEEP, nowhere(), clock).unwrap());
         let token = CallerToken::from_header("ghp_abc").unwrap();
         let hash = identities.hash(&token);
         let (refuse, refused) = tokio::sync::oneshot::channel();
@@ -409,7 +389,7 @@ mod tests {
             (Err(AccessError::TooManyUnknownTokens { retry_after }), Duration::ZERO)
         });
         // In this order: the other address asks, this one joins it, and then the other is refused.
-        let (_, outcome, ()) = tokio::join!(other, identities.identify(&github, &token, address), async {
+        let (_, outcome, ()) = tokio::join!(other, identities.identify(&token, address), async {
             refuse.send(second).unwrap();
         });
         let own_limit = |retry_after: Duration| retry_after == Duration::from_secs(10);

@@ -1,6 +1,7 @@
 //! Does this user actively maintain this team? Asked with the service's own credential.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{AccessError, Authority, Caller, Keep, ManagedTeam, Oversight};
@@ -48,27 +49,24 @@ pub struct Teams {
     /// Kept for a moment: joins those who ask the same thing at once.
     asking: TimedCache<(TeamSlug, Login), Answer>,
     keep: Keep,
+    github: Arc<Github>,
 }
 
 impl Teams {
     /// Knows no team yet.
-    pub fn new(template: GroupNameTemplate, keep: Keep, clock: &Clock) -> Self {
+    pub fn new(template: GroupNameTemplate, keep: Keep, github: Arc<Github>, clock: &Clock) -> Self {
         Self {
             template,
             by_slug: TimedCache::counted("team", MOST_TEAMS, clock.clone()),
             maintainers: TimedCache::counted("membership", MOST_MEMBERSHIPS, clock.clone()),
             asking: TimedCache::new(MOST_MEMBERSHIPS, clock.clone()),
             keep,
+            github,
         }
     }
 
     /// The proof that `caller` actively maintains the team with this slug.
-    pub async fn maintainer(
-        &self,
-        github: &Github,
-        caller: &Caller,
-        slug: &TeamSlug,
-    ) -> Result<Maintainer, AccessError> {
+    pub async fn maintainer(&self, caller: &Caller, slug: &TeamSlug) -> Result<Maintainer, AccessError> {
         for _ in 0..MOST_ROUNDS {
             let known = match self.by_slug.get(slug).await {
                 Some(Ok(Some(team))) => {
@@ -79,7 +77,7 @@ impl Teams {
             if let Some((team, is_maintainer)) = known {
                 return proof(caller, team, is_maintainer);
             }
-            if let Some((team, is_maintainer)) = self.ask(github, caller, slug).await? {
+            if let Some((team, is_maintainer)) = self.ask(caller, slug).await? {
                 return proof(caller, team, is_maintainer);
             }
         }
@@ -90,29 +88,27 @@ impl Teams {
     /// every managed group.
     pub async fn oversight(
         &self,
-        github: &Github,
         caller: &Caller,
         administrators: &TeamSlug,
     ) -> Result<Oversight, AccessError> {
-        self.maintainer(github, caller, administrators).await.map(|_| Oversight(()))
+        self.maintainer(caller, administrators).await.map(|_| Oversight(()))
     }
 
     /// The authority over any team's group that an administrator has.
     pub async fn overseen(
         &self,
-        github: &Github,
         caller: &Caller,
         slug: &TeamSlug,
         _: &Oversight,
     ) -> Result<Authority, AccessError> {
-        let team = self.by_slug.get_or_load(slug.clone(), self.load_team(github, slug)).await?;
+        let team = self.by_slug.get_or_load(slug.clone(), self.load_team(slug)).await?;
         let team = team.ok_or(AccessError::NotAMaintainer)?;
         Ok(Authority { caller: caller.clone(), team })
     }
 
     /// The names that the groups of all teams have, or would have, in lower case.
-    pub async fn group_names(&self, github: &Github) -> Result<HashSet<String>, Error> {
-        let teams = github.teams().await?;
+    pub async fn group_names(&self) -> Result<HashSet<String>, Error> {
+        let teams = self.github.teams().await?;
         // Teams whose slug is not served here, such as an enterprise's, have no managed group.
         Ok(teams.iter().filter_map(|team| self.managed(team).ok()).map(|team| team.group.key()).collect())
     }
@@ -134,15 +130,14 @@ impl Teams {
     /// a slug that a new team took over must not give it what the old one had.
     async fn ask(
         &self,
-        github: &Github,
         caller: &Caller,
         slug: &TeamSlug,
     ) -> Result<Option<(ManagedTeam, bool)>, AccessError> {
         let era = self.maintainers.era();
         let (team, membership) = futures_util::future::join(
-            self.by_slug.get_or_load(slug.clone(), self.load_team(github, slug)),
+            self.by_slug.get_or_load(slug.clone(), self.load_team(slug)),
             self.asking.get_or_load((slug.clone(), caller.login.clone()), async {
-                let answer = github.membership(slug, &caller.login).await;
+                let answer = self.github.membership(slug, &caller.login).await;
                 let answer = match answer {
                     Ok(membership) => Ok(Some(membership)),
                     // Officially how "no membership" is answered.
@@ -161,7 +156,7 @@ impl Teams {
         {
             self.by_slug.forget(slug).await;
             // An address without an id proves nothing; the team read anew has to do.
-            let current = self.load_team(github, slug).await.0?;
+            let current = self.load_team(slug).await.0?;
             if membership.team_id().is_some() || current.as_ref() != Some(&team) {
                 return Ok(None);
             }
@@ -177,8 +172,8 @@ impl Teams {
         AT_ONCE.min(self.keep.membership).min(self.keep.refused_membership)
     }
 
-    async fn load_team(&self, github: &Github, slug: &TeamSlug) -> (KnownTeam, Duration) {
-        match github.team(slug).await.and_then(|team| self.managed(&team)) {
+    async fn load_team(&self, slug: &TeamSlug) -> (KnownTeam, Duration) {
+        match self.github.team(slug).await.and_then(|team| self.managed(&team)) {
             Ok(team) => (Ok(Some(team)), self.keep.team),
             Err(error) if error.is_not_found() => (Ok(None), self.keep.refused_membership),
             Err(error) => (Err(error), Duration::ZERO),

@@ -43,7 +43,7 @@ impl<P: OperationParameters> FromRequest for Authorized<P> {
         Box::pin(async move {
             let Asking { state, trail, caller, team, mut rest } = Asking::of(&request, payload).await?;
             let slug = slug(&team, &trail)?;
-            let maintainer = state.teams.maintainer(&state.github, &caller, &slug).await?;
+            let maintainer = state.teams.maintainer(&caller, &slug).await?;
             note(&trail, maintainer.team());
             let parameters = own_parameters(&mut rest, state.github.org())?;
             let authority = maintainer.under(&state.policy.load())?;
@@ -63,8 +63,7 @@ impl<P> Authorized<P> {
             return Err(invalid(parameter, "expected another team than the one that the request is about"));
         }
         self.trail.note(|record| record.to_team = Some(slug.to_string()));
-        let maintainer =
-            self.state.teams.maintainer(&self.state.github, self.authority.caller(), slug).await?;
+        let maintainer = self.state.teams.maintainer(self.authority.caller(), slug).await?;
         Ok(maintainer.under(&self.state.policy.load())?)
     }
 }
@@ -94,7 +93,7 @@ impl<P: OperationParameters> FromRequest for Reaching<P> {
             let Asking { state, trail, caller, team, mut rest } = Asking::of(&request, payload).await?;
             if let (EVERY_TEAM, Some(administrators)) = (team.as_str(), &state.administrators) {
                 trail.note(|record| record.team = Some(team.clone()));
-                let oversight = state.teams.oversight(&state.github, &caller, administrators).await?;
+                let oversight = state.teams.oversight(&caller, administrators).await?;
                 trail.note(|record| record.as_administrator = true);
                 let parameters = own_parameters(&mut rest, state.github.org())?;
                 return Ok(Self { reach: Reach::Everything(oversight), parameters, state, trail });
@@ -131,8 +130,8 @@ async fn authority_over(
     caller: &Caller,
     slug: &TeamSlug,
 ) -> Result<Authority, AccessError> {
-    let (teams, github) = (&state.teams, &state.github);
-    let own = teams.maintainer(github, caller, slug).await.and_then(|maintainer| {
+    let teams = &state.teams;
+    let own = teams.maintainer(caller, slug).await.and_then(|maintainer| {
         note(trail, maintainer.team());
         maintainer.under(&state.policy.load())
     });
@@ -141,13 +140,13 @@ async fn authority_over(
     else {
         return own;
     };
-    let oversight = match teams.oversight(github, caller, administrators).await {
+    let oversight = match teams.oversight(caller, administrators).await {
         Ok(oversight) => oversight,
         Err(AccessError::NotAMaintainer) => return own,
         Err(error) => return Err(error),
     };
     trail.note(|record| record.as_administrator = true);
-    let authority = teams.overseen(github, caller, slug, &oversight).await?;
+    let authority = teams.overseen(caller, slug, &oversight).await?;
     note(trail, authority.team());
     Ok(authority)
 }
@@ -235,7 +234,7 @@ impl Entrance {
     pub(super) async fn authenticate(&self, request: &HttpRequest) -> Result<Caller, ApiError> {
         let token = token(request)?;
         let address = self.trail.look(|record| record.client).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-        let caller = self.state.identities.identify(&self.state.github, &token, address).await?;
+        let caller = self.state.identities.identify(&token, address).await?;
         body::authenticated(request);
         // From here on whatever happens leaves a line, so there has to be room for it.
         let room = self.trail.reserve(&self.state.audit_room, 0);

@@ -40,7 +40,7 @@ impl FromRequest for ScopeRequest {
                 None => None,
                 Some(team) => {
                     let slug = slug(&team, &trail)?;
-                    let maintainer = state.teams.maintainer(&state.github, &caller, &slug).await?;
+                    let maintainer = state.teams.maintainer(&caller, &slug).await?;
                     note(&trail, maintainer.team());
                     Some(maintainer)
                 }

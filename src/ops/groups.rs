@@ -77,7 +77,7 @@ pub async fn delete(
     let (group, runners) = on_group(state, authority, trail, found, read).await?;
     let target = match &plan {
         RunnersOfDeleted::MustBeNone if !runners.is_empty() => return Err(not_empty(&runners)),
-        RunnersOfDeleted::MovedTo(to) => Some(state.groups.find(&state.github, to).await?),
+        RunnersOfDeleted::MovedTo(to) => Some(state.groups.find(to).await?),
         RunnersOfDeleted::MustBeNone | RunnersOfDeleted::Removed => None,
     };
     room_for_line(state, trail, &runners)?;
@@ -149,8 +149,8 @@ pub async fn list(state: &Shared, reach: &Reach, trail: &Trail) -> Result<GroupC
         }
         Reach::Everything(oversight) => oversight,
     };
-    let names = state.teams.group_names(&state.github).await?;
-    let groups = state.groups.managed(&state.github, oversight, &names).await?;
+    let names = state.teams.group_names().await?;
+    let groups = state.groups.managed(oversight, &names).await?;
     let read = groups.into_iter().map(|group| async move {
         match contents(&state.github, group.id()).await {
             // Deleted since the groups were listed.

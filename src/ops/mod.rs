@@ -76,7 +76,7 @@ impl Drop for Line {
 
 /// Finds the team's group and puts it on the trail.
 async fn find_group(state: &Shared, authority: &Authority, trail: &Trail) -> Result<ManagedGroup, Error> {
-    let group = state.groups.find(&state.github, authority).await?;
+    let group = state.groups.find(authority).await?;
     trail.note(|record| {
         record.group = Some(group.name().to_owned());
         record.group_id = Some(group.id());

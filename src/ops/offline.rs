@@ -29,12 +29,12 @@ pub async fn runners(state: &Shared, coverage: &Coverage) -> Result<Vec<Read>, E
     let oversight = Oversight::of_the_service();
     let groups = match coverage {
         Coverage::Managed => {
-            let names = state.teams.group_names(&state.github).await?;
-            state.groups.managed(&state.github, &oversight, &names).await?
+            let names = state.teams.group_names().await?;
+            state.groups.managed(&oversight, &names).await?
         }
         Coverage::Named(names) => {
             let names: HashSet<_> = names.iter().map(|name| name.to_lowercase()).collect();
-            state.groups.named(&state.github, &oversight, &names).await?
+            state.groups.named(&oversight, &names).await?
         }
     };
     let read = groups.into_iter().map(|group| async move {

@@ -265,7 +265,7 @@ pub async fn transfer(
     selection: &Selection,
     trail: &Trail,
 ) -> Result<Outcome, Error> {
-    let target = state.groups.find(&state.github, to).await?;
+    let target = state.groups.find(to).await?;
     let reach = Reach::Team(Box::new(from.clone()));
     let runners =
         runners_of(state, &reach, trail).await?.into_iter().flat_map(|(_, runners)| runners).collect();
@@ -322,8 +322,8 @@ async fn runners_of(
             Ok(vec![on_group(state, authority, trail, found, read).await?])
         }
         Reach::Everything(oversight) => {
-            let names = state.teams.group_names(&state.github).await?;
-            let groups = state.groups.managed(&state.github, oversight, &names).await?;
+            let names = state.teams.group_names().await?;
+            let groups = state.groups.managed(oversight, &names).await?;
             let read = groups.into_iter().map(|group| async move {
                 match state.github.group_runners(group.id()).await {
                     // Deleted since the groups were listed.

@@ -28,7 +28,7 @@ fn slow_to_forgive() -> serde_json::Value {
 async fn identify(app: &App, token: &str, from: IpAddr) -> Result<Caller, AccessError> {
     let token = CallerToken::from_header(token).unwrap();
     let state = app.server.state().clone();
-    state.identities.identify(&state.github, &token, from).await
+    state.identities.identify(&token, from).await
 }
 
 /// Sends bad tokens over HTTP until the address is at its limit, which it has not used any of.

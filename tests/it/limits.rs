@@ -68,7 +68,7 @@ async fn a_flood_of_unknown_tokens_does_not_push_out_what_is_known() {
     let state = app.server.state();
     for number in 0..12_000 {
         let token = CallerToken::from_header(&format!("ghp_{number:036}")).unwrap();
-        let outcome = state.identities.identify(&state.github, &token, [192, 0, 2, 1].into()).await;
+        let outcome = state.identities.identify(&token, [192, 0, 2, 1].into()).await;
         assert!(outcome.is_err());
     }
     let asked = app.fake.count("GET", "/user");
