@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-use super::Trail;
+use super::AuditLine;
 use crate::domain::ids::UserId;
+use crate::domain::outcome::Outcome;
+use crate::domain::reason::Cause;
 
 /// Refusals of one caller within this time leave one line.
 const COUNTED_FOR: Duration = Duration::from_secs(1);
@@ -21,8 +23,8 @@ pub struct LimitedCallers {
 /// What is counted for one caller.
 struct Window {
     /// Of the first request, which has room for the line.
-    trail: Trail,
-    reason: &'static str,
+    line: AuditLine,
+    cause: Cause,
     count: u64,
 }
 
@@ -33,15 +35,16 @@ impl LimitedCallers {
     }
 
     /// Counts a refused request of a known caller; its line is left to this.
-    pub fn count(&self, trail: &Trail, reason: &'static str) {
-        let Some(user) = trail.look(|record| record.user_id).filter(|_| trail.claim()) else { return };
+    pub fn count(&self, line: &AuditLine, cause: Cause) {
+        let user = line.0.context.caller().and_then(|caller| caller.user_id());
+        let Some(user) = user.filter(|_| line.claim()) else { return };
         let mut callers = locked(&self.by_user);
         if let Some(window) = callers.get_mut(&user) {
             window.count += 1;
-            trail.give_up();
+            line.give_up();
             return;
         }
-        callers.insert(user, Window { trail: trail.clone(), reason, count: 1 });
+        callers.insert(user, Window { line: line.clone(), cause, count: 1 });
         let by_user = self.by_user.clone();
         self.runtime.spawn(async move {
             tokio::time::sleep(COUNTED_FOR).await;
@@ -59,8 +62,8 @@ impl LimitedCallers {
 
 impl Window {
     fn write(&self) {
-        self.trail.note(|record| record.count = Some(self.count));
-        self.trail.write("refused", Some(self.reason));
+        self.line.note(|details| details.count = Some(self.count));
+        self.line.write(Outcome::Refused, Some(self.cause));
     }
 }
 

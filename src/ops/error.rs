@@ -6,6 +6,8 @@ use crate::access::GroupError;
 use crate::audit::NoRoom;
 use crate::domain::jit::JitRefusal;
 use crate::domain::names::RunnerName;
+use crate::domain::outcome::Outcome;
+use crate::domain::reason::Reason;
 use crate::github::{self, Class};
 
 /// Why an operation was refused or failed. The edge turns it into the envelope.
@@ -74,64 +76,64 @@ pub enum Refusal {
 
 impl Error {
     /// The envelope's `Reason`: a stable word.
-    pub fn reason(&self) -> &'static str {
+    pub fn reason(&self) -> Reason {
         match self {
             Self::DeniedByPolicy(_) | Self::JitDenied(_) | Self::NoJitHere(_) | Self::TooManyRunners(_) => {
-                "denied_by_policy"
+                Reason::DeniedByPolicy
             }
-            Self::RunnerExists(_) => "runner_exists",
-            Self::RunnerNotFound(_) => "runner_not_found",
-            Self::GroupNotFound => "group_not_found",
-            Self::GroupExists => "group_exists",
-            Self::GroupProtected(_) => "group_protected",
-            Self::GroupNotEmpty { .. } => "group_not_empty",
-            Self::RepoNotFound(_) => "repo_not_found",
-            Self::Rejected(_) => "invalid_parameter",
+            Self::RunnerExists(_) => Reason::RunnerExists,
+            Self::RunnerNotFound(_) => Reason::RunnerNotFound,
+            Self::GroupNotFound => Reason::GroupNotFound,
+            Self::GroupExists => Reason::GroupExists,
+            Self::GroupProtected(_) => Reason::GroupProtected,
+            Self::GroupNotEmpty { .. } => Reason::GroupNotEmpty,
+            Self::RepoNotFound(_) => Reason::RepoNotFound,
+            Self::Rejected(_) => Reason::InvalidParameter,
             Self::Partial { cause, .. } => cause.reason(),
-            Self::AdministrationMissing(_) => "github_error",
+            Self::AdministrationMissing(_) => Reason::GithubError,
             Self::Github(error) => reason_of(error),
-            Self::TooLate => "github_timeout",
-            Self::CutOff => "shutting_down",
-            Self::NoRoomInLog => "overloaded",
-            Self::Internal => "internal",
+            Self::TooLate => Reason::GithubTimeout,
+            Self::CutOff => Reason::ShuttingDown,
+            Self::NoRoomInLog => Reason::Overloaded,
+            Self::Internal => Reason::Internal,
         }
     }
 
-    /// How the audit line calls it.
-    pub(super) fn outcome(&self) -> &'static str {
+    /// How the operation ended.
+    pub(super) fn outcome(&self) -> Outcome {
         match self {
-            Self::Partial { done, .. } if !done.is_empty() => "partial",
+            Self::Partial { done, .. } if !done.is_empty() => Outcome::Partial,
             Self::Partial { cause, .. } => cause.outcome(),
-            Self::GroupNotEmpty { changed: true, .. } => "partial",
+            Self::GroupNotEmpty { changed: true, .. } => Outcome::Partial,
             Self::AdministrationMissing(_)
             | Self::Github(_)
             | Self::TooLate
             | Self::CutOff
             | Self::NoRoomInLog
-            | Self::Internal => "failed",
-            _ => "refused",
+            | Self::Internal => Outcome::Failed,
+            _ => Outcome::Refused,
         }
     }
 }
 
 /// What [`reason_of`] may give.
-pub(super) const REASONS_OF_GITHUB: [&str; 5] =
-    ["github_rate_limited", "overloaded", "github_timeout", "github_unavailable", "github_error"];
+pub(super) const REASONS_OF_GITHUB: [Reason; 5] =
+    [Reason::GithubRateLimited, Reason::Overloaded, Reason::GithubTimeout, Reason::GithubUnavailable, Reason::GithubError];
 
 /// The `Reason` of a failed call to GitHub.
-pub fn reason_of(error: &github::Error) -> &'static str {
+pub fn reason_of(error: &github::Error) -> Reason {
     match error.class() {
-        Class::RateLimited { .. } => "github_rate_limited",
-        Class::Overloaded => "overloaded",
-        Class::Timeout => "github_timeout",
-        Class::Unreachable { .. } => "github_unavailable",
+        Class::RateLimited { .. } => Reason::GithubRateLimited,
+        Class::Overloaded => Reason::Overloaded,
+        Class::Timeout => Reason::GithubTimeout,
+        Class::Unreachable { .. } => Reason::GithubUnavailable,
         Class::NotFound
         | Class::Unauthorized
         | Class::Forbidden(_)
         | Class::Conflict
         | Class::Rejected(_)
         | Class::Faulty
-        | Class::Unexpected => "github_error",
+        | Class::Unexpected => Reason::GithubError,
     }
 }
 
@@ -170,7 +172,7 @@ impl fmt::Display for Error {
             Self::NoRoomInLog => {
                 formatter.write_str("nobody takes the audit log's lines, and its queue is full")
             }
-            _ => formatter.write_str(self.reason()),
+            _ => formatter.write_str(self.reason().as_str()),
         }
     }
 }

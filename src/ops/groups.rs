@@ -6,12 +6,10 @@ use utoipa::ToSchema;
 
 use super::error::missing_group;
 use super::runners::{GROUPS_AT_ONCE, Outcome, each, move_all};
-use super::{Error, find_group, on_group, places, room_for_line, write};
-use crate::access::{Authority, ManagedGroup, Reach};
-use crate::audit::Trail;
+use super::{Error, Work};
+use crate::access::{Authority, ManagedGroup, Oversight, Reach};
 use crate::domain::ids::GroupId;
 use crate::github::{Class, Github, Runner};
-use crate::state::Shared;
 
 /// What is in a group.
 #[derive(Debug, Default, Serialize, ToSchema)]
@@ -23,21 +21,21 @@ pub struct GroupContents {
 }
 
 /// Creates the team's group; gives its name. GitHub says when the name is taken, so nothing is listed before.
-pub async fn add(state: &Shared, authority: &Authority, trail: &Trail) -> Result<String, Error> {
-    if authority.team().group().is_default() {
+pub async fn add(work: &Work) -> Result<String, Error> {
+    if work.authority().team().group().is_default() {
         return Err(Error::GroupProtected("The Default runner group can't be managed here"));
     }
-    let (shared, authority, notes) = (state.clone(), authority.clone(), trail.clone());
-    let work = async move {
-        match shared.github.create_runner_group(authority.team().group()).await {
+    let own = work.clone();
+    let write = async move {
+        match own.github().create_runner_group(own.authority().team().group()).await {
             Ok(group) => {
-                notes.note(|record| record.group_id = Some(group.id));
-                shared.groups.remember(&group).await;
+                own.line().note(|details| details.group = Some((group.name.clone(), group.id)));
+                own.organisation().groups.remember(&group).await;
                 Ok(group.name)
             }
             Err(error) => Err(match error.class() {
                 // Taken by a group of the team's, or by one that nobody may manage here?
-                Class::Conflict => match find_group(&shared, &authority, &notes).await {
+                Class::Conflict => match own.find_group().await {
                     Err(protected @ Error::GroupProtected(_)) => protected,
                     _ => Error::GroupExists,
                 },
@@ -46,7 +44,7 @@ pub async fn add(state: &Shared, authority: &Authority, trail: &Trail) -> Result
             }),
         }
     };
-    write(state, trail, Box::pin(work)).await
+    work.write(Box::pin(write)).await
 }
 
 /// What becomes of the runners of a group that is deleted.
@@ -63,55 +61,53 @@ pub enum RunnersOfDeleted {
 /// Deletes the team's group; gives its name. Never with runners in it: GitHub may drop them into Default, where
 /// any repository could reach them. Repeating it after a failure finishes the job.
 pub async fn delete(
-    state: &Shared,
-    authority: &Authority,
+    work: &Work,
     plan: RunnersOfDeleted,
-    trail: &Trail,
 ) -> Result<String, Error> {
-    let found = find_group(state, authority, trail).await?;
+    let found = work.find_group().await?;
     // Looked at here, so that a caller who is refused or goes away changes nothing.
     let read = |group: ManagedGroup| async move {
-        let runners = idle_runners(&state.github, &group).await?;
+        let runners = idle_runners(work.github(), &group).await?;
         Ok((group, runners))
     };
-    let (group, runners) = on_group(state, authority, trail, found, read).await?;
+    let (group, runners) = work.on_group(found, read).await?;
     let target = match &plan {
         RunnersOfDeleted::MustBeNone if !runners.is_empty() => return Err(not_empty(&runners)),
-        RunnersOfDeleted::MovedTo(to) => Some(state.groups.find(to).await?),
+        RunnersOfDeleted::MovedTo(to) => Some(work.organisation().groups.find(to).await?),
         RunnersOfDeleted::MustBeNone | RunnersOfDeleted::Removed => None,
     };
-    room_for_line(state, trail, &runners)?;
-    let (shared, authority, notes) = (state.clone(), authority.clone(), trail.clone());
-    let work = async move {
+    work.reserve_line(&runners)?;
+    let own = work.clone();
+    let write = async move {
         let outcome = match (plan, target) {
             _ if runners.is_empty() => Outcome::default(),
             (RunnersOfDeleted::MovedTo(to), Some(target)) => {
-                move_all(&shared, &runners, target, &to, &notes).await?
+                move_all(&own, &runners, target, &to).await?
             }
-            _ => each(&runners, &notes, |id| shared.github.delete_runner(id)).await?,
+            _ => each(&own, &runners, |id| own.github().delete_runner(id)).await?,
         };
-        let gone = |group| delete_empty(&shared, group);
-        let name = on_group(&shared, &authority, &notes, group, gone).await.map_err(|error| match error {
+        let gone = |group| delete_empty(&own, group);
+        let name = own.on_group(group, gone).await.map_err(|error| match error {
             Error::GroupNotEmpty { left, .. } => {
                 Error::GroupNotEmpty { left, changed: !outcome.done.is_empty() }
             }
             error => error,
         })?;
-        shared.groups.forget(&authority).await;
+        own.organisation().groups.forget(own.authority()).await;
         Ok(name)
     };
-    write(state, trail, Box::pin(work)).await
+    work.write(Box::pin(write)).await
 }
 
 /// Looks once more right before, since a runner may have come, or stayed, and deletes the group.
-async fn delete_empty(state: &Shared, group: ManagedGroup) -> Result<String, Error> {
+async fn delete_empty(work: &Work, group: ManagedGroup) -> Result<String, Error> {
     // From the look to the end, no runner comes through this process.
-    let _turn = places::alone(state, &group).await;
-    let left = idle_runners(&state.github, &group).await?;
+    let _turn = work.turn_alone(&group).await;
+    let left = idle_runners(work.github(), &group).await?;
     if !left.is_empty() {
         return Err(not_empty(&left));
     }
-    state.github.delete_runner_group(group.id()).await.map_err(|error| match error.class() {
+    work.github().delete_runner_group(group.id()).await.map_err(|error| match error.class() {
         Class::NotFound => Error::GroupNotFound,
         // A runner came in between, and GitHub refuses to delete a group with runners.
         Class::Conflict | Class::Rejected(_) => not_empty(&[]),
@@ -140,19 +136,26 @@ async fn idle_runners(github: &Github, group: &ManagedGroup) -> Result<Vec<Runne
 }
 
 /// The repositories and runners of the team's group, or of every managed one; both lists side by side.
-pub async fn list(state: &Shared, reach: &Reach, trail: &Trail) -> Result<GroupContents, Error> {
-    let oversight = match reach {
+pub async fn list(work: &Work<Reach>) -> Result<GroupContents, Error> {
+    let contents = match work.proof() {
         Reach::Team(authority) => {
-            let found = find_group(state, authority, trail).await?;
-            let read = |group: ManagedGroup| async move { contents(&state.github, group.id()).await };
-            return on_group(state, authority, trail, found, read).await;
+            let own = work.on_team(authority);
+            let found = own.find_group().await?;
+            let read = |group: ManagedGroup| async move { contents(work.github(), group.id()).await };
+            own.on_group(found, read).await?
         }
-        Reach::Everything(oversight) => oversight,
+        Reach::Everything(oversight) => contents_of_all(work, oversight).await?,
     };
-    let names = state.teams.group_names().await?;
-    let groups = state.groups.managed(oversight, &names).await?;
+    work.audit_if_administrator();
+    Ok(contents)
+}
+
+async fn contents_of_all(work: &Work<Reach>, oversight: &Oversight) -> Result<GroupContents, Error> {
+    let organisation = work.organisation();
+    let names = organisation.teams.group_names().await?;
+    let groups = organisation.groups.managed(oversight, &names).await?;
     let read = groups.into_iter().map(|group| async move {
-        match contents(&state.github, group.id()).await {
+        match contents(work.github(), group.id()).await {
             // Deleted since the groups were listed.
             Err(Error::GroupNotFound) => Ok(GroupContents::default()),
             contents => contents,

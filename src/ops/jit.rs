@@ -6,13 +6,11 @@ use secrecy::SecretString;
 use tokio::sync::oneshot;
 
 use super::runners::RunnerView;
-use super::{Error, find_group, on_group, places, write};
-use crate::access::{Authority, ManagedGroup};
-use crate::audit::Trail;
+use super::{Error, Work};
+use crate::access::ManagedGroup;
 use crate::domain::jit::{RANDOM_CHARACTERS, WorkFolder};
 use crate::domain::names::{Label, RunnerName};
 use crate::github::{self, Class, JitRunner, Runner};
-use crate::state::Shared;
 
 /// GitHub may finish a request after the wait for its answer ended; waits before each look for what it left.
 const LOOKED_FOR_AFTER: [Duration; 3] = [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(3)];
@@ -50,48 +48,46 @@ struct Registration {
 
 /// Registers a runner for one job in the team's group.
 pub async fn generate(
-    state: &Shared,
-    authority: &Authority,
+    work: &Work,
     wanted: Wanted,
-    trail: &Trail,
 ) -> Result<Granted, Error> {
-    let policy = state.policy.load_full();
+    let policy = work.organisation().policy.load_full();
     policy.jit.check_labels(&wanted.labels).map_err(Error::JitDenied)?;
-    let name = policy.jit.name(authority.team().slug(), wanted.name, &random()).map_err(Error::JitDenied)?;
-    trail.note(|record| record.runners = vec![name.to_string()]);
+    let name = policy.jit.name(work.authority().team().slug(), wanted.name, &random()).map_err(Error::JitDenied)?;
+    work.line().note(|details| details.runners = vec![name.to_string()]);
     let registration = Registration { name, labels: wanted.labels, work_folder: wanted.work_folder };
-    let found = find_group(state, authority, trail).await?;
-    let (shared, authority, notes) = (state.clone(), authority.clone(), trail.clone());
+    let found = work.find_group().await?;
+    let own = work.clone();
     let (give, taken) = oneshot::channel();
-    let work = async move {
-        let register = |group| register(&shared, group, &registration);
-        let granted = on_group(&shared, &authority, &notes, found, register).await?;
+    let write = async move {
+        let register = |group| register(&own, group, &registration);
+        let granted = own.on_group(found, register).await?;
         let id = granted.runner.id;
-        shared.handed_out.insert(id, ());
+        own.organisation().handed_out.insert(id);
         // Whoever asked may be gone, or have been told that it took too long.
         if give.send(granted).is_ok() {
             return Ok(());
         }
-        if let Err(error) = shared.github.delete_runner(id).await {
+        if let Err(error) = own.github().delete_runner(id).await {
             tracing::warn!(%error, runner = %registration.name, "a runner may be left behind");
         }
         Err(Error::TooLate)
     };
-    write(state, trail, Box::pin(work)).await?;
+    work.write(Box::pin(write)).await?;
     let granted: JitRunner = taken.await.map_err(|_| Error::Internal)?;
     Ok(Granted { runner: RunnerView::of(&granted.runner, None), config: granted.encoded_jit_config })
 }
 
-async fn register(state: &Shared, group: ManagedGroup, wanted: &Registration) -> Result<JitRunner, Error> {
-    let github = &state.github;
-    let _turn = places::room_for(state, &group, 1).await?;
+async fn register(work: &Work, group: ManagedGroup, wanted: &Registration) -> Result<JitRunner, Error> {
+    let github = work.github();
+    let _turn = work.turn_for(&group, 1).await?;
     let folder = wanted.work_folder.as_str();
     match github.generate_jit_config(group.id(), &wanted.name, &wanted.labels, folder).await {
         Ok(granted) => Ok(granted),
         Err(error) => {
             let answer_was_lost = matches!(error.class(), Class::Timeout | Class::Faulty | Class::Unexpected);
             if answer_was_lost {
-                remove_what_was_left(state, &group, wanted).await;
+                remove_what_was_left(work, &group, wanted).await;
             }
             Err(match error.class() {
                 Class::NotFound => match error.enterprise_version() {
@@ -107,10 +103,10 @@ async fn register(state: &Shared, group: ManagedGroup, wanted: &Registration) ->
 }
 
 /// After an answer that was lost GitHub may have registered the runner, with a config that nobody holds.
-async fn remove_what_was_left(state: &Shared, group: &ManagedGroup, wanted: &Registration) {
+async fn remove_what_was_left(work: &Work, group: &ManagedGroup, wanted: &Registration) {
     for wait in LOOKED_FOR_AFTER {
         tokio::time::sleep(wait).await;
-        match look_for_it(state, group, wanted).await {
+        match look_for_it(work, group, wanted).await {
             Ok(Look::Nothing) => {}
             Ok(Look::Settled) => return,
             Err(error) => tracing::warn!(%error, runner = %wanted.name, "a runner may be left behind"),
@@ -127,18 +123,18 @@ enum Look {
 }
 
 async fn look_for_it(
-    state: &Shared,
+    work: &Work,
     group: &ManagedGroup,
     wanted: &Registration,
 ) -> Result<Look, github::Error> {
-    let Some(runner) = state.github.runner_named(&wanted.name).await? else { return Ok(Look::Nothing) };
+    let Some(runner) = work.github().runner_named(&wanted.name).await? else { return Ok(Look::Nothing) };
     let is_it = looks_left_behind(&runner, wanted)
-        && !state.handed_out.contains_key(&runner.id)
-        && is_in(state, &runner, group).await?;
+        && !work.organisation().handed_out.contains(runner.id)
+        && is_in(work, &runner, group).await?;
     if !is_it {
         return Ok(Look::Settled);
     }
-    match state.github.delete_runner(runner.id).await {
+    match work.github().delete_runner(runner.id).await {
         Ok(()) => tracing::info!(runner = %wanted.name, "removed a runner whose config was lost"),
         // It took a job, or somebody was faster.
         Err(error) if matches!(error.class(), Class::NotFound | Class::Rejected(_)) => {}
@@ -157,15 +153,14 @@ fn looks_left_behind(runner: &Runner, wanted: &Registration) -> bool {
 }
 
 /// A server that doesn't say which group a runner is in is asked for the group's own list.
-async fn is_in(state: &Shared, runner: &Runner, group: &ManagedGroup) -> Result<bool, github::Error> {
+async fn is_in(work: &Work, runner: &Runner, group: &ManagedGroup) -> Result<bool, github::Error> {
     match runner.runner_group_id {
         Some(id) => Ok(id == group.id()),
-        None => Ok(state.github.group_runners(group.id()).await?.iter().any(|own| own.id == runner.id)),
+        None => Ok(work.github().group_runners(group.id()).await?.iter().any(|own| own.id == runner.id)),
     }
 }
 
 /// Characters that make a name unique.
 fn random() -> String {
-    let id = uuid::Uuid::new_v4().simple().to_string();
-    id.chars().take(RANDOM_CHARACTERS).collect()
+    std::iter::repeat_with(|| char::from_digit(fastrand::u32(..16), 16).unwrap_or('0')).take(RANDOM_CHARACTERS).collect()
 }

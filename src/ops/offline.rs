@@ -5,12 +5,10 @@ use std::collections::HashSet;
 use futures_util::{StreamExt, stream};
 
 use super::runners::{GROUPS_AT_ONCE, Outcome, WRITES_AT_ONCE, each};
-use super::{Error, room_for_line, write};
+use super::{Error, Work};
 use crate::access::{ManagedGroup, Oversight};
-use crate::audit::Trail;
 use crate::domain::ids::RunnerId;
 use crate::github::Runner;
-use crate::state::Shared;
 
 /// Where to look.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,20 +23,20 @@ pub enum Coverage {
 pub type Read = (ManagedGroup, Option<Vec<Runner>>);
 
 /// The runners of every group that is covered.
-pub async fn runners(state: &Shared, coverage: &Coverage) -> Result<Vec<Read>, Error> {
-    let oversight = Oversight::of_the_service();
+pub async fn runners(work: &Work<Oversight>, coverage: &Coverage) -> Result<Vec<Read>, Error> {
+    let (organisation, oversight) = (work.organisation(), work.proof());
     let groups = match coverage {
         Coverage::Managed => {
-            let names = state.teams.group_names().await?;
-            state.groups.managed(&oversight, &names).await?
+            let names = organisation.teams.group_names().await?;
+            organisation.groups.managed(oversight, &names).await?
         }
         Coverage::Named(names) => {
             let names: HashSet<_> = names.iter().map(|name| name.to_lowercase()).collect();
-            state.groups.named(&oversight, &names).await?
+            organisation.groups.named(oversight, &names).await?
         }
     };
     let read = groups.into_iter().map(|group| async move {
-        let runners = state.github.group_runners(group.id()).await;
+        let runners = work.github().group_runners(group.id()).await;
         if let Err(error) = &runners {
             tracing::warn!(%error, group = group.name(), "the group's runners can't be read");
         }
@@ -50,12 +48,12 @@ pub async fn runners(state: &Shared, coverage: &Coverage) -> Result<Vec<Read>, E
 /// Removes those runners that are still offline, idle and in the group; says which were removed, and which are
 /// no longer offline.
 pub async fn remove(
-    state: &Shared,
+    work: &Work<Oversight>,
     group: &ManagedGroup,
     runners: Vec<Runner>,
 ) -> Result<(Outcome, Vec<RunnerId>), Error> {
     let reads =
-        runners.into_iter().map(|runner| async move { (runner.id, state.github.runner(runner.id).await) });
+        runners.into_iter().map(|runner| async move { (runner.id, work.github().runner(runner.id).await) });
     let again: Vec<_> = stream::iter(reads).buffered(WRITES_AT_ONCE).collect().await;
     let (mut still_offline, mut returned) = (Vec::new(), Vec::new());
     for (id, read) in again {
@@ -72,15 +70,11 @@ pub async fn remove(
     if still_offline.is_empty() {
         return Ok((Outcome::default(), returned));
     }
-    let trail = Trail::of_the_system("sweep");
-    trail.note(|record| {
-        record.group = Some(group.name().to_owned());
-        record.group_id = Some(group.id());
-    });
-    room_for_line(state, &trail, &still_offline)?;
-    let (shared, notes) = (state.clone(), trail.clone());
-    let work = async move { each(&still_offline, &notes, |id| shared.github.delete_runner(id)).await };
-    Ok((write(state, &trail, Box::pin(work)).await?, returned))
+    work.note_group(group);
+    work.reserve_line(&still_offline)?;
+    let own = work.clone();
+    let write = async move { each(&own, &still_offline, |id| own.github().delete_runner(id)).await };
+    Ok((work.write(Box::pin(write)).await?, returned))
 }
 
 /// Older servers don't say which group a runner is in; there the list that was just read has to do.

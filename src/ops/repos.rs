@@ -4,13 +4,11 @@
 use futures_util::{StreamExt, stream};
 
 use super::error::missing_group;
-use super::{Error, find_group, on_group, write};
-use crate::access::{Authority, ManagedGroup};
-use crate::audit::Trail;
+use super::{Error, Work};
+use crate::access::ManagedGroup;
 use crate::domain::ids::RepositoryId;
 use crate::domain::names::RepoName;
 use crate::github::{self, Repository};
-use crate::state::Shared;
 
 /// Writes of one request under way at once: far from GitHub's bound of 100 concurrent calls.
 const WRITES_AT_ONCE: usize = 8;
@@ -26,25 +24,23 @@ pub enum Change {
 
 /// Lets more repositories use the team's group, or some no longer.
 pub async fn change(
-    state: &Shared,
-    authority: &Authority,
+    work: &Work,
     names: &[RepoName],
     change: Change,
-    trail: &Trail,
 ) -> Result<(), Error> {
-    let (found, mut visible) = look_up(state, authority, names, trail).await?;
+    let (found, mut visible) = look_up(work, names).await?;
     if change == Change::Remove && visible.contains(&None) {
         // The team may have lost its access since it added the repository.
-        let inside = state.github.group_repositories(found.id()).await.map_err(missing_group)?;
+        let inside = work.github().group_repositories(found.id()).await.map_err(missing_group)?;
         for (name, slot) in names.iter().zip(&mut visible).filter(|(_, slot)| slot.is_none()) {
             *slot = inside.iter().find(|repository| name.is(&repository.name)).cloned();
         }
     }
     let repositories = all_of(names, visible)?;
-    let (shared, authority, notes) = (state.clone(), authority.clone(), trail.clone());
-    let work = async move {
-        let github = &shared.github;
-        on_group(&shared, &authority, &notes, found, |group| {
+    let own = work.clone();
+    let write = async move {
+        let github = own.github();
+        own.on_group(found, |group| {
             let group = group.id();
             each(&repositories, move |id| async move {
                 match change {
@@ -55,41 +51,37 @@ pub async fn change(
         })
         .await
     };
-    write(state, trail, Box::pin(work)).await
+    work.write(Box::pin(write)).await
 }
 
 /// Lets exactly these repositories use the team's group; none empties it.
 pub async fn set(
-    state: &Shared,
-    authority: &Authority,
+    work: &Work,
     names: &[RepoName],
-    trail: &Trail,
 ) -> Result<(), Error> {
-    let (found, visible) = look_up(state, authority, names, trail).await?;
+    let (found, visible) = look_up(work, names).await?;
     let ids: Vec<_> = all_of(names, visible)?.iter().map(|repository| repository.id).collect();
-    let (shared, authority, notes) = (state.clone(), authority.clone(), trail.clone());
-    let work = async move {
-        let (github, ids) = (&shared.github, &ids);
-        on_group(&shared, &authority, &notes, found, |group| async move {
+    let own = work.clone();
+    let write = async move {
+        let (github, ids) = (own.github(), &ids);
+        own.on_group(found, |group| async move {
             github.set_group_repositories(group.id(), ids).await.map_err(missing_group)
         })
         .await
     };
-    write(state, trail, Box::pin(work)).await
+    work.write(Box::pin(write)).await
 }
 
 /// The group, and which of `names` the team has access to: found out side by side.
 async fn look_up(
-    state: &Shared,
-    authority: &Authority,
+    work: &Work,
     names: &[RepoName],
-    trail: &Trail,
 ) -> Result<(ManagedGroup, Vec<Option<Repository>>), Error> {
-    trail.note(|record| record.repositories = names.iter().map(ToString::to_string).collect());
-    let team = authority.team();
+    work.line().note(|details| details.repositories = names.iter().map(ToString::to_string).collect());
+    let team = work.authority().team();
     let (group, visible) = futures_util::future::join(
-        find_group(state, authority, trail),
-        state.github.team_repositories(team.slug(), names, team.repositories()),
+        work.find_group(),
+        work.github().team_repositories(team.slug(), names, team.repositories()),
     )
     .await;
     let group = group?;
@@ -101,7 +93,7 @@ async fn look_up(
     match visible {
         // The team itself is gone from under its slug.
         Err(error) if error.is_not_found() => {
-            state.teams.forget(team.slug()).await;
+            work.organisation().teams.forget(team.slug()).await;
             Err(Error::RepoNotFound(names.iter().map(ToString::to_string).collect()))
         }
         visible => Ok((group, visible?)),

@@ -9,21 +9,18 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
 use super::error::{REASONS_OF_GITHUB, missing_group, reason_of};
-use super::{Error, find_group, on_group, places, room_for_line, write};
+use super::{Error, Work};
 use crate::access::{Authority, ManagedGroup, Reach};
-use crate::audit::Trail;
 use crate::domain::ids::RunnerId;
 use crate::domain::names::{Label, SelectedRunnerName};
+use crate::domain::reason::Reason;
+use crate::domain::words::words;
 use crate::github::{self, Class, Runner};
-use crate::state::Shared;
 
 /// Writes of one request under way at once.
 pub(super) const WRITES_AT_ONCE: usize = 4;
 /// Groups whose runners are read side by side.
 pub(super) const GROUPS_AT_ONCE: usize = 4;
-const BUSY: &str = "busy";
-const NOT_MATCHING: &str = "not_matching";
-const GONE: &str = "runner_not_found";
 
 /// Which runners of a group are meant. A runner has to fit everything that is given.
 #[derive(Debug, Clone, Default)]
@@ -49,17 +46,18 @@ pub struct Filter {
     pub name: Option<SelectedRunnerName>,
 }
 
-/// The states that a list can be limited to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StatusFilter {
-    /// Connected.
-    Online,
-    /// Not connected.
-    Offline,
-    /// A job runs on it.
-    Busy,
-    /// Connected, and no job runs on it.
-    Idle,
+words! {
+    /// The states that a list can be limited to.
+    pub enum StatusFilter {
+        /// Connected.
+        Online = "online",
+        /// Not connected.
+        Offline = "offline",
+        /// A job runs on it.
+        Busy = "busy",
+        /// Connected, and no job runs on it.
+        Idle = "idle",
+    }
 }
 
 /// A runner as callers see it.
@@ -107,11 +105,46 @@ pub struct Skipped {
     #[schema(nullable = false)]
     name: Option<String>,
     #[schema(schema_with = reasons_to_skip)]
-    reason: &'static str,
+    reason: SkipReason,
+}
+
+/// Why a runner was left alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SkipReason {
+    /// A job runs on it.
+    Busy,
+    /// It was named, but doesn't fit the rest of the selection.
+    NotMatching,
+    /// It isn't in the group, or went away meanwhile.
+    RunnerNotFound,
+    /// GitHub failed.
+    Failed(Reason),
+}
+
+impl SkipReason {
+    fn all() -> impl Iterator<Item = Self> {
+        let failures = REASONS_OF_GITHUB.into_iter().map(Self::Failed);
+        [Self::Busy, Self::NotMatching, Self::RunnerNotFound].into_iter().chain(failures)
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Busy => "busy",
+            Self::NotMatching => "not_matching",
+            Self::RunnerNotFound => "runner_not_found",
+            Self::Failed(reason) => reason.as_str(),
+        }
+    }
+}
+
+impl Serialize for SkipReason {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
 }
 
 fn reasons_to_skip() -> Object {
-    let all = [BUSY, NOT_MATCHING, GONE].into_iter().chain(REASONS_OF_GITHUB);
+    let all = SkipReason::all().map(SkipReason::as_str);
     let about = "busy: a job runs on it; not_matching: it was named, but doesn't fit the rest; runner_not_found: it isn't \
                  in the group, or went away meanwhile; else why GitHub failed";
     ObjectBuilder::new().schema_type(Type::String).enum_values(Some(all)).description(Some(about)).build()
@@ -149,7 +182,7 @@ impl Touched {
 }
 
 impl Skipped {
-    fn of(runner: &Runner, reason: &'static str) -> Self {
+    fn of(runner: &Runner, reason: SkipReason) -> Self {
         Self { id: Some(runner.id), name: Some(runner.name.clone()), reason }
     }
 }
@@ -169,6 +202,14 @@ impl Filter {
 }
 
 impl Selection {
+    /// How many of the lists of runners are given.
+    pub fn lists(&self) -> usize {
+        [self.ids.is_empty(), self.names.is_empty(), self.labels.is_empty()]
+            .into_iter()
+            .filter(|is_empty| !is_empty)
+            .count()
+    }
+
     fn fits(&self, runner: &Runner) -> bool {
         self.labels.iter().all(|label| runner.has_label(label)) && !(self.offline && runner.is_online())
     }
@@ -193,10 +234,10 @@ impl Selection {
             }
             if !self.fits(&runner) {
                 if is_named {
-                    skipped.push(Skipped::of(&runner, NOT_MATCHING));
+                    skipped.push(Skipped::of(&runner, SkipReason::NotMatching));
                 }
             } else if runner.busy {
-                skipped.push(Skipped::of(&runner, BUSY));
+                skipped.push(Skipped::of(&runner, SkipReason::Busy));
             } else {
                 chosen.push(runner);
             }
@@ -207,7 +248,7 @@ impl Selection {
                 ids.chain(self.names.iter().map(SelectedRunnerName::to_string)).collect(),
             ));
         }
-        let reason = GONE;
+        let reason = SkipReason::RunnerNotFound;
         let ids = self.ids.iter().filter(|id| ids_left.remove(id));
         skipped.extend(ids.map(|id| Skipped { id: Some(*id), name: None, reason }));
         let names =
@@ -218,129 +259,107 @@ impl Selection {
 }
 
 /// The runners of the team's group, or of every managed one.
-pub async fn list(
-    state: &Shared,
-    reach: &Reach,
-    filter: &Filter,
-    trail: &Trail,
-) -> Result<Vec<RunnerView>, Error> {
-    let everywhere = matches!(reach, Reach::Everything(_));
-    let groups = runners_of(state, reach, trail).await?;
+pub async fn list(work: &Work<Reach>, filter: &Filter) -> Result<Vec<RunnerView>, Error> {
+    let everywhere = matches!(work.proof(), Reach::Everything(_));
+    let groups = runners_within(work).await?;
     let views = groups.iter().flat_map(|(group, runners)| {
         let shown = everywhere.then_some(group);
         runners.iter().filter(|runner| filter.fits(runner)).map(move |runner| RunnerView::of(runner, shown))
     });
+    work.audit_if_administrator();
     Ok(views.collect())
 }
 
 /// Removes runners from the organisation; with `dry_run` only says which it would be.
-pub async fn remove(
-    state: &Shared,
-    reach: &Reach,
-    selection: &Selection,
-    dry_run: bool,
-    trail: &Trail,
-) -> Result<Outcome, Error> {
-    let runners =
-        runners_of(state, reach, trail).await?.into_iter().flat_map(|(_, runners)| runners).collect();
+pub async fn remove(work: &Work<Reach>, selection: &Selection, dry_run: bool) -> Result<Outcome, Error> {
+    work.line().note(|details| details.dry_run = dry_run);
+    let runners = runners_within(work).await?.into_iter().flat_map(|(_, runners)| runners).collect();
     let (chosen, skipped) = selection.choose(runners)?;
     if dry_run || chosen.is_empty() {
+        work.audit_if_administrator();
         return Ok(Outcome { done: chosen.iter().map(touched).collect(), skipped });
     }
-    room_for_line(state, trail, &chosen)?;
-    let (shared, notes) = (state.clone(), trail.clone());
-    let work = async move {
-        let github = &shared.github;
-        let outcome = each(&chosen, &notes, |id| github.delete_runner(id)).await?;
+    work.reserve_line(&chosen)?;
+    let own = work.clone();
+    let write = async move {
+        let outcome = each(&own, &chosen, |id| own.github().delete_runner(id)).await?;
         Ok(Outcome { skipped: outcome.skipped.into_iter().chain(skipped).collect(), ..outcome })
     };
-    write(state, trail, Box::pin(work)).await
+    work.write(Box::pin(write)).await
 }
 
 /// Moves runners into the group of another team, which the caller maintains, too.
-pub async fn transfer(
-    state: &Shared,
-    from: &Authority,
-    to: &Authority,
-    selection: &Selection,
-    trail: &Trail,
-) -> Result<Outcome, Error> {
-    let target = state.groups.find(to).await?;
-    let reach = Reach::Team(Box::new(from.clone()));
-    let runners =
-        runners_of(state, &reach, trail).await?.into_iter().flat_map(|(_, runners)| runners).collect();
+pub async fn transfer(work: &Work, to: &Authority, selection: &Selection) -> Result<Outcome, Error> {
+    let target = work.organisation().groups.find(to).await?;
+    let (_, runners) = runners_of_team(work).await?;
     let (chosen, skipped) = selection.choose(runners)?;
     if chosen.is_empty() {
         return Ok(Outcome { done: Vec::new(), skipped });
     }
-    room_for_line(state, trail, &chosen)?;
-    let (shared, notes, to) = (state.clone(), trail.clone(), to.clone());
-    let work = async move {
-        let outcome = move_all(&shared, &chosen, target, &to, &notes).await?;
+    work.reserve_line(&chosen)?;
+    let (own, to) = (work.clone(), to.clone());
+    let write = async move {
+        let outcome = move_all(&own, &chosen, target, &to).await?;
         Ok(Outcome { skipped: outcome.skipped.into_iter().chain(skipped).collect(), ..outcome })
     };
-    write(state, trail, Box::pin(work)).await
+    work.write(Box::pin(write)).await
 }
 
-/// Moves runners into a group that was found for `to`, if it has room for all of them.
+/// Moves runners into a group that was found for `to`, if it has room for all of them. The audit line stays about the group
+/// that they leave.
 pub(super) async fn move_all(
-    state: &Shared,
+    work: &Work,
     runners: &[Runner],
     target: ManagedGroup,
     to: &Authority,
-    trail: &Trail,
 ) -> Result<Outcome, Error> {
-    // A trail of its own for the look-up: the line is about the group that the runners leave.
-    let aside = Trail::new(trail.look(|record| record.request_id.clone()));
-    on_group(state, to, &aside, target, |group| async move {
-        let _turn = places::room_for(state, &group, runners.len()).await?;
-        let github = &state.github;
+    work.on_group_of(to, target, |group| async move {
+        let _turn = work.turn_for(&group, runners.len()).await?;
+        let github = work.github();
         // Looked at again, whatever is remembered: a 404 to a move doesn't tell whether it is the group or the
         // runner that is gone, and a group that was renamed is no longer that team's.
         let now = github.runner_group(group.id()).await.map_err(missing_group)?;
         if now.default || now.inherited || !to.team().group().is(&now.name) {
             return Err(Error::GroupNotFound);
         }
-        each(runners, trail, |id| github.move_runner(id, group.id())).await
+        each(work, runners, |id| github.move_runner(id, group.id())).await
     })
     .await
 }
 
 /// The runners of each group within reach.
-async fn runners_of(
-    state: &Shared,
-    reach: &Reach,
-    trail: &Trail,
-) -> Result<Vec<(ManagedGroup, Vec<Runner>)>, Error> {
-    match reach {
-        Reach::Team(authority) => {
-            let found = find_group(state, authority, trail).await?;
-            let read = |group: ManagedGroup| async move {
-                let runners = state.github.group_runners(group.id()).await.map_err(missing_group)?;
-                Ok((group, runners))
-            };
-            Ok(vec![on_group(state, authority, trail, found, read).await?])
+async fn runners_within(work: &Work<Reach>) -> Result<Vec<(ManagedGroup, Vec<Runner>)>, Error> {
+    let oversight = match work.proof() {
+        Reach::Team(authority) => return Ok(vec![runners_of_team(&work.on_team(authority)).await?]),
+        Reach::Everything(oversight) => oversight,
+    };
+    let organisation = work.organisation();
+    let names = organisation.teams.group_names().await?;
+    let groups = organisation.groups.managed(oversight, &names).await?;
+    let read = groups.into_iter().map(|group| async move {
+        match work.github().group_runners(group.id()).await {
+            // Deleted since the groups were listed.
+            Err(error) if error.is_not_found() => Ok((group, Vec::new())),
+            runners => Ok((group, runners?)),
         }
-        Reach::Everything(oversight) => {
-            let names = state.teams.group_names().await?;
-            let groups = state.groups.managed(oversight, &names).await?;
-            let read = groups.into_iter().map(|group| async move {
-                match state.github.group_runners(group.id()).await {
-                    // Deleted since the groups were listed.
-                    Err(error) if error.is_not_found() => Ok((group, Vec::new())),
-                    runners => Ok((group, runners?)),
-                }
-            });
-            stream::iter(read).buffered(GROUPS_AT_ONCE).try_collect().await
-        }
-    }
+    });
+    stream::iter(read).buffered(GROUPS_AT_ONCE).try_collect().await
 }
 
-/// Writes once for each runner, a few at a time, and puts those that were touched on the trail. An error only when
-/// nothing was done at all.
-pub(super) async fn each<Written>(
+async fn runners_of_team(work: &Work) -> Result<(ManagedGroup, Vec<Runner>), Error> {
+    let found = work.find_group().await?;
+    work.on_group(found, |group| async move {
+        let runners = work.github().group_runners(group.id()).await.map_err(missing_group)?;
+        Ok((group, runners))
+    })
+    .await
+}
+
+/// Writes once for each runner, a few at a time, and notes those that were touched. An error only when nothing was done at
+/// all.
+pub(super) async fn each<P, Written>(
+    work: &Work<P>,
     runners: &[Runner],
-    trail: &Trail,
     write: impl Fn(RunnerId) -> Written,
 ) -> Result<Outcome, Error>
 where
@@ -352,7 +371,7 @@ where
             let outcome = written.await;
             // At once: should the rest be given up, this one was touched all the same.
             if outcome.is_ok() {
-                trail.note(|record| record.runners.push(name));
+                work.line().note(|details| details.runners.push(name));
             }
             outcome
         }
@@ -366,10 +385,12 @@ where
             Ok(()) => outcome.done.push(touched(runner)),
             Err(error) => match error.class() {
                 // It took a job since the list was read.
-                Class::Rejected(_) | Class::Conflict => outcome.skipped.push(Skipped::of(runner, BUSY)),
-                Class::NotFound => outcome.skipped.push(Skipped::of(runner, GONE)),
+                Class::Rejected(_) | Class::Conflict => {
+                    outcome.skipped.push(Skipped::of(runner, SkipReason::Busy));
+                }
+                Class::NotFound => outcome.skipped.push(Skipped::of(runner, SkipReason::RunnerNotFound)),
                 _ => {
-                    outcome.skipped.push(Skipped::of(runner, reason_of(&error)));
+                    outcome.skipped.push(Skipped::of(runner, SkipReason::Failed(reason_of(&error))));
                     failure.get_or_insert(error);
                 }
             },

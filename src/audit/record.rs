@@ -1,0 +1,107 @@
+//! An audit line as it is written. Fields that don't apply are omitted.
+
+use std::net::IpAddr;
+
+use serde::Serialize;
+
+use super::Details;
+use crate::config::Change;
+use crate::domain::ids::{GroupId, TeamId, UserId};
+use crate::domain::outcome::Outcome;
+use crate::domain::reason::Cause;
+use crate::request::Context;
+use crate::telemetry::AUDIT_TARGET;
+
+/// An audit line.
+#[derive(Serialize)]
+pub(super) struct Record<'a> {
+    /// When it ended: RFC 3339, UTC. This and the next three begin every line of the log.
+    timestamp: String,
+    /// Always `info`: audit lines are written at any level.
+    level: &'static str,
+    target: &'static str,
+    /// Operation and outcome, for people.
+    message: String,
+    /// The same as `timestamp`, under the name that audit lines had first.
+    time: String,
+    request_id: &'a str,
+    operation: &'static str,
+    outcome: Outcome,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<Cause>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    count: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_id: Option<UserId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client: Option<IpAddr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    team: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    team_id: Option<TeamId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to_team: Option<&'a str>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    as_administrator: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    dry_run: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group_id: Option<GroupId>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    repositories: &'a [String],
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    runners: &'a [String],
+    #[serde(skip_serializing_if = "<[Change]>::is_empty")]
+    changes: &'a [Change],
+    /// Keys of those changes that are in force only after a restart.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    needs_restart: Vec<&'a str>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    github_request_ids: &'a [String],
+}
+
+impl<'a> Record<'a> {
+    pub(super) fn new(
+        context: &'a Context,
+        details: &'a Details,
+        outcome: Outcome,
+        reason: Option<Cause>,
+    ) -> Self {
+        let now = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+        let operation = context.operation().unwrap_or_default();
+        let team = context.team();
+        let found = details.group.as_ref();
+        let waiting = details.changes.iter().filter(|change| change.needs_restart());
+        Self {
+            timestamp: now.clone(),
+            level: "info",
+            target: AUDIT_TARGET,
+            message: format!("{operation}: {outcome}"),
+            time: now,
+            request_id: context.id(),
+            operation,
+            outcome,
+            reason,
+            count: details.count,
+            user: context.caller().map(|caller| caller.name()),
+            user_id: context.caller().and_then(|caller| caller.user_id()),
+            client: context.client(),
+            team: context.team_name(),
+            team_id: team.map(|team| team.id),
+            to_team: details.to_team.as_deref(),
+            as_administrator: context.is_as_administrator(),
+            dry_run: details.dry_run,
+            group: found.map(|(name, _)| name.as_str()).or_else(|| team.map(|team| team.group.as_str())),
+            group_id: found.map(|(_, id)| *id),
+            repositories: &details.repositories,
+            runners: &details.runners,
+            changes: &details.changes,
+            needs_restart: waiting.map(|change| change.key.as_str()).collect(),
+            github_request_ids: &details.github_request_ids,
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! What every operation works with: the organisation, the proof that its caller may, and its audit line.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard};
+use tracing::Instrument;
+
+use super::Error;
+use super::error::missing_group;
+use crate::access::{AccessError, Authority, ManagedGroup, Oversight, Reach};
+use crate::audit::{AuditLine, AuditRoom};
+use crate::domain::names::TeamSlug;
+use crate::domain::outcome::Outcome;
+use crate::domain::reason::Cause;
+use crate::github::{Github, Runner, WriteIds};
+use crate::organisation::Organisation;
+use crate::request::Context;
+use crate::writes::Writes;
+
+/// Bytes of GitHub's request ids in an audit line: 100 of them at most.
+const REQUEST_IDS: usize = 100 * 64;
+
+/// One request, or one thing that the service does by itself, as operations see it. `P` proves that it may be done.
+pub struct Work<P = Authority> {
+    organisation: Arc<Organisation>,
+    proof: Arc<P>,
+    context: Context,
+    line: AuditLine,
+    writes: Writes,
+}
+
+/// Cloning gives the same work; the proof need not be cloneable.
+impl<P> Clone for Work<P> {
+    fn clone(&self) -> Self {
+        self.holding(self.proof.clone())
+    }
+}
+
+impl Work<()> {
+    /// Of a request that proved nothing yet.
+    pub fn new(organisation: Arc<Organisation>, context: Context, line: AuditLine, writes: Writes) -> Self {
+        Self { organisation, proof: Arc::new(()), context, line, writes }
+    }
+}
+
+impl Work<Oversight> {
+    /// Of the service itself, as its administrator configured.
+    pub fn of_the_service(
+        operation: &'static str,
+        organisation: Arc<Organisation>,
+        room: AuditRoom,
+        writes: Writes,
+    ) -> Self {
+        let context = Context::of_the_system(operation);
+        let line = AuditLine::new(context.clone(), room);
+        Work::new(organisation, context, line, writes).with(Oversight::of_the_service())
+    }
+}
+
+impl<P> Work<P> {
+    /// The same work, with a proof.
+    pub fn with<Q>(&self, proof: Q) -> Work<Q> {
+        self.holding(Arc::new(proof))
+    }
+
+    fn holding<Q>(&self, proof: Arc<Q>) -> Work<Q> {
+        let Self { organisation, context, line, writes, .. } = self;
+        Work {
+            organisation: organisation.clone(),
+            proof,
+            context: context.clone(),
+            line: line.clone(),
+            writes: writes.clone(),
+        }
+    }
+
+    /// The organisation that is worked on.
+    pub fn organisation(&self) -> &Organisation {
+        &self.organisation
+    }
+
+    /// What proves that it may be done.
+    pub fn proof(&self) -> &P {
+        &self.proof
+    }
+
+    /// The facts of the request.
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// Its audit line.
+    pub fn line(&self) -> &AuditLine {
+        &self.line
+    }
+
+    pub(super) fn github(&self) -> &Github {
+        &self.organisation.github
+    }
+
+    /// Makes sure that the audit line of a write can be written, with the names of these runners in it.
+    pub(super) fn reserve_line(&self, runners: &[Runner]) -> Result<(), Error> {
+        let names = runners.iter().map(|runner| runner.name.as_str());
+        Ok(self.line.reserve_names(names, REQUEST_IDS)?)
+    }
+
+    /// Leaves an audit line of an operation that changed nothing, if it took an administrator's rights.
+    pub(super) fn audit_if_administrator(&self) {
+        if self.context.is_as_administrator() {
+            self.line.write(Outcome::Success, None);
+        }
+    }
+
+    /// Runs a write to its end, also when the caller hangs up, and leaves its audit line. What comes before the
+    /// first write is done outside, so that it ends with the caller; a refusal there is audited at the edge.
+    pub(super) async fn write<T: Send + 'static>(
+        &self,
+        write: BoxFuture<'static, Result<T, Error>>,
+    ) -> Result<T, Error> {
+        self.reserve_line(&[])?;
+        self.line.leave_to_the_write();
+        // Made out here: also a write that is given up before its first step leaves its line.
+        let line = WriteLine { line: self.line.clone(), request_ids: WriteIds::default() };
+        let audited = async move {
+            let outcome = line.request_ids.noting(write).await;
+            match &outcome {
+                Ok(_) => line.write(Outcome::Success, None),
+                Err(error) => line.write(error.outcome(), Some(error.reason().into())),
+            }
+            outcome
+        };
+        let outcome = self.writes.see_to_the_end(audited.in_current_span()).await;
+        outcome.unwrap_or(Err(if self.writes.are_given_up() { Error::CutOff } else { Error::Internal }))
+    }
+
+    /// The audit line will name this group.
+    pub(super) fn note_group(&self, group: &ManagedGroup) {
+        self.line.note(|details| details.group = Some((group.name().to_owned(), group.id())));
+    }
+
+    /// Does `step` with the group that was found for a team. When GitHub no longer finds it, it is looked up once more:
+    /// somebody may have deleted it and made a new one. What was not found was not changed either.
+    pub(super) async fn on_group_of<T, Step>(
+        &self,
+        authority: &Authority,
+        found: ManagedGroup,
+        step: impl Fn(ManagedGroup) -> Step,
+    ) -> Result<T, Error>
+    where
+        Step: Future<Output = Result<T, Error>>,
+    {
+        let id = found.id();
+        match step(found).await {
+            Err(Error::GroupNotFound) => {}
+            outcome => return outcome,
+        }
+        // Boxed, since it is rare and large.
+        Box::pin(async {
+            self.organisation.groups.forget(authority).await;
+            let current = self.organisation.groups.find(authority).await?;
+            if current.id() == id { Err(Error::GroupNotFound) } else { step(current).await }
+        })
+        .await
+    }
+
+    /// Waits until nobody else in this process brings runners into the group or deletes it.
+    pub(super) async fn turn_alone(&self, group: &ManagedGroup) -> Turn {
+        Turn::Alone(self.organisation.turns.with(group.id()).write_owned().await)
+    }
+
+    /// Waits for a turn to bring so many runners into the group, in which they have to find room.
+    pub(super) async fn turn_for(&self, group: &ManagedGroup, coming: usize) -> Result<Turn, Error> {
+        let max = self.organisation.policy.load().max_runners;
+        if max == 0 {
+            return Ok(Turn::Together(self.organisation.turns.with(group.id()).read_owned().await));
+        }
+        // Alone, so that two callers at once can't both take the last room.
+        let turn = self.turn_alone(group).await;
+        let held = self.github().group_runners(group.id()).await.map_err(missing_group)?.len();
+        if held.saturating_add(coming) as u64 > max { Err(Error::TooManyRunners(max)) } else { Ok(turn) }
+    }
+}
+
+impl Work<Authority> {
+    /// Who acts for which team.
+    pub fn authority(&self) -> &Authority {
+        &self.proof
+    }
+
+    /// The authority of the same caller over another team, which they have to maintain, too.
+    ///
+    /// # Errors
+    /// They don't, or the policy keeps that team out.
+    pub async fn authority_over(&self, slug: &TeamSlug) -> Result<Authority, AccessError> {
+        self.line.note(|details| details.to_team = Some(slug.to_string()));
+        let maintainer = self.organisation.teams.maintainer(self.authority().caller(), slug).await?;
+        maintainer.under(&self.organisation.policy.load())
+    }
+
+    /// Finds the team's group, which the audit line will name.
+    pub(super) async fn find_group(&self) -> Result<ManagedGroup, Error> {
+        let group = self.organisation.groups.find(self.authority()).await?;
+        self.note_group(&group);
+        Ok(group)
+    }
+
+    /// [`Work::on_group_of`] the team's own group.
+    pub(super) async fn on_group<T, Step>(
+        &self,
+        found: ManagedGroup,
+        step: impl Fn(ManagedGroup) -> Step,
+    ) -> Result<T, Error>
+    where
+        Step: Future<Output = Result<T, Error>>,
+    {
+        let noted = |group: ManagedGroup| {
+            self.note_group(&group);
+            step(group)
+        };
+        self.on_group_of(self.authority(), found, noted).await
+    }
+}
+
+impl Work<Reach> {
+    /// The same work on the group of one team.
+    pub(super) fn on_team(&self, authority: &Authority) -> Work {
+        self.with(authority.clone())
+    }
+}
+
+/// A turn with a group: to be held until the runners are in it, or the group is gone. Whoever brings runners into a group
+/// must not overrun `policy.maxRunners`, nor do so while it is deleted: GitHub may drop the runners of a deleted group into
+/// Default, where any repository could reach them.
+#[derive(Debug)]
+#[expect(dead_code, reason = "only held")]
+pub(super) enum Turn {
+    /// Others may bring runners, too; nobody deletes the group.
+    Together(OwnedRwLockReadGuard<()>),
+    /// Nobody else brings runners or deletes the group.
+    Alone(OwnedRwLockWriteGuard<()>),
+}
+
+/// The audit line of a write.
+struct WriteLine {
+    line: AuditLine,
+    request_ids: WriteIds,
+}
+
+impl WriteLine {
+    /// Writes the line, unless it was written already.
+    fn write(&self, outcome: Outcome, cause: Option<Cause>) {
+        self.line.note(|details| details.github_request_ids = self.request_ids.so_far());
+        self.line.write(outcome, cause);
+    }
+}
+
+/// A write that panicked or was given up leaves its line, too: whether it took effect, nobody here knows.
+impl Drop for WriteLine {
+    fn drop(&mut self) {
+        let end = if std::thread::panicking() { Error::Internal } else { Error::CutOff };
+        self.write(end.outcome(), Some(end.reason().into()));
+    }
+}

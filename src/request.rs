@@ -1,0 +1,179 @@
+//! The facts of one request. Each is set once, as soon as it is known; the access line, metrics and the audit line are
+//! made from them.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::{Arc, OnceLock};
+
+use crate::domain::ids::{TeamId, UserId};
+use crate::domain::names::{Login, TeamSlug};
+use crate::limits::Allowance;
+
+/// The facts of one request, or of something that the service does by itself. Cloning gives the same facts.
+#[derive(Debug, Clone)]
+pub struct Context(Arc<Facts>);
+
+#[derive(Debug)]
+struct Facts {
+    id: String,
+    client: Option<IpAddr>,
+    operation: OnceLock<RequestedOperation>,
+    caller: OnceLock<Caller>,
+    allowance: OnceLock<Allowance>,
+    named_team: OnceLock<String>,
+    team: OnceLock<Team>,
+    as_administrator: OnceLock<()>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct RequestedOperation {
+    name: &'static str,
+    is_older_form: bool,
+}
+
+/// Who is behind a request.
+#[derive(Debug, Clone)]
+pub enum Caller {
+    /// A user.
+    User {
+        /// GitHub's id.
+        id: UserId,
+        /// The login.
+        login: Login,
+    },
+    /// The service itself.
+    System,
+}
+
+impl Caller {
+    /// The name in log lines.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::User { login, .. } => login.as_str(),
+            Self::System => "system",
+        }
+    }
+
+    /// The id of a user.
+    pub fn user_id(&self) -> Option<UserId> {
+        match self {
+            Self::User { id, .. } => Some(*id),
+            Self::System => None,
+        }
+    }
+}
+
+/// The team that a request is about, as GitHub has it.
+#[derive(Debug, Clone)]
+pub struct Team {
+    /// The canonical slug.
+    pub slug: TeamSlug,
+    /// The id.
+    pub id: TeamId,
+    /// The name that its runner group has, or would have.
+    pub group: String,
+}
+
+impl Context {
+    /// Of a request with this id, from this address.
+    pub fn new(id: String, client: Option<IpAddr>) -> Self {
+        Self(Arc::new(Facts {
+            id,
+            client,
+            operation: OnceLock::new(),
+            caller: OnceLock::new(),
+            allowance: OnceLock::new(),
+            named_team: OnceLock::new(),
+            team: OnceLock::new(),
+            as_administrator: OnceLock::new(),
+        }))
+    }
+
+    /// Of something that no request is behind.
+    pub fn of_the_system(operation: &'static str) -> Self {
+        let context = Self::new(uuid::Uuid::now_v7().simple().to_string(), None);
+        context.set_operation(operation, false);
+        context.set_caller(Caller::System);
+        context
+    }
+
+    /// The request's id.
+    pub fn id(&self) -> &str {
+        &self.0.id
+    }
+
+    /// Where it came from.
+    pub fn client(&self) -> Option<IpAddr> {
+        self.0.client
+    }
+
+    /// The address that limits are counted for.
+    pub fn limited_address(&self) -> IpAddr {
+        self.0.client.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
+    }
+
+    /// The operation that was asked for; none for a path or method that doesn't exist.
+    pub fn operation(&self) -> Option<&'static str> {
+        self.0.operation.get().map(|operation| operation.name)
+    }
+
+    /// Whether it was asked for in its older, deprecated form.
+    pub fn is_older_form(&self) -> bool {
+        self.0.operation.get().is_some_and(|operation| operation.is_older_form)
+    }
+
+    /// Who asked, once their token was found valid.
+    pub fn caller(&self) -> Option<&Caller> {
+        self.0.caller.get()
+    }
+
+    /// What the caller has left of their limit.
+    pub fn allowance(&self) -> Option<Allowance> {
+        self.0.allowance.get().copied()
+    }
+
+    /// The team that the request is about, once GitHub told it.
+    pub fn team(&self) -> Option<&Team> {
+        self.0.team.get()
+    }
+
+    /// The team's slug, or as long as GitHub didn't tell it, what the caller named.
+    pub fn team_name(&self) -> Option<&str> {
+        let named = || self.0.named_team.get().map(String::as_str);
+        self.team().map(|team| team.slug.as_str()).or_else(named)
+    }
+
+    /// Whether it took the rights of an administrator.
+    pub fn is_as_administrator(&self) -> bool {
+        self.0.as_administrator.get().is_some()
+    }
+
+    /// The operation was found.
+    pub fn set_operation(&self, name: &'static str, is_older_form: bool) {
+        let _ = self.0.operation.set(RequestedOperation { name, is_older_form });
+    }
+
+    /// The caller is known.
+    pub fn set_caller(&self, caller: Caller) {
+        let _ = self.0.caller.set(caller);
+    }
+
+    /// The caller's limit was looked at.
+    pub fn set_allowance(&self, allowance: Allowance) {
+        let _ = self.0.allowance.set(allowance);
+    }
+
+    /// The caller named a team.
+    pub fn set_named_team(&self, name: String) {
+        let _ = self.0.named_team.set(name);
+    }
+
+    /// GitHub told which team it is.
+    pub fn set_team(&self, team: Team) {
+        let _ = self.0.team.set(team);
+    }
+
+    /// It took the rights of an administrator.
+    pub fn set_as_administrator(&self) {
+        let _ = self.0.as_administrator.set(());
+    }
+}
