@@ -3,6 +3,7 @@
 
 mod groups;
 mod identity;
+mod rights;
 mod scopes;
 mod teams;
 
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 pub use self::groups::{GroupError, Groups, ManagedGroup};
 pub use self::identity::{CallerToken, Identities, TokenError};
+pub use self::rights::{Right, Rights};
 pub use self::scopes::{ScopeAuthority, ScopeHolder};
 pub use self::teams::{Maintainer, Teams};
 use crate::domain::ids::{TeamId, UserId};
@@ -54,6 +56,13 @@ impl Caller {
     }
 }
 
+/// Who acts for a team. The service itself never needs an [`Authority`]: its periodic work has an [`Oversight`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Principal {
+    /// A user, by a token of their own.
+    User(Caller),
+}
+
 /// The team that is acted for, as GitHub told it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ManagedTeam {
@@ -85,12 +94,13 @@ impl ManagedTeam {
     }
 }
 
-/// The proof that a caller actively maintains a team that the policy lets use the service, or the
-/// administrators' team.
+/// The proof that somebody may act for a team: an active maintainer of a team that the policy lets use the service, or
+/// one of the administrators' team.
 #[derive(Debug, Clone)]
 pub struct Authority {
-    caller: Caller,
+    principal: Principal,
     team: ManagedTeam,
+    rights: Rights,
 }
 
 /// The proof that somebody may act on every managed group: an active maintainer of the administrators' team, or
@@ -102,6 +112,11 @@ impl Oversight {
     /// The service acts by itself, as its administrator configured. For periodic work only.
     pub fn of_the_service() -> Self {
         Self(())
+    }
+
+    /// What may be done with every managed group.
+    pub fn rights(&self) -> Rights {
+        Rights::OF_ADMINISTRATORS
     }
 }
 
@@ -116,13 +131,24 @@ pub enum Reach {
 
 impl Authority {
     /// Who acts.
+    pub fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
+    /// The user who acts.
     pub fn caller(&self) -> &Caller {
-        &self.caller
+        let Principal::User(caller) = &self.principal;
+        caller
     }
 
     /// For which team.
     pub fn team(&self) -> &ManagedTeam {
         &self.team
+    }
+
+    /// What may be done for the team.
+    pub fn rights(&self) -> Rights {
+        self.rights
     }
 }
 
@@ -130,7 +156,8 @@ impl Maintainer {
     /// The last step to an [`Authority`]: the policy must let the team use the service.
     pub fn under(self, policy: &Policy) -> Result<Authority, AccessError> {
         if policy.teams.permit(self.team.slug.as_str()) {
-            Ok(Authority { caller: self.caller, team: self.team })
+            let principal = Principal::User(self.caller);
+            Ok(Authority { principal, team: self.team, rights: Rights::ALL })
         } else {
             Err(AccessError::TeamDenied)
         }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{AccessError, Authority, Caller, Keep, ManagedTeam, Oversight};
+use super::{AccessError, Authority, Caller, Keep, ManagedTeam, Oversight, Principal};
 use crate::clock::Clock;
 use crate::domain::ids::{TeamId, UserId};
 use crate::domain::names::{Login, TeamSlug};
@@ -99,11 +99,11 @@ impl Teams {
         &self,
         caller: &Caller,
         slug: &TeamSlug,
-        _: &Oversight,
+        oversight: &Oversight,
     ) -> Result<Authority, AccessError> {
         let team = self.by_slug.get_or_load(slug.clone(), self.load_team(slug)).await?;
         let team = team.ok_or(AccessError::NotAMaintainer)?;
-        Ok(Authority { caller: caller.clone(), team })
+        Ok(Authority { principal: Principal::User(caller.clone()), team, rights: oversight.rights() })
     }
 
     /// The names that the groups of all teams have, or would have, in lower case.

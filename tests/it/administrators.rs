@@ -1,5 +1,7 @@
 //! The isolation switch: what maintainers of `admin.team` may do on any managed group, and nobody else anywhere.
 
+use actions_runner_manager::access::{CallerToken, Principal, Rights};
+use actions_runner_manager::domain::names::TeamSlug;
 use fake_github::{
     DEFAULT_GROUP, Fault, GroupId, MembershipState, Role, RunnerStatus, TokenKind, Visibility, World,
 };
@@ -275,5 +277,27 @@ async fn a_group_that_cannot_be_read_is_an_error_and_one_that_went_meanwhile_is_
             let answer = app.call(method, operation, &administrators.root, &with_team("*", others)).await;
             assert_eq!(answer.status, status, "{operation}: {}", answer.text);
         }
+    }
+}
+
+#[tokio::test]
+async fn an_authority_says_whether_it_is_a_maintainers_or_an_administrators() {
+    let (mut world, cast, administrators, _) = with_administrators();
+    let root = world.user_by_login("root").unwrap().id;
+    let search = cast.search;
+    world.add_maintainer(search, root);
+    let app = App::with(world, switched_on()).await;
+    let state = app.server.state();
+    let slug = |text| TeamSlug::parse(text).unwrap();
+    let token = CallerToken::from_header(&administrators.root).unwrap();
+    let caller = state.identities.identify(&token, [192, 0, 2, 1].into()).await.unwrap();
+    let maintainer = state.teams.maintainer(&caller, &slug("search")).await.unwrap();
+    let own = maintainer.under(&state.policy.load()).unwrap();
+    let oversight = state.teams.oversight(&caller, &slug("platform-admins")).await.unwrap();
+    let other = state.teams.overseen(&caller, &slug("payments"), &oversight).await.unwrap();
+    assert_eq!(own.rights(), Rights::ALL);
+    assert_eq!((oversight.rights(), other.rights()), (Rights::OF_ADMINISTRATORS, Rights::OF_ADMINISTRATORS));
+    for authority in [own, other] {
+        assert_eq!(*authority.principal(), Principal::User(caller.clone()));
     }
 }

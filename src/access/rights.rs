@@ -1,0 +1,78 @@
+//! What a caller may be allowed to do. An operation names the right that it takes; a caller's standing says which
+//! rights they hold.
+
+/// A right, as narrow as it may ever be given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Right {
+    /// Learning that a token works here. Every caller has it.
+    Status,
+    /// A token for a scope; its holder is checked against the scope itself.
+    Scope,
+    /// What only maintainers of the team may do.
+    Maintain,
+    /// `group-list`.
+    GroupList,
+    /// `group-show`.
+    GroupShow,
+    /// `repos-add`.
+    ReposAdd,
+    /// `repos-remove`.
+    ReposRemove,
+    /// `jitconfig-generate`.
+    JitconfigGenerate,
+    /// `runners-list`.
+    RunnersList,
+    /// `runners-remove`.
+    RunnersRemove,
+}
+
+/// A set of rights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rights(u32);
+
+impl Rights {
+    /// What a maintainer of the team may do: everything.
+    pub const ALL: Self = Self(u32::MAX);
+    /// What an administrator may do with the group of a team that they don't maintain.
+    pub const OF_ADMINISTRATORS: Self =
+        Self::of(&[Right::GroupList, Right::GroupShow, Right::RunnersList, Right::RunnersRemove]);
+
+    const fn of(rights: &[Right]) -> Self {
+        let (mut set, mut index) = (0, 0);
+        while index < rights.len() {
+            set |= 1 << rights[index] as u8;
+            index += 1;
+        }
+        Self(set)
+    }
+
+    /// Whether the right is among them.
+    pub const fn include(self, right: Right) -> bool {
+        self.0 & (1 << right as u8) != 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_holds_what_it_was_made_of_and_nothing_else() {
+        let rights = Rights::of(&[Right::JitconfigGenerate, Right::GroupList]);
+        assert!(rights.include(Right::JitconfigGenerate) && rights.include(Right::GroupList));
+        for other in [Right::Status, Right::Scope, Right::Maintain, Right::ReposAdd, Right::RunnersRemove] {
+            assert!(!rights.include(other), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn an_administrator_may_look_and_remove_runners_but_not_change_a_group() {
+        for right in [Right::GroupList, Right::RunnersList, Right::RunnersRemove] {
+            assert!(Rights::OF_ADMINISTRATORS.include(right), "{right:?}");
+        }
+        for right in [Right::Maintain, Right::ReposAdd, Right::JitconfigGenerate] {
+            assert!(!Rights::OF_ADMINISTRATORS.include(right), "{right:?}");
+        }
+    }
+}
