@@ -9,20 +9,13 @@ use metrics::{
 };
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
+use crate::domain::reason::{Cause, Reason};
+
 /// Bounds of the duration histograms, in seconds: from a cache hit to GitHub's own time-out.
 const SECONDS: &[f64] = &[0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0];
 /// The `reason` of a request that was not refused.
 const NO_REASON: &str = "none";
 
-/// The failures of this service or of GitHub, by status and reason.
-const FAILURES: &[(u16, &str)] = &[
-    (500, "internal"),
-    (502, "github_error"),
-    (503, "github_rate_limited"),
-    (503, "github_unavailable"),
-    (503, "overloaded"),
-    (504, "github_timeout"),
-];
 /// What is read again while the service runs.
 pub const RELOADED: &[&str] = &["configuration", "certificate", "credential"];
 /// The caches.
@@ -129,8 +122,8 @@ pub fn start(operations: impl IntoIterator<Item = &'static str>) {
     let _ = handle();
     gauge!("arm_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     for operation in operations {
-        for (status, reason) in FAILURES {
-            requests(operation, *status, reason).increment(0);
+        for reason in Reason::ALL.iter().filter(|reason| reason.status() >= 500) {
+            requests(operation, reason.status(), reason.as_str()).increment(0);
         }
         requests(operation, 200, NO_REASON).increment(0);
         // To ask for a histogram makes it appear.
@@ -163,10 +156,10 @@ pub fn start(operations: impl IntoIterator<Item = &'static str>) {
     sweeps(0, 0, 0);
 }
 
-/// A request was answered. `operation` is empty when no route fits.
-pub fn request(operation: &'static str, status: u16, reason: Option<&'static str>, took: Duration) {
-    let operation = if operation.is_empty() { NO_REASON } else { operation };
-    let reason = reason.unwrap_or(NO_REASON);
+/// A request was answered, or given up by its caller. There is no operation when no route fits.
+pub fn request(operation: Option<&'static str>, status: u16, cause: Option<Cause>, took: Duration) {
+    let operation = operation.unwrap_or(NO_REASON);
+    let reason = cause.map_or(NO_REASON, Cause::as_str);
     requests(operation, status, reason).increment(1);
     request_seconds(operation).record(took);
 }

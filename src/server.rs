@@ -31,11 +31,13 @@ use crate::github::{Credential, Github, Settings, SetupError};
 use crate::http::{self, Operation};
 use crate::limits::{AddressLimiter, UserLimiter};
 use crate::metrics;
+use crate::organisation::{HandedOut, Organisation, Turns};
 pub use crate::state::Check;
-use crate::state::{Shared, State, Writes};
+use crate::state::{Shared, State};
 use crate::sweep::Sweep;
 use crate::telemetry;
 use crate::tls::{self, CertificateStore, TlsError};
+use crate::writes::Writes;
 
 /// How long requests under way may take to finish after the service was told to stop.
 pub const DRAIN: Duration = Duration::from_secs(25);
@@ -46,11 +48,6 @@ const LAST_REQUESTS: Duration = Duration::from_millis(250);
 const LAST_ANSWERS: Duration = Duration::from_secs(1);
 /// Calls to GitHub that wait for each other in one request, at most: user, membership, group, list, write.
 const CALLS_IN_A_ROW: u32 = 5;
-/// Groups that somebody may wait for at once.
-const GROUP_TURNS: u64 = 100_000;
-/// Runners whose JIT config was handed out that are known at once, and for how long: GitHub removes those that
-/// don't connect within a day.
-const HANDED_OUT: (u64, Duration) = (100_000, Duration::from_hours(24));
 /// Connections of the admin listener: probes and scrapes are few.
 const MAX_ADMIN_CONNECTIONS: usize = 100;
 
@@ -114,7 +111,7 @@ pub fn start(config: &Config, clock: Clock) -> Result<Server, StartError> {
     tls::install_provider();
     if config.server.admin.is_some() {
         // Before anything is counted: what comes earlier would be lost.
-        metrics::start(Operation::ALL.map(Operation::name));
+        metrics::start(Operation::ALL.iter().map(|operation| operation.name()));
     }
     let files = config.server.tls.files.as_ref();
     let certificates = files.map(certificates).transpose()?;
@@ -167,17 +164,24 @@ fn build(
     let (users, unknown_tokens) = limiters(config, clock);
     let github = Arc::new(Github::new(settings_of(config, secret), clock.clone())?);
     let identities = Identities::new(unknown_tokens, keep, github.clone(), clock.clone());
-    Ok(State {
-        identities: Arc::new(identities.map_err(|_| StartError::Random)?),
+    let organisation = Organisation {
+        name: config.org.clone(),
         teams: Teams::new(config.groups.name.clone(), keep, github.clone(), clock),
         groups: Groups::new(keep, github.clone(), clock.clone()),
         github,
-        audit_room: telemetry::audit_room(),
-        limited_callers: LimitedCallers::here(),
-        users: ArcSwap::from_pointee(users),
         policy: ArcSwap::from_pointee(config.policy.clone()),
         scopes: ArcSwap::from_pointee(config.scopes.clone()),
         administrators: config.admin_team.clone(),
+        turns: Turns::default(),
+        handed_out: HandedOut::default(),
+    };
+    Ok(State {
+        organisation: Arc::new(organisation),
+        identities: Arc::new(identities.map_err(|_| StartError::Random)?),
+        user_limiter: ArcSwap::from_pointee(users),
+        audit_room: telemetry::audit_room(),
+        limited_callers: LimitedCallers::here(),
+        writes: Writes::here(),
         legacy_get: config.server.legacy_get,
         docs: config.server.docs,
         trusted_proxies: config.server.trusted_proxies.clone(),
@@ -186,12 +190,6 @@ fn build(
         check,
         check_now: Notify::new(),
         draining: AtomicBool::new(false),
-        group_turns: moka::sync::Cache::builder().max_capacity(GROUP_TURNS).build(),
-        handed_out: moka::sync::Cache::builder()
-            .max_capacity(HANDED_OUT.0)
-            .time_to_live(HANDED_OUT.1)
-            .build(),
-        writes: Writes::here(),
     })
 }
 
@@ -308,7 +306,7 @@ impl Server {
     /// Looks at all files now, and forgets who callers are and what they maintain: somebody may have lost it.
     pub fn reload(&self) {
         self.state.identities.forget_all();
-        self.state.teams.forget_all();
+        self.state.organisation.teams.forget_all();
         tracing::info!("cached identities and memberships were forgotten");
         self.asked.send_replace(());
         // Whoever put something right, at GitHub perhaps, need not wait for the next check.

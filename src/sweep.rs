@@ -5,11 +5,13 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use crate::access::ManagedGroup;
+use crate::access::Oversight;
 use crate::clock::Clock;
 use crate::config::{OfflineSweep, SweepGroups};
 use crate::domain::ids::RunnerId;
 use crate::github::Runner;
 use crate::metrics;
+use crate::ops::Work;
 use crate::ops::offline::{self, Coverage};
 use crate::ops::runners::Touched;
 use crate::state::Shared;
@@ -73,7 +75,7 @@ impl Sweep {
             SweepGroups::Managed => Coverage::Managed,
             SweepGroups::Named(names) => Coverage::Named(names.clone()),
         };
-        let groups = match offline::runners(&self.state, &coverage).await {
+        let groups = match offline::runners(&self.work(), &coverage).await {
             Ok(groups) => groups,
             Err(error) => {
                 metrics::sweep_failed();
@@ -126,13 +128,20 @@ impl Sweep {
         due
     }
 
+    /// Of one step, which leaves an audit line of its own.
+    fn work(&self) -> Work<Oversight> {
+        let state = &self.state;
+        let (organisation, room) = (state.organisation.clone(), state.audit_room.clone());
+        Work::of_the_service("sweep", organisation, room, state.writes.clone())
+    }
+
     async fn remove(&mut self, group: &ManagedGroup, runners: Vec<Runner>) -> usize {
         let names: Vec<_> = runners.iter().map(|runner| runner.name.as_str()).collect();
         if self.settings.dry_run {
             tracing::info!(group = group.name(), runners = names.join(","), "would remove offline runners");
             return names.len();
         }
-        match offline::remove(&self.state, group, runners).await {
+        match offline::remove(&self.work(), group, runners).await {
             Ok((outcome, returned)) => {
                 for id in returned.into_iter().chain(outcome.done.iter().map(Touched::id)) {
                     self.offline.remove(&id);
@@ -148,8 +157,7 @@ impl Sweep {
 }
 
 fn with_jitter(every: Duration) -> Duration {
-    let random = f64::from(uuid::Uuid::new_v4().as_fields().0) / f64::from(u32::MAX);
-    every.mul_f64(1.0 - JITTER + 2.0 * JITTER * random)
+    every.mul_f64(1.0 - JITTER + 2.0 * JITTER * fastrand::f64())
 }
 
 #[cfg(test)]

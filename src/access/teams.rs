@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{AccessError, Authority, Caller, Keep, ManagedTeam, Oversight, Principal};
+use super::{AccessError, Authority, Caller, Keep, ManagedTeam, Oversight, Principal, Rights};
 use crate::clock::Clock;
 use crate::domain::ids::{TeamId, UserId};
 use crate::domain::names::{Login, TeamSlug};
@@ -29,6 +29,11 @@ pub struct Maintainer {
 }
 
 impl Maintainer {
+    /// What may be done for the team: everything.
+    pub fn rights(&self) -> Rights {
+        Rights::ALL
+    }
+
     /// For which team.
     pub fn team(&self) -> &ManagedTeam {
         &self.team

@@ -10,6 +10,7 @@ use super::AuditLine;
 use crate::domain::ids::UserId;
 use crate::domain::outcome::Outcome;
 use crate::domain::reason::Cause;
+use crate::request::Caller;
 
 /// Refusals of one caller within this time leave one line.
 const COUNTED_FOR: Duration = Duration::from_secs(1);
@@ -36,7 +37,7 @@ impl LimitedCallers {
 
     /// Counts a refused request of a known caller; its line is left to this.
     pub fn count(&self, line: &AuditLine, cause: Cause) {
-        let user = line.0.context.caller().and_then(|caller| caller.user_id());
+        let user = line.0.context.caller().and_then(Caller::user_id);
         let Some(user) = user.filter(|_| line.claim()) else { return };
         let mut callers = locked(&self.by_user);
         if let Some(window) = callers.get_mut(&user) {

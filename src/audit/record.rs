@@ -9,7 +9,7 @@ use crate::config::Change;
 use crate::domain::ids::{GroupId, TeamId, UserId};
 use crate::domain::outcome::Outcome;
 use crate::domain::reason::Cause;
-use crate::request::Context;
+use crate::request::{Caller, Context};
 use crate::telemetry::AUDIT_TARGET;
 
 /// An audit line.
@@ -87,8 +87,8 @@ impl<'a> Record<'a> {
             outcome,
             reason,
             count: details.count,
-            user: context.caller().map(|caller| caller.name()),
-            user_id: context.caller().and_then(|caller| caller.user_id()),
+            user: context.caller().map(Caller::name),
+            user_id: context.caller().and_then(Caller::user_id),
             client: context.client(),
             team: context.team_name(),
             team_id: team.map(|team| team.id),

@@ -23,10 +23,10 @@ words! {
         UnsupportedToken = "unsupported_token",
         /// No active maintainer of the team, whether it exists or not.
         NotAMaintainer = "not_a_maintainer",
-        /// The group is never managed here, or not in this way.
-        GroupProtected = "group_protected",
         /// A rule of the administrator's.
         DeniedByPolicy = "denied_by_policy",
+        /// The group is never managed here, or not in this way.
+        GroupProtected = "group_protected",
         /// The team has no group.
         GroupNotFound = "group_not_found",
         /// No such repository, or not the team's.
@@ -57,10 +57,10 @@ words! {
         GithubRateLimited = "github_rate_limited",
         /// GitHub can't be reached.
         GithubUnavailable = "github_unavailable",
-        /// This process stops.
-        ShuttingDown = "shutting_down",
         /// Too much is being worked on.
         Overloaded = "overloaded",
+        /// This process stops.
+        ShuttingDown = "shutting_down",
         /// GitHub didn't answer in time.
         GithubTimeout = "github_timeout",
     }
@@ -85,10 +85,7 @@ impl Reason {
             Self::RateLimited => 429,
             Self::Internal => 500,
             Self::GithubError => 502,
-            Self::GithubRateLimited
-            | Self::GithubUnavailable
-            | Self::ShuttingDown
-            | Self::Overloaded => 503,
+            Self::GithubRateLimited | Self::GithubUnavailable | Self::ShuttingDown | Self::Overloaded => 503,
             Self::GithubTimeout => 504,
         }
     }

@@ -81,11 +81,11 @@ async fn ready(state: web::Data<Shared>) -> HttpResponse {
 
 async fn scrape(state: web::Data<Shared>) -> HttpResponse {
     metrics::ready(readiness(&state).ready);
-    let (in_flight, queued) = state.github.load();
+    let (in_flight, queued) = state.organisation.github.load();
     metrics::github_load(in_flight, queued);
-    let (in_flight, queued) = state.github.look_ups();
+    let (in_flight, queued) = state.organisation.github.look_ups();
     metrics::token_lookups(in_flight, queued);
-    metrics::github_circuit(state.github.circuit() != CircuitState::Closed);
+    metrics::github_circuit(state.organisation.github.circuit() != CircuitState::Closed);
     if let Some(certificates) = &state.certificates {
         metrics::certificate_expiry(certificates.not_after().timestamp());
     }
@@ -111,15 +111,15 @@ fn readiness(state: &Shared) -> Readiness {
         Check::Failed(problem) => Part::bad(problem.word()),
         Check::Pending => Part::bad(NOT_CHECKED),
         Check::Passed => {
-            let token = state.github.token_state();
+            let token = state.organisation.github.token_state();
             if token != TokenState::Good {
                 // Renews it, beside this and without haste.
-                state.github.doubt_credential();
+                state.organisation.github.doubt_credential();
             }
             if token == TokenState::Missing { Part::bad("no_token") } else { Part::fine() }
         }
     };
-    let github = match state.github.circuit() {
+    let github = match state.organisation.github.circuit() {
         CircuitState::Closed => Part::fine(),
         CircuitState::Open | CircuitState::HalfOpen => Part::bad("down"),
     };

@@ -16,8 +16,8 @@ use actix_web::web::BytesMut;
 use futures_util::StreamExt;
 
 use super::error::ApiError;
-use super::extract::Entrance;
 use super::parameters::Parameters;
+use crate::audit::AuditLine;
 use crate::ops;
 
 /// The largest body that is read.
@@ -189,15 +189,15 @@ pub(super) fn authenticated(request: &HttpRequest) {
 
 /// The parameters of a request. A GET has no body to speak of.
 pub(super) async fn read(
-    entrance: &Entrance,
     request: &HttpRequest,
     payload: Payload,
+    line: &AuditLine,
 ) -> Result<Parameters, ApiError> {
     let has_none = matches!(*request.method(), Method::GET | Method::HEAD);
     let body = if has_none { BytesMut::new() } else { receive(request, payload).await? };
     // The audit line may repeat names from there.
     let sent = request.query_string().len() + body.len();
-    entrance.trail.reserve(&entrance.state.audit_room, sent).map_err(ops::Error::from)?;
+    line.reserve(sent).map_err(ops::Error::from)?;
     Parameters::read(request.query_string(), request.headers(), &body)
 }
 

@@ -4,7 +4,6 @@
 use std::cell::Cell;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
-use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -20,11 +19,12 @@ use tracing::{Instrument, Span};
 use super::LIVE;
 use super::client_address::client_address;
 use super::error::{ApiError, seconds_rounded_up};
-use super::operation::Operation;
 use super::request_id;
-use crate::audit::Trail;
-use crate::limits::Allowance;
+use crate::audit::{AuditLine, AuditRoom};
+use crate::domain::outcome::Outcome;
+use crate::domain::reason::Cause;
 use crate::metrics;
+use crate::request::{Caller, Context};
 use crate::state::Shared;
 
 /// Since when the GET forms are deprecated: 2026-11-21, in RFC 9745's form.
@@ -35,39 +35,14 @@ const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
 const RATE_LIMIT_REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
 const RATE_LIMIT_RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
 const DEPRECATION: HeaderName = HeaderName::from_static("deprecation");
-/// How the access line calls the end of a request whose caller hung up: as nginx does.
-const HUNG_UP: (u16, &str) = (499, "caller_hung_up");
 /// A caller's own request id, and a path, are logged up to this length.
-const MOST_LOGGED: usize = 200;
-
-/// What the inner layers find out for the edge. Cloning gives the same notes; they outlive the request.
-#[derive(Clone, Default)]
-pub(super) struct Notes(Rc<Inner>);
-
-#[derive(Default)]
-struct Inner {
-    operation: Cell<Option<Operation>>,
-    allowance: Cell<Option<Allowance>>,
-}
-
-impl Notes {
-    /// The operation that the router chose.
-    pub(super) fn routed(&self, operation: Operation) {
-        self.0.operation.set(Some(operation));
-    }
-
-    /// What the caller has left.
-    pub(super) fn counted(&self, allowance: Allowance) {
-        self.0.allowance.set(Some(allowance));
-    }
-}
+const MAX_LOGGED: usize = 200;
 
 /// A request as the edge sees it, for as long as it takes to answer.
-struct Asked {
+struct Exchange {
     state: Option<Shared>,
-    trail: Trail,
-    notes: Notes,
-    request_id: String,
+    context: Context,
+    line: AuditLine,
     span: Span,
     started: Instant,
     method: Method,
@@ -84,59 +59,59 @@ pub(super) async fn edge(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let state = request.app_data::<Shared>().cloned();
-    let mut asked = Asked::of(&request, state.clone());
-    let span = asked.span.clone();
+    let exchange = Exchange::new(&request, state.clone());
+    let span = exchange.span.clone();
     let Some(state) = state else {
-        return Err(asked.abandon(ApiError::Internal));
+        return Err(exchange.abandon(ApiError::Internal));
     };
-    if asked.is_probe() {
-        return asked.pass(request, next).await;
+    if exchange.is_probe() {
+        return exchange.pass(request, next).await;
     }
-    if let Some(client) = client_address(&request, &state.trusted_proxies) {
-        asked.trail.note(|record| record.client = Some(client.address));
-        asked.has_unreadable_hop = client.has_unreadable_hop;
-    }
-    request.extensions_mut().insert(asked.trail.clone());
-    request.extensions_mut().insert(asked.notes.clone());
+    request.extensions_mut().insert(exchange.context.clone());
+    request.extensions_mut().insert(exchange.line.clone());
     let answer = AssertUnwindSafe(next.call(request).instrument(span.clone())).catch_unwind();
     let outcome = tokio::select! {
         biased;
         outcome = tokio::time::timeout(state.request_deadline, answer) => outcome,
         () = state.writes.until_given_up() => {
             let _entered = span.enter();
-            return Err(asked.abandon(ApiError::ShuttingDown));
+            return Err(exchange.abandon(ApiError::ShuttingDown));
         }
     };
     let _entered = span.enter();
     match outcome {
-        Ok(Ok(Ok(response))) => Ok(asked.finish(response)),
+        Ok(Ok(Ok(response))) => Ok(exchange.finish(response)),
         Ok(Ok(Err(error))) => {
-            Err(asked.abandon(error.as_error::<ApiError>().cloned().unwrap_or(ApiError::Internal)))
+            Err(exchange.abandon(error.as_error::<ApiError>().cloned().unwrap_or(ApiError::Internal)))
         }
         Ok(Err(_)) => {
             tracing::error!("a handler panicked");
-            Err(asked.abandon(ApiError::Internal))
+            Err(exchange.abandon(ApiError::Internal))
         }
-        Err(_) => Err(asked.abandon(ApiError::Deadline)),
+        Err(_) => Err(exchange.abandon(ApiError::Deadline)),
     }
 }
 
-impl Asked {
-    fn of(request: &ServiceRequest, state: Option<Shared>) -> Self {
+impl Exchange {
+    fn new(request: &ServiceRequest, state: Option<Shared>) -> Self {
         let request_id = request_id::new();
+        let span = tracing::info_span!("request", request_id);
+        let trusted = state.as_ref().map(|state| state.trusted_proxies.as_slice());
+        let client = client_address(request, trusted.unwrap_or_default());
+        let context = Context::new(request_id, client.as_ref().map(|client| client.address));
+        let room = state.as_ref().map_or_else(AuditRoom::unbounded, |state| state.audit_room.clone());
         let own_id = request.headers().get("x-request-id").and_then(|id| id.to_str().ok());
         Self {
-            state,
-            trail: Trail::new(request_id.clone()),
-            notes: Notes::default(),
-            span: tracing::info_span!("request", request_id),
-            request_id,
+            line: AuditLine::new(context.clone(), room),
+            context,
+            span,
             started: Instant::now(),
             method: request.method().clone(),
             path: shortened(request.path()),
             client_request_id: own_id.map(shortened),
-            has_unreadable_hop: false,
+            has_unreadable_hop: client.is_some_and(|client| client.has_unreadable_hop),
             access_line_written: Cell::new(false),
+            state,
         }
     }
 
@@ -164,7 +139,7 @@ impl Asked {
         let typed = response.error().and_then(|error| error.as_error::<ApiError>().cloned());
         let error = typed.or_else(|| failed.then(|| of_framework(response.status())));
         let mut response = match &error {
-            Some(error) => error.respond(&self.request_id),
+            Some(error) => error.respond(self.context.id()),
             None => response.map_into_boxed_body(),
         };
         self.add_headers(&mut response);
@@ -175,7 +150,7 @@ impl Asked {
     /// An answer to a request that is gone, as it is after a panic or when its time is over.
     fn abandon(self, error: ApiError) -> actix_web::Error {
         self.write_lines(Some(&error), error.status_code());
-        Abandoned { error, asked: self }.into()
+        Abandoned { error, exchange: self }.into()
     }
 
     fn add_headers(&self, response: &mut HttpResponse) {
@@ -184,18 +159,17 @@ impl Asked {
             response.head_mut().set_connection_type(ConnectionType::Close);
         }
         let headers = response.headers_mut();
-        if let Ok(request_id) = HeaderValue::from_str(&self.request_id) {
+        if let Ok(request_id) = HeaderValue::from_str(self.context.id()) {
             headers.insert(REQUEST_ID, request_id);
         }
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        if let Some(allowance) = self.notes.0.allowance.get() {
+        if let Some(allowance) = self.context.allowance() {
             headers.insert(RATE_LIMIT, allowance.limit.into());
             headers.insert(RATE_LIMIT_REMAINING, allowance.remaining.into());
             headers.insert(RATE_LIMIT_RESET, seconds_rounded_up(allowance.reset).into());
         }
-        let operation = self.notes.0.operation.get();
-        if operation.is_some_and(|operation| operation.is_older_form(&self.method)) {
+        if self.context.is_older_form() {
             headers.insert(DEPRECATION, HeaderValue::from_static(DEPRECATED_SINCE));
             headers.insert(header::LINK, HeaderValue::from_static(DEPRECATION_LINK));
         }
@@ -203,16 +177,14 @@ impl Asked {
 
     /// The access line, and the audit line of a refusal once the caller is known.
     fn write_lines(&self, error: Option<&ApiError>, status: StatusCode) {
-        let reason = error.map(|error| error.answer().reason);
-        if let Some(reason) = reason
-            && self.trail.look(|record| record.user_id.is_some())
-        {
+        let cause = error.map(|error| Cause::Reason(error.answer().reason));
+        if let (Some(cause), Some(_)) = (cause, self.context.caller()) {
             match &self.state {
                 Some(state) if status == StatusCode::TOO_MANY_REQUESTS => {
-                    state.limited_callers.count(&self.trail, reason);
+                    state.limited_callers.count(&self.line, cause);
                 }
-                _ if status.is_server_error() => self.trail.write_refusal("failed", reason),
-                _ => self.trail.write_refusal("refused", reason),
+                _ if status.is_server_error() => self.line.write_refusal(Outcome::Failed, cause),
+                _ => self.line.write_refusal(Outcome::Refused, cause),
             }
         }
         if let Some(error) = error {
@@ -223,50 +195,49 @@ impl Asked {
                 tracing::debug!(detail = error.detail(), "the request was refused");
             }
         }
-        self.write_access_line(status.as_u16(), reason);
+        self.write_access_line(status.as_u16(), cause);
     }
 
-    fn write_access_line(&self, status: u16, reason: Option<&'static str>) {
+    fn write_access_line(&self, status: u16, cause: Option<Cause>) {
         self.access_line_written.set(true);
         let took = self.started.elapsed();
-        self.trail.look(|known| {
-            metrics::request(known.operation, status, reason, took);
-            tracing::info!(
-                target: "access",
-                method = self.method.as_str(),
-                path = self.path,
-                operation = known.operation,
-                status,
-                reason,
-                duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-                client = known.client.map(tracing::field::display),
-                client_unreadable_hop = self.has_unreadable_hop.then_some(true),
-                client_request_id = self.client_request_id,
-                user = known.user,
-                team = known.team,
-                "request",
-            );
-        });
+        let context = &self.context;
+        metrics::request(context.operation(), status, cause, took);
+        tracing::info!(
+            target: "access",
+            method = self.method.as_str(),
+            path = self.path,
+            operation = context.operation().unwrap_or_default(),
+            status,
+            reason = cause.map(Cause::as_str),
+            duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+            client = context.client().map(tracing::field::display),
+            client_unreadable_hop = self.has_unreadable_hop.then_some(true),
+            client_request_id = self.client_request_id,
+            user = context.caller().map(Caller::name),
+            team = context.team_name(),
+            "request",
+        );
     }
 }
 
 /// When the caller hangs up, the request is dropped wherever it stands.
-impl Drop for Asked {
+impl Drop for Exchange {
     fn drop(&mut self) {
         if !self.access_line_written.get() {
             let _entered = self.span.enter();
-            let (status, reason) = HUNG_UP;
-            // Whoever asked what they may not, and didn't wait for the answer, is written down, too.
-            if self.trail.look(|record| record.user_id.is_some()) {
-                self.trail.write_refusal("refused", reason);
+            let cause = Cause::CallerHungUp;
+            // Whoever asked what they may not, and didn't wait for the response, is written down, too.
+            if self.context.caller().is_some() {
+                self.line.write_refusal(Outcome::Refused, cause);
             }
-            self.write_access_line(status, Some(reason));
+            self.write_access_line(cause.status(), Some(cause));
         }
     }
 }
 
 fn shortened(text: &str) -> String {
-    text.chars().take(MOST_LOGGED).collect()
+    text.chars().take(MAX_LOGGED).collect()
 }
 
 /// A failure that actix-web itself answered.
@@ -283,7 +254,7 @@ fn of_framework(status: StatusCode) -> ApiError {
 /// A failure that actix-web answers for the edge, since there is no request left to answer it with.
 struct Abandoned {
     error: ApiError,
-    asked: Asked,
+    exchange: Exchange,
 }
 
 impl fmt::Debug for Abandoned {
@@ -304,8 +275,8 @@ impl ResponseError for Abandoned {
     }
 
     fn error_response(&self) -> HttpResponse {
-        let mut response = self.error.respond(&self.asked.request_id);
-        self.asked.add_headers(&mut response);
+        let mut response = self.error.respond(self.exchange.context.id());
+        self.exchange.add_headers(&mut response);
         response
     }
 }

@@ -3,25 +3,27 @@
 use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 
 use super::error::ApiError;
-use super::extract::own_parameters;
-use super::operation_parameters::{
-    AnyRepos, GroupDelete, JitConfig, MaybeRepo, OperationParameters, RunnersRemove, RunnersTransfer,
-    SomeRepos, TeamOnly,
+use super::field::{Field, ParameterSet};
+use super::operations::{
+    AnyRepositories, DeleteParameters, MaybeRepository, RemoveParameters, ScopeParameter, SomeRepositories,
+    TransferParameters,
 };
-use super::parameters::{Parameters, invalid};
+use super::parameters::Parameters;
 use crate::domain::checks::{assert_is_one_query_value, assert_is_one_segment};
 use crate::domain::names::{Label, OrgName, RepoName, RunnerName, SelectedRunnerName, TeamSlug};
+use crate::domain::reason::Reason;
 use crate::domain::scope::Scope;
+use crate::ops::jit::Wanted;
 use crate::ops::runners::{Filter, Selection};
 
-/// What may be wrong with parameters, by status.
-const REASONS: [(u16, &str); 6] = [
-    (400, "missing_parameter"),
-    (400, "invalid_parameter"),
-    (400, "unknown_parameter"),
-    (400, "conflicting_parameter"),
-    (400, "invalid_body"),
-    (415, "unsupported_media_type"),
+/// What may be wrong with parameters.
+const REASONS: [Reason; 6] = [
+    Reason::MissingParameter,
+    Reason::InvalidParameter,
+    Reason::UnknownParameter,
+    Reason::ConflictingParameter,
+    Reason::InvalidBody,
+    Reason::UnsupportedMediaType,
 ];
 /// A message repeats little of what was sent.
 const LONGEST_MESSAGE: usize = 300;
@@ -43,18 +45,18 @@ pub fn request_parameters(input: &[u8]) {
     let body = part();
     let Ok(org) = OrgName::parse("my-org") else { return };
     let request = Request { query: &query, headers: &headers, body, org: &org };
-    request.asks::<TeamOnly>(|_| {});
-    request.asks::<MaybeRepo>(|MaybeRepo(repo)| repo.iter().for_each(check_repo));
-    request.asks::<SomeRepos>(|SomeRepos(repos)| {
+    request.asks::<()>(|()| {});
+    request.asks::<MaybeRepository>(|MaybeRepository(repo)| repo.iter().for_each(check_repo));
+    request.asks::<SomeRepositories>(|SomeRepositories(repos)| {
         assert!(!repos.is_empty());
         check_repos(repos);
     });
-    request.asks::<AnyRepos>(|AnyRepos(repos)| check_repos(repos));
-    request.asks::<GroupDelete>(|wanted| {
+    request.asks::<AnyRepositories>(|AnyRepositories(repos)| check_repos(repos));
+    request.asks::<DeleteParameters>(|wanted| {
         assert!(wanted.transfer_to.is_none() || !wanted.remove_runners);
         wanted.transfer_to.iter().for_each(check_slug);
     });
-    request.asks::<JitConfig>(|JitConfig(wanted)| {
+    request.asks::<Wanted>(|wanted| {
         assert!((1..=100).contains(&wanted.labels.len()));
         wanted.labels.iter().for_each(check_label);
         wanted.name.iter().for_each(check_runner);
@@ -64,17 +66,19 @@ pub fn request_parameters(input: &[u8]) {
         filter.label.iter().for_each(check_label);
         filter.name.iter().for_each(check_selected);
     });
-    request.asks::<RunnersRemove>(|wanted| {
-        assert!(kinds(&wanted.selection) > 0 || wanted.selection.offline);
+    request.asks::<RemoveParameters>(|wanted| {
+        assert!(wanted.selection.lists() > 0 || wanted.selection.offline);
         check_selection(&wanted.selection);
     });
-    request.asks::<RunnersTransfer>(|wanted| {
-        assert!(kinds(&wanted.selection) <= 1 && !wanted.selection.offline);
+    request.asks::<TransferParameters>(|wanted| {
+        assert!(wanted.selection.lists() <= 1 && !wanted.selection.offline);
         check_selection(&wanted.selection);
         check_slug(&wanted.to);
     });
     request.asks_for_a_scope();
 }
+
+const TEAM: Field<TeamSlug> = Field::required("team", "", "");
 
 /// What was sent.
 struct Request<'a> {
@@ -86,11 +90,12 @@ struct Request<'a> {
 
 impl Request<'_> {
     /// In the order in which an operation of a team looks at its parameters.
-    fn asks<P: OperationParameters>(&self, check: impl Fn(&P)) {
+    fn asks<P: ParameterSet>(&self, check: impl Fn(&P)) {
         let outcome = self.read().and_then(|mut all| {
-            let team = all.required_text("team")?;
-            let slug = TeamSlug::parse(&team).map_err(|error| invalid("team", &error.to_string()))?;
-            Ok((slug, own_parameters::<P>(&mut all, self.org)?))
+            let slug = TEAM.take(&mut all, self.org)?;
+            let parameters = P::take(&mut all, self.org)?;
+            all.nothing_else()?;
+            Ok((slug, parameters))
         });
         match outcome {
             Ok((slug, parameters)) => {
@@ -104,9 +109,7 @@ impl Request<'_> {
     /// As the token proxy's operations do.
     fn asks_for_a_scope(&self) {
         let outcome = self.read().and_then(|mut all| {
-            let scope = all.required_text("scope")?;
-            let scope =
-                Scope::parse(&scope, self.org).map_err(|error| invalid("scope", &error.to_string()))?;
+            let ScopeParameter(scope) = ScopeParameter::take(&mut all, self.org)?;
             all.nothing_else()?;
             Ok(scope)
         });
@@ -127,7 +130,7 @@ impl Request<'_> {
 
 fn check_refusal(error: &ApiError) {
     let answer = error.answer();
-    assert!(REASONS.contains(&(answer.status.as_u16(), answer.reason)), "{}", answer.reason);
+    assert!(REASONS.contains(&answer.reason), "{}", answer.reason);
     assert!(answer.message.chars().count() <= LONGEST_MESSAGE, "{}", answer.message);
     assert!(!answer.message.contains(char::is_control), "{:?}", answer.message);
 }
@@ -161,13 +164,6 @@ fn check_selected(name: &SelectedRunnerName) {
 
 fn check_label(label: &Label) {
     assert_eq!(Label::parse(label.as_str()).as_ref(), Ok(label));
-}
-
-fn kinds(selection: &Selection) -> usize {
-    [selection.ids.is_empty(), selection.names.is_empty(), selection.labels.is_empty()]
-        .into_iter()
-        .filter(|empty| !empty)
-        .count()
 }
 
 fn check_selection(selection: &Selection) {

@@ -1,35 +1,30 @@
 //! The HTTP edge: routes, extractors, the envelope. No rule about runner groups lives here.
 
 pub mod admin;
+mod admission;
 pub mod body;
 mod client_address;
 mod docs;
 mod edge;
 mod envelope;
 mod error;
-mod extract;
+mod field;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
-mod groups;
 pub mod openapi;
-mod operation;
-mod operation_parameters;
+mod operations;
 mod parameters;
-mod repos;
 mod request_id;
-mod runners;
-mod scope_request;
-mod tokens;
+mod standing;
+mod value;
 
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::middleware::from_fn;
 use actix_web::{App, FromRequest, Handler, HttpResponse, Resource, Responder, Route, web};
 
-use self::envelope::success;
 pub use self::error::ApiError;
-use self::extract::Authenticated;
-pub use self::operation::Operation;
+pub use self::operations::Operation;
 use crate::state::Shared;
 
 /// The application of one worker.
@@ -59,60 +54,18 @@ pub fn app(
 }
 
 fn routes(config: &mut web::ServiceConfig, legacy_get: bool) {
-    for operation in Operation::ALL {
-        let mut route = Place { config, operation, legacy_get };
-        match operation {
-            Operation::GroupAdd => route.to(groups::add),
-            Operation::GroupDelete => route.to(groups::delete),
-            Operation::GroupList => route.to(groups::list),
-            Operation::ReposAdd => route.to(repos::add),
-            Operation::ReposRemove => route.to(repos::remove),
-            Operation::ReposSet => route.to(repos::set),
-            Operation::TokenRegister => route.to(tokens::register),
-            Operation::TokenRemove => route.to(tokens::remove),
-            Operation::ProxyRegister => route.to(tokens::proxy_register),
-            Operation::ProxyRemove => route.to(tokens::proxy_remove),
-            Operation::JitconfigGenerate => route.to(runners::jit_config),
-            Operation::RunnersList => route.to(runners::list),
-            Operation::RunnersRemove => route.to(runners::remove),
-            Operation::RunnersTransfer => route.to(runners::transfer),
-            Operation::Status => route.to(status),
-        }
-    }
-}
-
-const SERVER_READY: &str = "Server ready";
-
-async fn status(_: Authenticated) -> impl Responder {
-    success(SERVER_READY)
-}
-
-/// Where an operation is about to be registered.
-struct Place<'a> {
-    config: &'a mut web::ServiceConfig,
-    operation: Operation,
-    legacy_get: bool,
-}
-
-impl Place<'_> {
-    #[expect(clippy::needless_pass_by_value, reason = "as actix-web's own `to`; callers name functions")]
-    fn to<H, Args>(&mut self, handler: H)
-    where
-        H: Handler<Args>,
-        Args: FromRequest + 'static,
-        H::Output: Responder + 'static,
-    {
-        let mut methods = self.operation.methods(self.legacy_get);
-        if self.operation.has_head() {
+    for &operation in Operation::ALL {
+        let mut methods = operation.methods(legacy_get);
+        if operation.has_head() {
             methods.push(Method::HEAD);
         }
         let allow = methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
-        for path in self.operation.paths() {
-            let mut resource = web::resource(path).app_data(self.operation);
+        for path in operation.paths() {
+            let mut resource = web::resource(path).app_data(operation);
             for method in &methods {
-                resource = resource.route(web::method(method.clone()).to(handler.clone()));
+                resource = resource.route(operation.route().method(method.clone()));
             }
-            self.config.service(resource.default_service(reached_by(allow.clone())));
+            config.service(resource.default_service(reached_by(allow.clone())));
         }
     }
 }

@@ -8,9 +8,9 @@ use super::error::ApiError;
 use crate::domain::text::{decoded, is_invisible, one_line, trimmed};
 
 /// Items in one list.
-pub(super) const MOST_ITEMS: usize = 1_000;
+pub(super) const MAX_ITEMS: usize = 1_000;
 /// An unknown name is repeated to the caller up to this length.
-const MOST_REPEATED: usize = 64;
+const MAX_REPEATED: usize = 64;
 
 /// What was sent, before anybody asked for it.
 #[derive(Debug, Default)]
@@ -39,11 +39,6 @@ impl Parameters {
         Ok(Self(all))
     }
 
-    /// A text that must be there.
-    pub(super) fn required_text(&mut self, name: &'static str) -> Result<String, ApiError> {
-        self.optional_text(name)?.ok_or(ApiError::MissingParameter(name))
-    }
-
     /// A text, if it is there.
     pub(super) fn optional_text(&mut self, name: &'static str) -> Result<Option<String>, ApiError> {
         match self.take(name)? {
@@ -67,37 +62,9 @@ impl Parameters {
         }
     }
 
-    /// A list that must be there: `a,b,c`, or an array in JSON, which alone may be empty.
-    pub(super) fn required_list(&mut self, name: &'static str) -> Result<Vec<String>, ApiError> {
-        self.list(name, as_text)?.ok_or(ApiError::MissingParameter(name))
-    }
-
-    /// A list with something in it, if it is there.
-    pub(super) fn optional_list(&mut self, name: &'static str) -> Result<Option<Vec<String>>, ApiError> {
-        self.filled_list(name, as_text)
-    }
-
-    /// Ids, which JSON may have as numbers, if they are there.
-    pub(super) fn optional_ids(&mut self, name: &'static str) -> Result<Option<Vec<String>>, ApiError> {
-        // What is no whole number stays as it is, and is told with its place in the list.
-        let plain =
-            |number: &Number| whole(number).map_or_else(|| number.to_string(), |whole| whole.to_string());
-        self.filled_list(name, |number| Some(plain(number)))
-    }
-
-    fn filled_list(
-        &mut self,
-        name: &'static str,
-        text_of: impl Fn(&Number) -> Option<String>,
-    ) -> Result<Option<Vec<String>>, ApiError> {
-        let list = self.list(name, text_of)?;
-        if list.as_ref().is_some_and(Vec::is_empty) {
-            return Err(invalid(name, "expected at least one item"));
-        }
-        Ok(list)
-    }
-
-    fn list(
+    /// A list, if it is there: `a,b,c`, or an array in JSON, which alone may be empty. `text_of` gives the text of an item that
+    /// JSON has as a number.
+    pub(super) fn optional_list(
         &mut self,
         name: &'static str,
         text_of: impl Fn(&Number) -> Option<String>,
@@ -120,16 +87,13 @@ impl Parameters {
             Some(Sent::Json(Value::Number(number))) => vec![in_text(&number)?],
             Some(Sent::Json(_)) => return Err(wrong()),
         };
-        if items.len() > MOST_ITEMS {
-            return Err(invalid(name, &format!("expected at most {MOST_ITEMS} items")));
-        }
         Ok(Some(items))
     }
 
     /// To be called when all that is known has been taken: names the first that is left.
     pub(super) fn nothing_else(&self) -> Result<(), ApiError> {
         match self.0.first() {
-            Some((name, _)) => Err(ApiError::UnknownParameter(one_line(name, MOST_REPEATED))),
+            Some((name, _)) => Err(ApiError::UnknownParameter(one_line(name, MAX_REPEATED))),
             None => Ok(()),
         }
     }
@@ -179,7 +143,7 @@ fn items_of(text: &str) -> Vec<String> {
 }
 
 /// The text of a number as the caller wrote it, which can be told of whole ones alone: `22.10` arrives as `22.1`.
-fn as_text(number: &Number) -> Option<String> {
+pub(super) fn as_text(number: &Number) -> Option<String> {
     is_whole(number).then(|| number.to_string())
 }
 
@@ -188,7 +152,7 @@ fn is_whole(number: &Number) -> bool {
 }
 
 /// The whole number that a program wrote as `5.0` or `1e2`, as long as no digit was lost.
-fn whole(number: &Number) -> Option<u64> {
+pub(super) fn whole(number: &Number) -> Option<u64> {
     const EXACT: f64 = 9_007_199_254_740_992.0;
     let written = number.as_f64().filter(|_| number.is_f64())?;
     // Rust writes whole numbers in full.
@@ -258,6 +222,8 @@ impl<'de> Visitor<'de> for Entries {
     }
 }
 
+#[cfg(test)]
+mod plain;
 #[cfg(test)]
 mod properties;
 

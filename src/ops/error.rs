@@ -117,8 +117,13 @@ impl Error {
 }
 
 /// What [`reason_of`] may give.
-pub(super) const REASONS_OF_GITHUB: [Reason; 5] =
-    [Reason::GithubRateLimited, Reason::Overloaded, Reason::GithubTimeout, Reason::GithubUnavailable, Reason::GithubError];
+pub(super) const REASONS_OF_GITHUB: [Reason; 5] = [
+    Reason::GithubRateLimited,
+    Reason::Overloaded,
+    Reason::GithubTimeout,
+    Reason::GithubUnavailable,
+    Reason::GithubError,
+];
 
 /// The `Reason` of a failed call to GitHub.
 pub fn reason_of(error: &github::Error) -> Reason {

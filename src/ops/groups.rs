@@ -60,10 +60,7 @@ pub enum RunnersOfDeleted {
 
 /// Deletes the team's group; gives its name. Never with runners in it: GitHub may drop them into Default, where
 /// any repository could reach them. Repeating it after a failure finishes the job.
-pub async fn delete(
-    work: &Work,
-    plan: RunnersOfDeleted,
-) -> Result<String, Error> {
+pub async fn delete(work: &Work, plan: RunnersOfDeleted) -> Result<String, Error> {
     let found = work.find_group().await?;
     // Looked at here, so that a caller who is refused or goes away changes nothing.
     let read = |group: ManagedGroup| async move {
@@ -81,9 +78,7 @@ pub async fn delete(
     let write = async move {
         let outcome = match (plan, target) {
             _ if runners.is_empty() => Outcome::default(),
-            (RunnersOfDeleted::MovedTo(to), Some(target)) => {
-                move_all(&own, &runners, target, &to).await?
-            }
+            (RunnersOfDeleted::MovedTo(to), Some(target)) => move_all(&own, &runners, target, &to).await?,
             _ => each(&own, &runners, |id| own.github().delete_runner(id)).await?,
         };
         let gone = |group| delete_empty(&own, group);

@@ -47,13 +47,11 @@ struct Registration {
 }
 
 /// Registers a runner for one job in the team's group.
-pub async fn generate(
-    work: &Work,
-    wanted: Wanted,
-) -> Result<Granted, Error> {
+pub async fn generate(work: &Work, wanted: Wanted) -> Result<Granted, Error> {
     let policy = work.organisation().policy.load_full();
     policy.jit.check_labels(&wanted.labels).map_err(Error::JitDenied)?;
-    let name = policy.jit.name(work.authority().team().slug(), wanted.name, &random()).map_err(Error::JitDenied)?;
+    let name =
+        policy.jit.name(work.authority().team().slug(), wanted.name, &random()).map_err(Error::JitDenied)?;
     work.line().note(|details| details.runners = vec![name.to_string()]);
     let registration = Registration { name, labels: wanted.labels, work_folder: wanted.work_folder };
     let found = work.find_group().await?;
@@ -162,5 +160,7 @@ async fn is_in(work: &Work, runner: &Runner, group: &ManagedGroup) -> Result<boo
 
 /// Characters that make a name unique.
 fn random() -> String {
-    std::iter::repeat_with(|| char::from_digit(fastrand::u32(..16), 16).unwrap_or('0')).take(RANDOM_CHARACTERS).collect()
+    std::iter::repeat_with(|| char::from_digit(fastrand::u32(..16), 16).unwrap_or('0'))
+        .take(RANDOM_CHARACTERS)
+        .collect()
 }

@@ -23,11 +23,7 @@ pub enum Change {
 }
 
 /// Lets more repositories use the team's group, or some no longer.
-pub async fn change(
-    work: &Work,
-    names: &[RepoName],
-    change: Change,
-) -> Result<(), Error> {
+pub async fn change(work: &Work, names: &[RepoName], change: Change) -> Result<(), Error> {
     let (found, mut visible) = look_up(work, names).await?;
     if change == Change::Remove && visible.contains(&None) {
         // The team may have lost its access since it added the repository.
@@ -55,10 +51,7 @@ pub async fn change(
 }
 
 /// Lets exactly these repositories use the team's group; none empties it.
-pub async fn set(
-    work: &Work,
-    names: &[RepoName],
-) -> Result<(), Error> {
+pub async fn set(work: &Work, names: &[RepoName]) -> Result<(), Error> {
     let (found, visible) = look_up(work, names).await?;
     let ids: Vec<_> = all_of(names, visible)?.iter().map(|repository| repository.id).collect();
     let own = work.clone();
@@ -73,10 +66,7 @@ pub async fn set(
 }
 
 /// The group, and which of `names` the team has access to: found out side by side.
-async fn look_up(
-    work: &Work,
-    names: &[RepoName],
-) -> Result<(ManagedGroup, Vec<Option<Repository>>), Error> {
+async fn look_up(work: &Work, names: &[RepoName]) -> Result<(ManagedGroup, Vec<Option<Repository>>), Error> {
     work.line().note(|details| details.repositories = names.iter().map(ToString::to_string).collect());
     let team = work.authority().team();
     let (group, visible) = futures_util::future::join(

@@ -24,7 +24,7 @@ pub(super) async fn check_credential(state: Shared, report: watch::Sender<Check>
     let (first, longest) = CHECK_AGAIN;
     let mut wait = first;
     loop {
-        match state.github.check_credential().await {
+        match state.organisation.github.check_credential().await {
             Ok(()) => {
                 if !matches!(*report.borrow(), Check::Passed) {
                     tracing::info!("GitHub accepts the credential");
@@ -33,7 +33,7 @@ pub(super) async fn check_credential(state: Shared, report: watch::Sender<Check>
                 wait = first;
                 let doubted = async {
                     tokio::time::sleep(DOUBTS_WAIT).await;
-                    state.github.doubted().await;
+                    state.organisation.github.doubted().await;
                 };
                 tokio::select! {
                     () = pause(&state, CHECK_EVERY) => {}
@@ -108,7 +108,7 @@ impl Watched for SecretFile {
     }
 
     fn replace(&self, Secret(secret): &Secret) -> Result<(), String> {
-        self.state.github.replace_secret(secret.clone()).map_err(|error| error.to_string())?;
+        self.state.organisation.github.replace_secret(secret.clone()).map_err(|error| error.to_string())?;
         *self.in_force() = Secret(secret.clone());
         self.state.check_now.notify_one();
         tracing::info!("the credential's file was read again");

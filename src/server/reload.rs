@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::limiters;
 use super::watched::{KEEPS_CHANGING, Looks};
-use crate::audit::Trail;
+use crate::audit::{self, AuditRoom};
 use crate::clock::Clock;
 use crate::config::{self, Change, Config, Loaded, Problems, Snapshot, Sources};
 use crate::domain::text::one_line;
@@ -61,7 +61,7 @@ impl Configuration {
                     apply(&loaded.config);
                     put_in_force(&loaded.config, &state, &clock);
                     self.refused = None;
-                    self.report(Arc::new(loaded));
+                    self.report(Arc::new(loaded), &state.audit_room);
                 }
                 Err(problems) => self.refuse(problems.to_string(), is_asked),
             }
@@ -88,7 +88,7 @@ impl Configuration {
     }
 
     /// Says what changed, and takes note of what is in force now.
-    fn report(&mut self, loaded: Arc<Loaded>) {
+    fn report(&mut self, loaded: Arc<Loaded>, room: &AuditRoom) {
         let changes = config::changes(&self.in_force, &loaded);
         let mut waiting = config::changes(&self.started, &loaded);
         waiting.retain(Change::needs_restart);
@@ -105,7 +105,7 @@ impl Configuration {
             );
         }
         if !changes.is_empty() {
-            Trail::of_the_system("configuration-reload").write_changes(changes);
+            audit::write_changes(changes, room.clone());
         }
     }
 }
@@ -124,8 +124,8 @@ fn line_of(changes: &[Change]) -> String {
 /// Puts in force what may change while the service runs: policy, scopes and limits.
 fn put_in_force(config: &Config, state: &Shared, clock: &Clock) {
     let (users, unknown_tokens) = limiters(config, clock);
-    state.policy.store(Arc::new(config.policy.clone()));
-    state.scopes.store(Arc::new(config.scopes.clone()));
-    state.users.store(Arc::new(users));
+    state.organisation.policy.store(Arc::new(config.policy.clone()));
+    state.organisation.scopes.store(Arc::new(config.scopes.clone()));
+    state.user_limiter.store(Arc::new(users));
     state.identities.limit_unknown_tokens(unknown_tokens);
 }

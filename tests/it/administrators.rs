@@ -291,10 +291,10 @@ async fn an_authority_says_whether_it_is_a_maintainers_or_an_administrators() {
     let slug = |text| TeamSlug::parse(text).unwrap();
     let token = CallerToken::from_header(&administrators.root).unwrap();
     let caller = state.identities.identify(&token, [192, 0, 2, 1].into()).await.unwrap();
-    let maintainer = state.teams.maintainer(&caller, &slug("search")).await.unwrap();
-    let own = maintainer.under(&state.policy.load()).unwrap();
-    let oversight = state.teams.oversight(&caller, &slug("platform-admins")).await.unwrap();
-    let other = state.teams.overseen(&caller, &slug("payments"), &oversight).await.unwrap();
+    let maintainer = state.organisation.teams.maintainer(&caller, &slug("search")).await.unwrap();
+    let own = maintainer.under(&state.organisation.policy.load()).unwrap();
+    let oversight = state.organisation.teams.oversight(&caller, &slug("platform-admins")).await.unwrap();
+    let other = state.organisation.teams.overseen(&caller, &slug("payments"), &oversight).await.unwrap();
     assert_eq!(own.rights(), Rights::ALL);
     assert_eq!((oversight.rights(), other.rights()), (Rights::OF_ADMINISTRATORS, Rights::OF_ADMINISTRATORS));
     for authority in [own, other] {

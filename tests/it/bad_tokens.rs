@@ -242,7 +242,11 @@ async fn bad_tokens_from_160_networks_make_no_maintainer_overloaded() {
     register().await.response();
     app.clock.advance(MINUTE);
     register().await.response();
-    assert_eq!(app.server.state().github.load(), (0, 0), "no call of work waits behind a stranger");
+    assert_eq!(
+        app.server.state().organisation.github.load(),
+        (0, 0),
+        "no call of work waits behind a stranger"
+    );
     app.call("GET", "status", &cast.bob, &[]).await.is_refused(503, "overloaded");
     hold.release();
     for outcome in join_all(first.into_iter().chain(waiting)).await {
@@ -257,7 +261,7 @@ async fn settle(app: &App, tasks: Vec<Task>) -> (Vec<Result<Caller, AccessError>
     while tasks.iter().filter(|task| !task.is_finished()).count() > 256 {
         tokio::task::yield_now().await;
     }
-    assert_eq!(app.server.state().github.look_ups(), (6, 256));
+    assert_eq!(app.server.state().organisation.github.look_ups(), (6, 256));
     let (ended, waiting): (Vec<_>, Vec<_>) = tasks.into_iter().partition(Task::is_finished);
     (join_all(ended).await.into_iter().map(Result::unwrap).collect(), waiting)
 }
@@ -277,6 +281,6 @@ async fn failing_look_ups_of_strangers_do_not_open_the_circuit() {
     for answer in outcomes {
         answer.is_refused(502, "github_error");
     }
-    assert_eq!(app.server.state().github.circuit(), CircuitState::Closed);
+    assert_eq!(app.server.state().organisation.github.circuit(), CircuitState::Closed);
     app.call("POST", "token-register", &cast.ada, &[("team", "payments")]).await.response();
 }

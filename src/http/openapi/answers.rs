@@ -2,39 +2,19 @@
 
 use actix_web::http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
-use utoipa::OpenApi;
+use utoipa::{PartialSchema, ToSchema};
 
-use super::operations::Described;
-use super::reasons::{self, Reason};
+use super::Described;
+use super::reasons::{self, Explained};
+use crate::domain::reason::Reason;
 use crate::http::Operation;
 use crate::http::edge::{DEPRECATED_SINCE, DEPRECATION_LINK};
 use crate::http::envelope::Failure;
-use crate::http::error::Answer;
-use crate::http::runners::{JitAnswer, ListAnswer, RemoveAnswer, TransferAnswer};
-use crate::http::tokens::TokenAnswer;
-use crate::ops::groups::GroupContents;
-use crate::ops::runners::{RunnerView, Skipped, Touched};
+use crate::http::error::{Answer, status_of};
 
-/// The types that are answered, as `#[derive(ToSchema)]` describes them.
-#[derive(OpenApi)]
-#[openapi(components(schemas(
-    Failure,
-    GroupContents,
-    JitAnswer,
-    ListAnswer,
-    RemoveAnswer,
-    RunnerView,
-    Skipped,
-    TokenAnswer,
-    Touched,
-    TransferAnswer
-)))]
-struct Answered;
-
-/// The schemas of the types that are answered, by name.
-pub(super) fn schemas() -> Map<String, Value> {
-    let described = serde_json::to_value(Answered::openapi()).unwrap_or_default();
-    described.pointer("/components/schemas").and_then(Value::as_object).cloned().unwrap_or_default()
+/// The schema of a failure, by name.
+pub(super) fn failure_schema() -> (String, Value) {
+    (Failure::name().into_owned(), serde_json::to_value(Failure::schema()).unwrap_or_default())
 }
 
 /// Sent with every answer.
@@ -72,7 +52,7 @@ pub(super) fn headers() -> Value {
 
 /// The failures of all operations, put together once each.
 pub(super) struct Failures {
-    reasons: Vec<Reason>,
+    reasons: Vec<Explained>,
     components: Map<String, Value>,
 }
 
@@ -96,33 +76,29 @@ impl Failures {
         let is_older_form = operation.is_older_form(method);
         let possible = possible(operation, method, described);
         let mut responses = Map::new();
-        responses.insert("200".to_owned(), success(operation, is_older_form, described));
-        let mut statuses: Vec<_> = self.reasons.iter().map(|reason| reason.example.status).collect();
+        responses.insert("200".to_owned(), success(is_older_form, described));
+        let mut statuses: Vec<_> = Reason::ALL.iter().map(|reason| reason.status()).collect();
         statuses.dedup();
         for status in statuses {
-            let given = |reason: &&Reason| {
-                reason.example.status == status && possible.contains(&reason.example.reason)
-            };
-            let words: Vec<_> =
-                self.reasons.iter().filter(given).map(|reason| reason.example.reason).collect();
-            if !words.is_empty() {
-                let name = self.component(status, &words, is_older_form);
-                responses.insert(
-                    status.as_u16().to_string(),
-                    json!({ "$ref": format!("#/components/responses/{name}") }),
-                );
+            let is_given = |reason: &&Reason| reason.status() == status && possible.contains(reason);
+            let given: Vec<_> = Reason::ALL.iter().filter(is_given).copied().collect();
+            if let Some(first) = given.first() {
+                let name = self.component(status_of(*first), &given, is_older_form);
+                responses
+                    .insert(status.to_string(), json!({ "$ref": format!("#/components/responses/{name}") }));
             }
         }
         Value::Object(responses)
     }
 
     /// The name of the component for a status with these reasons.
-    fn component(&mut self, status: StatusCode, words: &[&'static str], is_older_form: bool) -> String {
+    fn component(&mut self, status: StatusCode, given: &[Reason], is_older_form: bool) -> String {
         let older = if is_older_form { ".older_form" } else { "" };
+        let words: Vec<_> = given.iter().map(|reason| reason.as_str()).collect();
         let name = format!("{}.{}{older}", status.as_u16(), words.join("."));
         if !self.components.contains_key(&name) {
             let reasons: Vec<_> =
-                self.reasons.iter().filter(|reason| words.contains(&reason.example.reason)).collect();
+                self.reasons.iter().filter(|reason| given.contains(&reason.example.reason)).collect();
             self.components.insert(name.clone(), failure(status, &reasons, is_older_form));
         }
         name
@@ -130,33 +106,33 @@ impl Failures {
 }
 
 /// The reasons that an operation may give by this method.
-fn possible(operation: Operation, method: &Method, described: &Described) -> Vec<&'static str> {
-    let mut words = vec![
-        "missing_token",
-        "invalid_token",
-        "unsupported_token",
-        "rate_limited",
-        "internal",
-        "github_error",
-        "github_rate_limited",
-        "github_unavailable",
-        "shutting_down",
-        "overloaded",
-        "github_timeout",
-        "unknown_parameter",
+fn possible(operation: Operation, method: &Method, described: &Described) -> Vec<Reason> {
+    let mut reasons = vec![
+        Reason::MissingToken,
+        Reason::InvalidToken,
+        Reason::UnsupportedToken,
+        Reason::RateLimited,
+        Reason::Internal,
+        Reason::GithubError,
+        Reason::GithubRateLimited,
+        Reason::GithubUnavailable,
+        Reason::ShuttingDown,
+        Reason::Overloaded,
+        Reason::GithubTimeout,
+        Reason::UnknownParameter,
     ];
     if !described.parameters.is_empty() {
-        words.extend(["missing_parameter", "invalid_parameter", "conflicting_parameter"]);
-        words.extend(["not_a_maintainer", "denied_by_policy"]);
+        reasons.extend([Reason::MissingParameter, Reason::InvalidParameter, Reason::ConflictingParameter]);
+        reasons.extend([Reason::NotAMaintainer, Reason::DeniedByPolicy]);
     }
     if method != Method::GET {
-        words.extend(["invalid_body", "payload_too_large", "unsupported_media_type"]);
+        reasons.extend([Reason::InvalidBody, Reason::PayloadTooLarge, Reason::UnsupportedMediaType]);
     }
     if operation.is_older_form(method) {
-        words.push("method_not_allowed");
+        reasons.push(Reason::MethodNotAllowed);
     }
-    words.extend(described.reasons);
-    words
+    reasons.extend(described.description.reasons);
+    reasons
 }
 
 fn references<'a>(names: impl IntoIterator<Item = &'a str>) -> Map<String, Value> {
@@ -165,16 +141,16 @@ fn references<'a>(names: impl IntoIterator<Item = &'a str>) -> Map<String, Value
 }
 
 /// The success; within the envelope, but for the token proxy's.
-fn success(operation: Operation, is_older_form: bool, described: &Described) -> Value {
-    let (schema, example) = if operation.has_envelope() {
+fn success(is_older_form: bool, described: &Described) -> Value {
+    let (schema, example) = if described.description.root {
+        (described.response.schema.clone(), described.response.example.clone())
+    } else {
         let schema = json!({
             "type": "object",
             "required": ["Code", "Response"],
-            "properties": { "Code": { "type": "integer", "const": 200 }, "Response": described.answer },
+            "properties": { "Code": { "type": "integer", "const": 200 }, "Response": described.response.schema },
         });
-        (schema, json!({ "Code": 200, "Response": described.example }))
-    } else {
-        (described.answer.clone(), described.example.clone())
+        (schema, json!({ "Code": 200, "Response": described.response.example }))
     };
     let mut names = [ALWAYS, RATE_LIMIT].concat();
     if is_older_form {
@@ -187,7 +163,7 @@ fn success(operation: Operation, is_older_form: bool, described: &Described) -> 
     })
 }
 
-fn failure(status: StatusCode, reasons: &[&Reason], is_older_form: bool) -> Value {
+fn failure(status: StatusCode, reasons: &[&Explained], is_older_form: bool) -> Value {
     let code = status.as_u16();
     let words: Vec<_> = reasons.iter().map(|reason| reason.example.reason).collect();
     let meanings: Vec<_> =
@@ -197,7 +173,7 @@ fn failure(status: StatusCode, reasons: &[&Reason], is_older_form: bool) -> Valu
         .map(|reason| {
             let Answer { reason, message, .. } = &reason.example;
             let body = json!({ "Code": code, "Error": message, "Reason": reason, "RequestID": REQUEST_ID });
-            ((*reason).to_owned(), json!({ "value": body }))
+            (reason.to_string(), json!({ "value": body }))
         })
         .collect();
     let mut names = ALWAYS.to_vec();

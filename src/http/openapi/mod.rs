@@ -2,7 +2,6 @@
 //! names, the types that are answered, and the one error.
 
 mod answers;
-mod operations;
 mod parameters;
 mod reasons;
 
@@ -12,8 +11,9 @@ use actix_web::http::Method;
 use serde_json::{Map, Value, json};
 
 use self::answers::Failures;
-use self::operations::Described;
 use super::Operation;
+use super::field::FieldDescription;
+use super::operations::{Description, ResponseDescription, Tag};
 
 const ABOUT: &str = include_str!("about.md");
 const ABOUT_TOKENS: &str = "A token of a GitHub *user*: a personal access token (classic or fine-grained), an OAuth token or \
@@ -21,12 +21,35 @@ const ABOUT_TOKENS: &str = "A token of a GitHub *user*: a personal access token 
                             `Authorization: Bearer TOKEN`, `token TOKEN` and the bare `TOKEN` are equal, the scheme in \
                             any letter case.";
 
+/// An operation, with what its entry in the table computes.
+struct Described {
+    description: &'static Description,
+    parameters: Vec<FieldDescription>,
+    response: ResponseDescription,
+}
+
+impl Described {
+    fn of(operation: Operation) -> Self {
+        let description = operation.description();
+        Self { description, parameters: operation.fields(), response: (description.response)() }
+    }
+}
+
 /// The document.
 pub fn document() -> Value {
     let mut failures = Failures::new();
     let (mut paths, mut bodies) = (Map::new(), Map::new());
-    for operation in Operation::ALL {
-        let described = operations::described(operation);
+    let mut schemas: Map<_, _> = [answers::failure_schema()].into_iter().collect();
+    for &operation in Operation::ALL {
+        let described = Described::of(operation);
+        schemas.extend(parameters::schemas(&described.parameters));
+        schemas.extend(
+            described
+                .response
+                .components
+                .iter()
+                .map(|(name, schema)| (name.clone(), serde_json::to_value(schema).unwrap_or_default())),
+        );
         if operation.methods(true).iter().any(|method| method != Method::GET) {
             bodies.insert(operation.name().to_owned(), parameters::in_body(&described.parameters));
         }
@@ -44,8 +67,6 @@ pub fn document() -> Value {
             paths.insert(path, Value::Object(item));
         }
     }
-    let mut schemas = answers::schemas();
-    schemas.extend(parameters::schemas());
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -57,7 +78,7 @@ pub fn document() -> Value {
         },
         "servers": [{ "url": "/", "description": "The host that this document was read from" }],
         "security": [{ "token": [] }],
-        "tags": operations::TAGS.map(|(name, about)| json!({ "name": name, "description": about })),
+        "tags": Tag::ALL.map(|tag| json!({ "name": tag.name(), "description": tag.about() })),
         "paths": paths,
         "components": {
             "schemas": schemas,
@@ -81,7 +102,7 @@ fn one(
     let name = path.rsplit('/').next().unwrap_or_default();
     let is_documented = operation.methods(true).first() == Some(method);
     let id = if is_documented { name.to_owned() } else { format!("{name}-{method}").to_lowercase() };
-    let mut about = described.about.to_owned();
+    let mut about = described.description.about.to_owned();
     if name != operation.name() {
         about = format!("{about} Another name of `{}`.", operation.name());
     }
@@ -91,8 +112,8 @@ fn one(
     }
     let mut one = json!({
         "operationId": id,
-        "tags": [described.tag],
-        "summary": described.summary,
+        "tags": [described.description.tag.name()],
+        "summary": described.description.summary,
         "description": about,
         "parameters": parameters::in_query(&described.parameters, with_body),
         "responses": failures.responses(operation, method, described),

@@ -13,8 +13,8 @@ use crate::ops;
 
 const WAIT: Duration = Duration::from_secs(1);
 
-/// A reason, as the document tells about it.
-pub(super) struct Reason {
+/// A reason, as the document explains it.
+pub(super) struct Explained {
     /// An answer that carries it.
     pub(super) example: Answer,
     /// When it is given.
@@ -22,9 +22,9 @@ pub(super) struct Reason {
 }
 
 /// Every reason once, in the order of their status.
-pub(super) fn all() -> Vec<Reason> {
+pub(super) fn all() -> Vec<Explained> {
     let of = [of_the_request(), of_the_caller(), of_the_operation(), of_the_service()];
-    of.into_iter().flatten().map(|(error, meaning)| Reason { example: error.answer(), meaning }).collect()
+    of.into_iter().flatten().map(|(error, meaning)| Explained { example: error.answer(), meaning }).collect()
 }
 
 type Example = (ApiError, &'static str);

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::{Map, Value, json};
 
-use super::{MOST_ITEMS, MOST_REPEATED, Parameters};
+use super::{MAX_ITEMS, MAX_REPEATED, Parameters};
 use crate::http::error::ApiError;
 use crate::http::fuzzing::request_parameters;
 
@@ -78,7 +78,7 @@ fn taken(parameters: Result<Parameters, ApiError>) -> Result<(String, Vec<String
         all.nothing_else()?;
         Ok(values)
     };
-    parameters.and_then(take).map_err(|error: ApiError| error.answer().reason)
+    parameters.and_then(take).map_err(|error: ApiError| error.answer().reason.as_str())
 }
 
 /// Places of `pairs` that one request can have: a body is a form or JSON.
@@ -135,12 +135,12 @@ proptest! {
         all.required_list("list").unwrap();
         all.optional_flag("flag").unwrap();
         let error = all.nothing_else().unwrap_err();
-        prop_assert_eq!(error.answer().reason, "unknown_parameter");
+        prop_assert_eq!(error.answer().reason.as_str(), "unknown_parameter");
         let message = error.answer().message;
         prop_assert!(!message.contains(char::is_control));
         let blank = |character: char| if "\t\r\n".contains(character) { ' ' } else { '\u{fffd}' };
         let shown = |character: char| if character.is_control() { blank(character) } else { character };
-        let said: String = unknown.chars().take(MOST_REPEATED).map(shown).collect();
+        let said: String = unknown.chars().take(MAX_REPEATED).map(shown).collect();
         prop_assert!(message.contains(&said), "{} in {}", said, message);
     }
 
@@ -150,7 +150,7 @@ proptest! {
         let by_array = read("", Some(JSON), json!(array).to_string().as_bytes()).unwrap().required_list("list");
         let by_query = read(&format!("list={}", vec!["x"; items].join(",")), None, b"").unwrap().required_list("list");
         for outcome in [by_array, by_query] {
-            prop_assert_eq!(outcome.map(|list| list.len()).ok(), (items <= MOST_ITEMS).then_some(items));
+            prop_assert_eq!(outcome.map(|list| list.len()).ok(), (items <= MAX_ITEMS).then_some(items));
         }
     }
 

@@ -1,0 +1,243 @@
+//! Where the caller of an operation has to stand, and what proves it.
+
+use super::error::ApiError;
+use super::field::{Field, FieldDescription};
+use super::parameters::{Parameters, invalid};
+use super::value::TeamOrAll;
+use crate::access::{
+    AccessError, Authority, Caller, Maintainer, ManagedTeam, Oversight, Reach, Right, Rights, ScopeAuthority,
+    ScopeHolder,
+};
+use crate::domain::names::TeamSlug;
+use crate::domain::scope::Scope;
+use crate::ops::Work;
+use crate::request;
+
+/// Who may call an operation with the parameters `P`.
+pub(super) trait Standing<P>: 'static {
+    /// What is known before the other parameters are looked at.
+    type Found;
+    /// What the operation demands.
+    type Proof: 'static;
+
+    /// The parameter that says what the request is about.
+    fn field() -> Option<FieldDescription>;
+
+    /// The caller's standing, held against the right that the operation takes.
+    async fn find(
+        work: &Work<()>,
+        caller: &Caller,
+        right: Right,
+        sent: &mut Parameters,
+    ) -> Result<Self::Found, ApiError>;
+
+    /// The proof, if the administrator's rules allow it.
+    async fn prove(found: Self::Found, work: &Work<()>, parameters: &P) -> Result<Self::Proof, ApiError>;
+}
+
+/// Everybody with a valid token. No team is involved.
+pub(super) struct AnyCaller;
+
+impl<P> Standing<P> for AnyCaller {
+    type Found = ();
+    type Proof = ();
+
+    fn field() -> Option<FieldDescription> {
+        None
+    }
+
+    async fn find(_: &Work<()>, _: &Caller, _: Right, _: &mut Parameters) -> Result<(), ApiError> {
+        Ok(())
+    }
+
+    async fn prove((): (), _: &Work<()>, _: &P) -> Result<(), ApiError> {
+        Ok(())
+    }
+}
+
+/// Active maintainers of the team that the request names.
+pub(super) struct OfTeam;
+
+const TEAM: Field<TeamSlug> = Field::required("team", "The team whose group it is about", "payments");
+
+impl<P> Standing<P> for OfTeam {
+    type Found = Maintainer;
+    type Proof = Authority;
+
+    fn field() -> Option<FieldDescription> {
+        Some(TEAM.description())
+    }
+
+    async fn find(
+        work: &Work<()>,
+        caller: &Caller,
+        right: Right,
+        sent: &mut Parameters,
+    ) -> Result<Maintainer, ApiError> {
+        let slug = TEAM.take(sent, &work.organisation().name)?;
+        work.context().set_named_team(slug.to_string());
+        maintainer(work, caller, &slug, right).await
+    }
+
+    async fn prove(found: Maintainer, work: &Work<()>, _: &P) -> Result<Authority, ApiError> {
+        Ok(found.under(&work.organisation().policy.load())?)
+    }
+}
+
+/// Active maintainers of the team that the request names; and administrators, for any team's group or for all of them.
+pub(super) struct Everywhere;
+
+const TEAM_OR_ALL: Field<TeamOrAll> = Field::required(
+    "team",
+    "The team whose group it is about; for administrators also * for all managed groups",
+    "payments",
+);
+
+impl<P> Standing<P> for Everywhere {
+    /// What the policy says comes behind the parameters.
+    type Found = Result<Reach, AccessError>;
+    type Proof = Reach;
+
+    fn field() -> Option<FieldDescription> {
+        Some(TEAM_OR_ALL.description())
+    }
+
+    async fn find(
+        work: &Work<()>,
+        caller: &Caller,
+        right: Right,
+        sent: &mut Parameters,
+    ) -> Result<Self::Found, ApiError> {
+        let organisation = work.organisation();
+        let slug = match (TEAM_OR_ALL.take(sent, &organisation.name)?, &organisation.administrators) {
+            (TeamOrAll::All, Some(administrators)) => {
+                work.context().set_named_team("*".to_owned());
+                let oversight = organisation.teams.oversight(caller, administrators).await?;
+                work.context().set_as_administrator();
+                permit(oversight.rights(), right)?;
+                return Ok(Ok(Reach::Everything(oversight)));
+            }
+            (TeamOrAll::All, None) => return Err(no_such_team()),
+            (TeamOrAll::Team(slug), _) => slug,
+        };
+        work.context().set_named_team(slug.to_string());
+        match authority(work, caller, &slug).await {
+            Ok(authority) => {
+                permit(authority.rights(), right)?;
+                Ok(Ok(Reach::Team(Box::new(authority))))
+            }
+            Err(AccessError::TeamDenied) => Ok(Err(AccessError::TeamDenied)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn prove(found: Self::Found, _: &Work<()>, _: &P) -> Result<Reach, ApiError> {
+        Ok(found?)
+    }
+}
+
+/// Those who own the organisation or administer the repository that the scope is; or, with a team, maintainers of a team
+/// that does.
+pub(super) struct OfScope;
+
+const TEAM_OF_SCOPE: Field<Option<TeamSlug>> =
+    Field::optional("team", "A team of the caller's that administers the repository", "payments");
+
+impl<P: AsRef<Scope>> Standing<P> for OfScope {
+    /// The team's maintainer, if a team is named; who asked.
+    type Found = (Option<Maintainer>, Caller);
+    type Proof = ScopeAuthority;
+
+    fn field() -> Option<FieldDescription> {
+        Some(TEAM_OF_SCOPE.description())
+    }
+
+    async fn find(
+        work: &Work<()>,
+        caller: &Caller,
+        right: Right,
+        sent: &mut Parameters,
+    ) -> Result<Self::Found, ApiError> {
+        let slug = TEAM_OF_SCOPE.take(sent, &work.organisation().name)?;
+        let maintainer = match slug {
+            None => None,
+            Some(slug) => {
+                work.context().set_named_team(slug.to_string());
+                Some(maintainer(work, caller, &slug, right).await?)
+            }
+        };
+        Ok((maintainer, caller.clone()))
+    }
+
+    async fn prove(
+        (maintainer, caller): Self::Found,
+        work: &Work<()>,
+        parameters: &P,
+    ) -> Result<ScopeAuthority, ApiError> {
+        let (organisation, scope) = (work.organisation(), parameters.as_ref());
+        work.line().note(|details| details.repositories = vec![scope.to_string()]);
+        let github = &organisation.github;
+        let holder = match &maintainer {
+            None => ScopeHolder::by_own_right(github, &caller, scope).await?,
+            Some(maintainer) => ScopeHolder::by_team(github, maintainer, scope).await?,
+        };
+        if let Some(maintainer) = maintainer {
+            maintainer.under(&organisation.policy.load())?;
+        }
+        Ok(holder.under(&organisation.scopes.load())?)
+    }
+}
+
+async fn maintainer(
+    work: &Work<()>,
+    caller: &Caller,
+    slug: &TeamSlug,
+    right: Right,
+) -> Result<Maintainer, ApiError> {
+    let maintainer = work.organisation().teams.maintainer(caller, slug).await?;
+    set_team(work, maintainer.team());
+    permit(maintainer.rights(), right)?;
+    Ok(maintainer)
+}
+
+/// The authority of a maintainer, or else of an administrator.
+async fn authority(work: &Work<()>, caller: &Caller, slug: &TeamSlug) -> Result<Authority, AccessError> {
+    let organisation = work.organisation();
+    let teams = &organisation.teams;
+    let own = teams.maintainer(caller, slug).await.and_then(|maintainer| {
+        set_team(work, maintainer.team());
+        maintainer.under(&organisation.policy.load())
+    });
+    let (Err(AccessError::NotAMaintainer | AccessError::TeamDenied), Some(administrators)) =
+        (&own, &organisation.administrators)
+    else {
+        return own;
+    };
+    let oversight: Oversight = match teams.oversight(caller, administrators).await {
+        Ok(oversight) => oversight,
+        Err(AccessError::NotAMaintainer) => return own,
+        Err(error) => return Err(error),
+    };
+    work.context().set_as_administrator();
+    let authority = teams.overseen(caller, slug, &oversight).await?;
+    set_team(work, authority.team());
+    Ok(authority)
+}
+
+/// Without administrators `*` is a slug that can't be.
+fn no_such_team() -> ApiError {
+    TeamSlug::parse("*").map_or_else(|error| invalid("team", &error.to_string()), |_| ApiError::Internal)
+}
+
+/// The one place where rights are held against what an operation takes.
+fn permit(rights: Rights, right: Right) -> Result<(), AccessError> {
+    if rights.include(right) { Ok(()) } else { Err(AccessError::NotAMaintainer) }
+}
+
+fn set_team(work: &Work<()>, team: &ManagedTeam) {
+    work.context().set_team(request::Team {
+        slug: team.slug().clone(),
+        id: team.id(),
+        group: team.group().to_string(),
+    });
+}
