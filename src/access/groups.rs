@@ -4,15 +4,16 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Authority, Keep, Oversight};
+use super::{Authority, Oversight};
 use crate::clock::Clock;
+use crate::domain::cache_ttls::CacheTtls;
 use crate::domain::ids::GroupId;
 use crate::github::{Error, Github, RunnerGroup};
 use crate::timed_cache::TimedCache;
 
 /// Groups that are known at once.
 const MOST_GROUPS: u64 = 100_000;
-/// How long a group's id is remembered; it is looked at again long before, see [`Keep::group`].
+/// How long a group's id is remembered; it is looked at again long before, see [`CacheTtls::group`].
 const REMEMBERED: Duration = Duration::from_hours(24);
 
 /// The proof that a runner group is the team's own: neither Default, nor inherited, and of the right name.
@@ -76,19 +77,19 @@ pub struct Groups {
     listing: TimedCache<(), Result<bool, Error>>,
     /// Kept for no time: only joins those who check the same group at once.
     checking: TimedCache<GroupId, Result<RunnerGroup, Error>>,
-    keep: Keep,
+    ttls: CacheTtls,
     github: Arc<Github>,
     clock: Clock,
 }
 
 impl Groups {
     /// Knows no group yet.
-    pub fn new(keep: Keep, github: Arc<Github>, clock: Clock) -> Self {
+    pub fn new(ttls: CacheTtls, github: Arc<Github>, clock: Clock) -> Self {
         Self {
             known: TimedCache::counted("group", MOST_GROUPS, clock.clone()),
             listing: TimedCache::new(1, clock.clone()),
             checking: TimedCache::new(MOST_GROUPS, clock.clone()),
-            keep,
+            ttls,
             github,
             clock,
         }
@@ -148,7 +149,7 @@ impl Groups {
     }
 
     async fn keep(&self, key: String, found: Found) {
-        let known = Known { found, fresh_until: self.clock.now() + self.keep.group };
+        let known = Known { found, fresh_until: self.clock.now() + self.ttls.group };
         self.known.insert(key, Arc::new(known), REMEMBERED).await;
     }
 

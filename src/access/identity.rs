@@ -13,8 +13,9 @@ use tokio::runtime::Handle;
 use tracing::Instrument;
 
 use self::verdict::{Verdict, verdict};
-use super::{AccessError, Caller, Keep};
+use super::{AccessError, Caller};
 use crate::clock::Clock;
+use crate::domain::cache_ttls::CacheTtls;
 use crate::github::{Error, Github, TokenHistory};
 use crate::limits::{AddressLimiter, Reservation};
 use crate::metrics;
@@ -118,7 +119,7 @@ pub struct Identities {
     /// Kept for no time: only joins those who send the same unknown token at once.
     asking: TimedCache<TokenHash, Identity>,
     addresses: ArcSwap<AddressLimiter>,
-    keep: Keep,
+    ttls: CacheTtls,
     github: Arc<Github>,
     /// Where look-ups go on when their callers are gone.
     runtime: Handle,
@@ -128,7 +129,7 @@ impl Identities {
     /// Knows nobody yet. Fails when the system gives no random numbers. To be called on the runtime that lives longest.
     pub fn new(
         addresses: AddressLimiter,
-        keep: Keep,
+        ttls: CacheTtls,
         github: Arc<Github>,
         clock: Clock,
     ) -> Result<Self, aws_lc_rs::error::Unspecified> {
@@ -140,7 +141,7 @@ impl Identities {
             good: TimedCache::new(MAX_GOOD_TOKENS, clock.clone()),
             asking: TimedCache::new(MOST_KEPT_QUESTIONS, clock),
             addresses: ArcSwap::from_pointee(addresses),
-            keep,
+            ttls,
             github,
             runtime: Handle::current(),
         })
@@ -224,7 +225,7 @@ impl Identities {
         match verdict(&self.github, token, charge.history()).await {
             Verdict::Good(caller) => {
                 self.good.insert(hash, (), GOOD_FOR).await;
-                self.known.insert_in(&memory.known, hash, caller.clone(), self.keep.identity).await;
+                self.known.insert_in(&memory.known, hash, caller.clone(), self.ttls.identity).await;
                 Ok(caller)
             }
             Verdict::Refused { error, is_dead } => {
@@ -232,7 +233,7 @@ impl Identities {
                     self.good.forget(&hash).await;
                 }
                 self.refused
-                    .insert_in(&memory.refused, hash, error.clone(), self.keep.refused_identity)
+                    .insert_in(&memory.refused, hash, error.clone(), self.ttls.refused_identity)
                     .await;
                 charge.refused();
                 Err(error)
@@ -240,7 +241,7 @@ impl Identities {
             Verdict::Unclear { error, keep } => {
                 if let Some(keep) = keep {
                     self.refused
-                        .insert_in(&memory.refused, hash, error.clone(), keep.min(self.keep.identity))
+                        .insert_in(&memory.refused, hash, error.clone(), keep.min(self.ttls.identity))
                         .await;
                 }
                 Err(error)
@@ -344,7 +345,7 @@ mod tests {
         Arc::new(Github::new(settings, Clock::manual()).unwrap())
     }
 
-    const KEEP: Keep = Keep {
+    const TTLS: CacheTtls = CacheTtls {
         identity: Duration::from_secs(1),
         refused_identity: Duration::from_secs(1),
         team: Duration::ZERO,
@@ -357,15 +358,15 @@ mod tests {
     async fn a_flood_of_refusals_pushes_out_nobody_who_is_known() {
         let clock = Clock::manual();
         let identities =
-            Identities::new(AddressLimiter::new(1.0, clock.clone()), KEEP, nowhere(), clock).unwrap();
+            Identities::new(AddressLimiter::new(1.0, clock.clone()), TTLS, nowhere(), clock).unwrap();
         let caller = Caller { id: crate::domain::ids::UserId(1), login: Login::parse("ada").unwrap() };
         let known = TokenHash::default();
-        identities.known.insert(known, caller, KEEP.identity).await;
+        identities.known.insert(known, caller, TTLS.identity).await;
         identities.good.insert(known, (), GOOD_FOR).await;
         for number in 1..=3 * MAX_KNOWN_TOKENS {
             let mut hash = known;
             hash[..8].copy_from_slice(&number.to_le_bytes());
-            identities.refused.insert(hash, AccessError::InvalidToken, KEEP.refused_identity).await;
+            identities.refused.insert(hash, AccessError::InvalidToken, TTLS.refused_identity).await;
         }
         assert!(matches!(identities.remembered(&known).await, Some(Ok(_))));
         assert!(identities.good.get(&known).await.is_some());
@@ -380,7 +381,7 @@ mod tests {
         while let Ok(reservation) = limiter.reserve(address).await {
             reservation.use_up();
         }
-        let identities = Arc::new(Identities::new(limiter, KEEP, nowhere(), clock).unwrap());
+        let identities = Arc::new(Identities::new(limiter, TTLS, nowhere(), clock).unwrap());
         let token = CallerToken::from_header("ghp_abc").unwrap();
         let hash = identities.hash(&token);
         let (refuse, refused) = tokio::sync::oneshot::channel();

@@ -20,23 +20,6 @@ use crate::domain::policy::Policy;
 use crate::domain::template::GroupName;
 use crate::github;
 
-/// How long what GitHub said is believed.
-#[derive(Debug, Clone, Copy)]
-pub struct Keep {
-    /// Who a token is.
-    pub identity: Duration,
-    /// That a token is refused.
-    pub refused_identity: Duration,
-    /// A team's id and canonical slug.
-    pub team: Duration,
-    /// That a user maintains a team.
-    pub membership: Duration,
-    /// That a user doesn't.
-    pub refused_membership: Duration,
-    /// A group's id, without looking again.
-    pub group: Duration,
-}
-
 /// A user whom GitHub vouched for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {

@@ -4,8 +4,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{AccessError, Authority, Caller, Keep, ManagedTeam, Oversight, Principal};
+use super::{AccessError, Authority, Caller, ManagedTeam, Oversight, Principal};
 use crate::clock::Clock;
+use crate::domain::cache_ttls::CacheTtls;
 use crate::domain::ids::{TeamId, UserId};
 use crate::domain::names::{Login, TeamSlug};
 use crate::domain::template::GroupNameTemplate;
@@ -48,19 +49,19 @@ pub struct Teams {
     maintainers: TimedCache<(TeamId, UserId), bool>,
     /// Kept for a moment: joins those who ask the same thing at once.
     asking: TimedCache<(TeamSlug, Login), Answer>,
-    keep: Keep,
+    ttls: CacheTtls,
     github: Arc<Github>,
 }
 
 impl Teams {
     /// Knows no team yet.
-    pub fn new(template: GroupNameTemplate, keep: Keep, github: Arc<Github>, clock: &Clock) -> Self {
+    pub fn new(template: GroupNameTemplate, ttls: CacheTtls, github: Arc<Github>, clock: &Clock) -> Self {
         Self {
             template,
             by_slug: TimedCache::counted("team", MOST_TEAMS, clock.clone()),
             maintainers: TimedCache::counted("membership", MOST_MEMBERSHIPS, clock.clone()),
             asking: TimedCache::new(MOST_MEMBERSHIPS, clock.clone()),
-            keep,
+            ttls,
             github,
         }
     }
@@ -162,20 +163,20 @@ impl Teams {
             }
         }
         let is_maintainer = membership.is_some_and(|membership| membership.is_active_maintainer());
-        let keep = if is_maintainer { self.keep.membership } else { self.keep.refused_membership };
+        let keep = if is_maintainer { self.ttls.membership } else { self.ttls.refused_membership };
         self.maintainers.insert_in(&era, (team.id, caller.id), is_maintainer, keep).await;
         Ok(Some((team, is_maintainer)))
     }
 
     /// Those who ask within this time ask at once; never longer than memberships are kept at all.
     fn asked_at_once(&self) -> Duration {
-        AT_ONCE.min(self.keep.membership).min(self.keep.refused_membership)
+        AT_ONCE.min(self.ttls.membership).min(self.ttls.refused_membership)
     }
 
     async fn load_team(&self, slug: &TeamSlug) -> (KnownTeam, Duration) {
         match self.github.team(slug).await.and_then(|team| self.managed(&team)) {
-            Ok(team) => (Ok(Some(team)), self.keep.team),
-            Err(error) if error.is_not_found() => (Ok(None), self.keep.refused_membership),
+            Ok(team) => (Ok(Some(team)), self.ttls.team),
+            Err(error) if error.is_not_found() => (Ok(None), self.ttls.refused_membership),
             Err(error) => (Err(error), Duration::ZERO),
         }
     }

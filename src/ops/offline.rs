@@ -9,30 +9,22 @@ use super::{Error, room_for_line, write};
 use crate::access::{ManagedGroup, Oversight};
 use crate::audit::Trail;
 use crate::domain::ids::RunnerId;
+use crate::domain::sweep::SweepScope;
 use crate::github::Runner;
 use crate::state::Shared;
-
-/// Where to look.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Coverage {
-    /// The groups of all teams.
-    Managed,
-    /// The groups of these names, whatever they are.
-    Named(Vec<String>),
-}
 
 /// A group and its runners; none when they couldn't be read.
 pub type Read = (ManagedGroup, Option<Vec<Runner>>);
 
 /// The runners of every group that is covered.
-pub async fn runners(state: &Shared, coverage: &Coverage) -> Result<Vec<Read>, Error> {
+pub async fn runners(state: &Shared, scope: &SweepScope) -> Result<Vec<Read>, Error> {
     let oversight = Oversight::of_the_service();
-    let groups = match coverage {
-        Coverage::Managed => {
+    let groups = match scope {
+        SweepScope::Managed => {
             let names = state.teams.group_names().await?;
             state.groups.managed(&oversight, &names).await?
         }
-        Coverage::Named(names) => {
+        SweepScope::Named(names) => {
             let names: HashSet<_> = names.iter().map(|name| name.to_lowercase()).collect();
             state.groups.named(&oversight, &names).await?
         }
