@@ -3,6 +3,7 @@
 
 pub mod access;
 pub mod audit;
+pub mod cache;
 pub mod clock;
 pub mod config;
 pub mod domain;
@@ -15,8 +16,8 @@ pub mod limits;
 pub mod metrics;
 pub mod ops;
 pub mod server;
+pub mod single_flight;
 pub mod state;
 pub mod sweep;
 pub mod telemetry;
-pub mod timed_cache;
 pub mod tls;

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Authority, Oversight};
+use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::domain::cache_ttls::CacheTtls;
 use crate::domain::ids::GroupId;
 use crate::github::{Error, Github, RunnerGroup};
-use crate::timed_cache::TimedCache;
+use crate::single_flight::SingleFlight;
 
 /// Groups that are known at once.
 const MOST_GROUPS: u64 = 100_000;
@@ -71,12 +72,10 @@ enum Found {
 
 /// What is known about groups, by the name in lower case.
 pub struct Groups {
-    known: TimedCache<String, Arc<Known>>,
-    /// Kept for no time: only joins those who list at once. Whether the groups were listed, or the one who
-    /// was to list them found that somebody else had just done it.
-    listing: TimedCache<(), Result<bool, Error>>,
-    /// Kept for no time: only joins those who check the same group at once.
-    checking: TimedCache<GroupId, Result<RunnerGroup, Error>>,
+    known: Cache<String, Arc<Known>>,
+    /// Whether the groups were listed, or the one who was to list them found that somebody else had just done it.
+    listing: SingleFlight<(), Result<bool, Error>>,
+    checking: SingleFlight<GroupId, Result<RunnerGroup, Error>>,
     ttls: CacheTtls,
     github: Arc<Github>,
     clock: Clock,
@@ -86,9 +85,9 @@ impl Groups {
     /// Knows no group yet.
     pub fn new(ttls: CacheTtls, github: Arc<Github>, clock: Clock) -> Self {
         Self {
-            known: TimedCache::counted("group", MOST_GROUPS, clock.clone()),
-            listing: TimedCache::new(1, clock.clone()),
-            checking: TimedCache::new(MOST_GROUPS, clock.clone()),
+            known: Cache::counted("group", MOST_GROUPS, clock.clone()),
+            listing: SingleFlight::new(),
+            checking: SingleFlight::new(),
             ttls,
             github,
             clock,
@@ -158,7 +157,7 @@ impl Groups {
     }
 
     async fn check(&self, id: GroupId) -> Result<RunnerGroup, Error> {
-        self.checking.get_or_load(id, async { (self.github.runner_group(id).await, Duration::ZERO) }).await
+        self.checking.run(id, self.github.runner_group(id)).await
     }
 
     /// Lists all groups, since GitHub finds none by name, and remembers every one of them.
@@ -166,10 +165,9 @@ impl Groups {
         loop {
             let load = async {
                 let just_listed = self.known.get(&key).await.is_some_and(|known| self.is_fresh(&known));
-                let listed = if just_listed { Ok(false) } else { self.list().await.map(|()| true) };
-                (listed, Duration::ZERO)
+                if just_listed { Ok(false) } else { self.list().await.map(|()| true) }
             };
-            let listed = self.listing.get_or_load((), load).await?;
+            let listed = self.listing.run((), load).await?;
             match self.known.get(&key).await {
                 Some(known) => return managed(&known.found),
                 None if listed => return Err(GroupError::NotFound),

@@ -14,12 +14,13 @@ use tracing::Instrument;
 
 use self::verdict::{Verdict, verdict};
 use super::{AccessError, Caller};
+use crate::cache::{Cache, Era};
 use crate::clock::Clock;
 use crate::domain::cache_ttls::CacheTtls;
 use crate::github::{Error, Github, TokenHistory};
 use crate::limits::{AddressLimiter, Reservation};
 use crate::metrics;
-use crate::timed_cache::{Era, TimedCache};
+use crate::single_flight::SingleFlight;
 
 /// Tokens whose user is known at once; and as many that are known to be refused.
 const MAX_KNOWN_TOKENS: u64 = 10_000;
@@ -27,8 +28,6 @@ const MAX_KNOWN_TOKENS: u64 = 10_000;
 const MAX_GOOD_TOKENS: u64 = 50_000;
 /// For so long after GitHub vouched for a token nobody else's bad tokens can keep it from being looked up again.
 const GOOD_FOR: Duration = Duration::from_hours(24);
-/// Answers that wait to be overwritten: they are of no use after the moment that they are for.
-const MOST_KEPT_QUESTIONS: u64 = 100;
 /// GitHub's longest tokens today have about 520 characters.
 const LONGEST_TOKEN: usize = 4_096;
 
@@ -111,13 +110,13 @@ struct Memory {
 /// What is known about tokens.
 pub struct Identities {
     key: hmac::Key,
-    known: TimedCache<TokenHash, Caller>,
+    known: Cache<TokenHash, Caller>,
     /// Refused tokens, and why. Apart from those that are known, since a flood of bad tokens would push them out.
-    refused: TimedCache<TokenHash, AccessError>,
+    refused: Cache<TokenHash, AccessError>,
     /// The tokens that GitHub vouched for lately.
-    good: TimedCache<TokenHash, ()>,
-    /// Kept for no time: only joins those who send the same unknown token at once.
-    asking: TimedCache<TokenHash, Identity>,
+    good: Cache<TokenHash, ()>,
+    /// Joins those who send the same unknown token at once.
+    asking: SingleFlight<TokenHash, Identity>,
     addresses: ArcSwap<AddressLimiter>,
     ttls: CacheTtls,
     github: Arc<Github>,
@@ -136,10 +135,10 @@ impl Identities {
         let key = hmac::Key::generate(hmac::HMAC_SHA256, &rand::SystemRandom::new())?;
         Ok(Self {
             key,
-            known: TimedCache::new(MAX_KNOWN_TOKENS, clock.clone()),
-            refused: TimedCache::new(MAX_KNOWN_TOKENS, clock.clone()),
-            good: TimedCache::new(MAX_GOOD_TOKENS, clock.clone()),
-            asking: TimedCache::new(MOST_KEPT_QUESTIONS, clock),
+            known: Cache::new(MAX_KNOWN_TOKENS, clock.clone()),
+            refused: Cache::new(MAX_KNOWN_TOKENS, clock.clone()),
+            good: Cache::new(MAX_GOOD_TOKENS, clock),
+            asking: SingleFlight::new(),
             addresses: ArcSwap::from_pointee(addresses),
             ttls,
             github,
@@ -185,9 +184,9 @@ impl Identities {
             let mut asked = false;
             let load = async {
                 asked = true;
-                (self.load(token, hash, address).await, Duration::ZERO)
+                self.load(token, hash, address).await
             };
-            match self.asking.get_or_load(hash, load).await {
+            match self.asking.run(hash, load).await {
                 // Another address with the same token ran into its limit; this one has its own.
                 Err(AccessError::TooManyUnknownTokens { .. }) if !asked => {}
                 outcome => return outcome,
@@ -385,9 +384,9 @@ mod tests {
         let token = CallerToken::from_header("ghp_abc").unwrap();
         let hash = identities.hash(&token);
         let (refuse, refused) = tokio::sync::oneshot::channel();
-        let other = identities.asking.get_or_load(hash, async {
+        let other = identities.asking.run(hash, async {
             let retry_after = refused.await.unwrap();
-            (Err(AccessError::TooManyUnknownTokens { retry_after }), Duration::ZERO)
+            Err(AccessError::TooManyUnknownTokens { retry_after })
         });
         // In this order: the other address asks, this one joins it, and then the other is refused.
         let (_, outcome, ()) = tokio::join!(other, identities.identify(&token, address), async {

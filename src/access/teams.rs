@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{AccessError, Authority, Caller, ManagedTeam, Oversight, Principal};
+use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::domain::cache_ttls::CacheTtls;
 use crate::domain::ids::{TeamId, UserId};
 use crate::domain::names::{Login, TeamSlug};
 use crate::domain::template::GroupNameTemplate;
 use crate::github::{Error, Github, Membership, Team};
-use crate::timed_cache::TimedCache;
 
 /// Teams that are known at once.
 const MOST_TEAMS: u64 = 10_000;
@@ -44,11 +44,11 @@ type Answer = Result<Option<Membership>, Error>;
 /// What is known about teams and who maintains them.
 pub struct Teams {
     template: GroupNameTemplate,
-    by_slug: TimedCache<TeamSlug, KnownTeam>,
+    by_slug: Cache<TeamSlug, KnownTeam>,
     /// Whether a user (second) maintains a team (first). By ids: both can be renamed.
-    maintainers: TimedCache<(TeamId, UserId), bool>,
+    maintainers: Cache<(TeamId, UserId), bool>,
     /// Kept for a moment: joins those who ask the same thing at once.
-    asking: TimedCache<(TeamSlug, Login), Answer>,
+    asking: Cache<(TeamSlug, Login), Answer>,
     ttls: CacheTtls,
     github: Arc<Github>,
 }
@@ -58,9 +58,9 @@ impl Teams {
     pub fn new(template: GroupNameTemplate, ttls: CacheTtls, github: Arc<Github>, clock: &Clock) -> Self {
         Self {
             template,
-            by_slug: TimedCache::counted("team", MOST_TEAMS, clock.clone()),
-            maintainers: TimedCache::counted("membership", MOST_MEMBERSHIPS, clock.clone()),
-            asking: TimedCache::new(MOST_MEMBERSHIPS, clock.clone()),
+            by_slug: Cache::counted("team", MOST_TEAMS, clock.clone()),
+            maintainers: Cache::counted("membership", MOST_MEMBERSHIPS, clock.clone()),
+            asking: Cache::new(MOST_MEMBERSHIPS, clock.clone()),
             ttls,
             github,
         }
