@@ -1,4 +1,4 @@
-//! Whose token is this? Asked of GitHub once, as the caller; kept under a keyed hash, never the token.
+//! Whose token is this? GitHub is asked once, as the caller; the outcome is kept under a keyed hash, never the token.
 
 mod verdict;
 
@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::runtime::Handle;
 use tracing::Instrument;
 
-use self::verdict::{Verdict, verdict};
+use self::verdict::{Verdict, examine};
 use super::{AccessError, Caller};
 use crate::cache::{Cache, Era};
 use crate::clock::Clock;
@@ -22,14 +22,14 @@ use crate::limits::{AddressLimiter, Reservation};
 use crate::metrics;
 use crate::single_flight::SingleFlight;
 
-/// Tokens whose user is known at once; and as many that are known to be refused.
+/// Tokens whose user is remembered at once; and as many that are remembered as refused.
 const MAX_KNOWN_TOKENS: u64 = 10_000;
 /// Tokens that are remembered as good: all that are used in a day, and about 10 MB.
 const MAX_GOOD_TOKENS: u64 = 50_000;
 /// For so long after GitHub vouched for a token nobody else's bad tokens can keep it from being looked up again.
-const GOOD_FOR: Duration = Duration::from_hours(24);
+const GOOD_TOKEN_TTL: Duration = Duration::from_hours(24);
 /// GitHub's longest tokens today have about 520 characters.
-const LONGEST_TOKEN: usize = 4_096;
+const MAX_TOKEN_LENGTH: usize = 4_096;
 
 /// A caller's token in a form that GitHub could have made.
 #[derive(Debug, Clone)]
@@ -50,7 +50,7 @@ impl CallerToken {
     /// How a token is sent.
     pub const EXPECTED: &'static str = "Send the token alone, as \"Authorization: Bearer TOKEN\"";
 
-    /// Takes an `Authorization` header: the token alone, or behind `token` or `Bearer` in any letter case.
+    /// Takes an `Authorization` header: the token alone, or behind `token` or `Bearer` in any case.
     pub fn from_header(header: &str) -> Result<Self, TokenError> {
         let mut words = header.split_ascii_whitespace();
         let token = match (words.next(), words.next(), words.next()) {
@@ -63,7 +63,7 @@ impl CallerToken {
             (Some(scheme), Some(token), None) if is_scheme(scheme) => token,
             _ => return Err(TokenError::Malformed(Self::EXPECTED)),
         };
-        if let Some(message) = what_is_wrong_with(token) {
+        if let Some(message) = find_mistake(token) {
             return Err(TokenError::Malformed(message));
         }
         if token.starts_with("ghs_") || token.starts_with("eyJ") {
@@ -74,7 +74,7 @@ impl CallerToken {
 }
 
 /// Why GitHub can't have made a token for a user's use of its API.
-fn what_is_wrong_with(token: &str) -> Option<&'static str> {
+fn find_mistake(token: &str) -> Option<&'static str> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
     if token.starts_with(['"', '\'', '`']) || token.ends_with(['"', '\'', '`']) {
         return Some("The token has quotes around it; send it without them");
@@ -82,7 +82,7 @@ fn what_is_wrong_with(token: &str) -> Option<&'static str> {
     if token.starts_with('$') {
         return Some("A variable was sent in place of the token; put the header in double quotes");
     }
-    if token.len() > LONGEST_TOKEN || !token.bytes().all(allowed) {
+    if token.len() > MAX_TOKEN_LENGTH || !token.bytes().all(allowed) {
         return Some(CallerToken::EXPECTED);
     }
     token
@@ -100,14 +100,13 @@ type TokenHash = [u8; 32];
 /// Whose a token is, or why it is nobody's.
 type Identity = Result<Caller, AccessError>;
 
-/// Where the outcome of a look-up goes: into what was remembered when it began. If that was forgotten meanwhile, the
-/// outcome is, too.
-struct Memory {
+/// When a look-up began. If everything is forgotten before it ends, its outcome is, too.
+struct Eras {
     known: Era<TokenHash, Caller>,
     refused: Era<TokenHash, AccessError>,
 }
 
-/// What is known about tokens.
+/// The users behind tokens, remembered for a while.
 pub struct Identities {
     key: hmac::Key,
     known: Cache<TokenHash, Caller>,
@@ -116,7 +115,7 @@ pub struct Identities {
     /// The tokens that GitHub vouched for lately.
     good: Cache<TokenHash, ()>,
     /// Joins those who send the same unknown token at once.
-    asking: SingleFlight<TokenHash, Identity>,
+    look_ups: SingleFlight<TokenHash, Identity>,
     addresses: ArcSwap<AddressLimiter>,
     ttls: CacheTtls,
     github: Arc<Github>,
@@ -125,7 +124,7 @@ pub struct Identities {
 }
 
 impl Identities {
-    /// Knows nobody yet. Fails when the system gives no random numbers. To be called on the runtime that lives longest.
+    /// Remembers nobody yet. Fails when the system gives no random numbers. To be called on the runtime that lives longest.
     pub fn new(
         addresses: AddressLimiter,
         ttls: CacheTtls,
@@ -138,7 +137,7 @@ impl Identities {
             known: Cache::new(MAX_KNOWN_TOKENS, clock.clone()),
             refused: Cache::new(MAX_KNOWN_TOKENS, clock.clone()),
             good: Cache::new(MAX_GOOD_TOKENS, clock),
-            asking: SingleFlight::new(),
+            look_ups: SingleFlight::new(),
             addresses: ArcSwap::from_pointee(addresses),
             ttls,
             github,
@@ -151,28 +150,28 @@ impl Identities {
         self.addresses.store(Arc::new(limiter));
     }
 
-    /// Forgets whose tokens are, also what GitHub is being asked: somebody may have lost their access since. Which
+    /// Forgets whose tokens are, calls to GitHub under way included: somebody may have lost their access since. Which
     /// tokens were good is kept: that gives no access, only a look-up whatever the address's count.
     pub fn forget_all(&self) {
-        // In this order: no question of after may find what was known before.
+        // In this order: no look-up that begins after may find what was known before.
         self.known.forget_all();
         self.refused.forget_all();
-        self.asking.forget_all();
+        self.look_ups.forget_all();
     }
 
     /// The user behind a token. Only a token that GitHub is asked about and refuses counts against `address`.
     pub async fn identify(self: &Arc<Self>, token: &CallerToken, address: IpAddr) -> Identity {
         let hash = self.hash(token);
-        let remembered = self.remembered(&hash).await;
+        let remembered = self.recall(&hash).await;
         metrics::cache("identity", remembered.is_some());
         match remembered {
-            Some(known) => known,
+            Some(identity) => identity,
             // Boxed, so that the future of the usual case, a known token, stays small.
             None => Box::pin(self.look_up(token, hash, address)).await,
         }
     }
 
-    async fn remembered(&self, hash: &TokenHash) -> Option<Identity> {
+    async fn recall(&self, hash: &TokenHash) -> Option<Identity> {
         match self.known.get(hash).await {
             Some(caller) => Some(Ok(caller)),
             None => self.refused.get(hash).await.map(Err),
@@ -181,21 +180,26 @@ impl Identities {
 
     async fn look_up(self: &Arc<Self>, token: &CallerToken, hash: TokenHash, address: IpAddr) -> Identity {
         loop {
-            let mut asked = false;
+            let mut is_own = false;
             let load = async {
-                asked = true;
-                self.load(token, hash, address).await
+                is_own = true;
+                self.charge_and_ask(token, hash, address).await
             };
-            match self.asking.run(hash, load).await {
+            match self.look_ups.run(hash, load).await {
                 // Another address with the same token ran into its limit; this one has its own.
-                Err(AccessError::TooManyUnknownTokens { .. }) if !asked => {}
+                Err(AccessError::TooManyUnknownTokens { .. }) if !is_own => {}
                 outcome => return outcome,
             }
         }
     }
 
-    async fn load(self: &Arc<Self>, token: &CallerToken, hash: TokenHash, address: IpAddr) -> Identity {
-        let memory = Memory { known: self.known.era(), refused: self.refused.era() };
+    async fn charge_and_ask(
+        self: &Arc<Self>,
+        token: &CallerToken,
+        hash: TokenHash,
+        address: IpAddr,
+    ) -> Identity {
+        let eras = Eras { known: self.known.era(), refused: self.refused.era() };
         let limiter = self.addresses.load_full();
         let charge = if self.good.get(&hash).await.is_some() {
             Charge::Renewal(limiter, address)
@@ -209,38 +213,42 @@ impl Identities {
             }
         };
         // Somebody else may have asked meanwhile.
-        if let Some(known) = self.remembered(&hash).await {
-            return known;
+        if let Some(identity) = self.recall(&hash).await {
+            return identity;
         }
         // As a task of its own: were it given up with its caller, hanging up early would make bad tokens free.
         let (identities, token) = (self.clone(), token.clone());
-        let look_up = async move { identities.ask(&token, hash, charge, &memory).await };
+        let look_up = async move { identities.ask_github(&token, hash, charge, &eras).await };
         let ended = self.runtime.spawn(look_up.in_current_span()).await;
         ended.unwrap_or_else(|_| Err(Error::odd("GET /user: the look-up was cut off").into()))
     }
 
-    /// Asks GitHub, and remembers what it says.
-    async fn ask(&self, token: &CallerToken, hash: TokenHash, charge: Charge, memory: &Memory) -> Identity {
-        match verdict(&self.github, token, charge.history()).await {
+    /// Asks GitHub, and remembers the outcome.
+    async fn ask_github(
+        &self,
+        token: &CallerToken,
+        hash: TokenHash,
+        charge: Charge,
+        eras: &Eras,
+    ) -> Identity {
+        match examine(&self.github, token, charge.history()).await {
             Verdict::Good(caller) => {
-                self.good.insert(hash, (), GOOD_FOR).await;
-                self.known.insert_in(&memory.known, hash, caller.clone(), self.ttls.identity).await;
+                self.good.insert(hash, (), GOOD_TOKEN_TTL).await;
+                self.known.insert_in(&eras.known, hash, caller.clone(), self.ttls.identity).await;
                 Ok(caller)
             }
             Verdict::Refused { error, is_dead } => {
                 if is_dead {
                     self.good.forget(&hash).await;
                 }
-                self.refused
-                    .insert_in(&memory.refused, hash, error.clone(), self.ttls.refused_identity)
-                    .await;
+                self.refused.insert_in(&eras.refused, hash, error.clone(), self.ttls.refused_identity).await;
                 charge.refused();
                 Err(error)
             }
-            Verdict::Unclear { error, keep } => {
-                if let Some(keep) = keep {
+            Verdict::Unclear { error, retry_after } => {
+                if let Some(retry_after) = retry_after {
                     self.refused
-                        .insert_in(&memory.refused, hash, error.clone(), keep.min(self.ttls.identity))
+                        .insert_in(&eras.refused, hash, error.clone(), retry_after.min(self.ttls.identity))
                         .await;
                 }
                 Err(error)
@@ -304,9 +312,9 @@ mod tests {
         for header in ["", " ", "Bearer", "token "] {
             assert_eq!(token(header), Err(TokenError::Missing), "{header:?}");
         }
-        let longest = "a".repeat(LONGEST_TOKEN);
+        let longest = "a".repeat(MAX_TOKEN_LENGTH);
         assert_eq!(token(&longest).as_ref(), Ok(&longest));
-        let longer = "a".repeat(LONGEST_TOKEN + 1);
+        let longer = "a".repeat(MAX_TOKEN_LENGTH + 1);
         for (header, message) in [
             ("Bearer a b", "alone"),
             ("a b c", "alone"),
@@ -361,13 +369,13 @@ mod tests {
         let caller = Caller { id: crate::domain::ids::UserId(1), login: Login::parse("ada").unwrap() };
         let known = TokenHash::default();
         identities.known.insert(known, caller, TTLS.identity).await;
-        identities.good.insert(known, (), GOOD_FOR).await;
+        identities.good.insert(known, (), GOOD_TOKEN_TTL).await;
         for number in 1..=3 * MAX_KNOWN_TOKENS {
             let mut hash = known;
             hash[..8].copy_from_slice(&number.to_le_bytes());
             identities.refused.insert(hash, AccessError::InvalidToken, TTLS.refused_identity).await;
         }
-        assert!(matches!(identities.remembered(&known).await, Some(Ok(_))));
+        assert!(matches!(identities.recall(&known).await, Some(Ok(_))));
         assert!(identities.good.get(&known).await.is_some());
     }
 
@@ -384,7 +392,7 @@ mod tests {
         let token = CallerToken::from_header("ghp_abc").unwrap();
         let hash = identities.hash(&token);
         let (refuse, refused) = tokio::sync::oneshot::channel();
-        let other = identities.asking.run(hash, async {
+        let other = identities.look_ups.run(hash, async {
             let retry_after = refused.await.unwrap();
             Err(AccessError::TooManyUnknownTokens { retry_after })
         });
