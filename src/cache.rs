@@ -64,9 +64,14 @@ where
     /// What is kept for the key, or what `load` gives, along with how long to keep it. Failures are values too, usually
     /// kept for no time at all. Callers with the same key share one load.
     pub async fn get_or_load(&self, key: K, load: impl Future<Output = (V, Duration)>) -> V {
-        if let Some(value) = self.get(&key).await {
-            return value;
+        match self.get(&key).await {
+            Some(value) => value,
+            // Boxed, so that the future of the usual case, a hit, stays small.
+            None => Box::pin(self.load(key, load)).await,
         }
+    }
+
+    async fn load(&self, key: K, load: impl Future<Output = (V, Duration)>) -> V {
         let era = self.era.load_full();
         let load = async {
             // Another load may have ended since.
@@ -79,8 +84,7 @@ where
             }
             value
         };
-        // Boxed, so that the future of the usual case, a hit, stays small.
-        Box::pin(era.loads.run(key.clone(), load)).await
+        era.loads.run(key.clone(), load).await
     }
 
     /// Keeps a value for a while.

@@ -78,7 +78,8 @@ impl Teams {
             if let Some((team, is_maintainer)) = remembered {
                 return require_maintainer(caller, team, is_maintainer);
             }
-            if let Some((team, is_maintainer)) = self.fetch(caller, slug).await? {
+            // Boxed, so that the future of the usual case, a membership that is remembered, stays small.
+            if let Some((team, is_maintainer)) = Box::pin(self.fetch(caller, slug)).await? {
                 return require_maintainer(caller, team, is_maintainer);
             }
         }
