@@ -3,6 +3,7 @@
 
 pub mod access;
 pub mod audit;
+pub mod cache;
 pub mod clock;
 pub mod config;
 pub mod domain;
@@ -17,9 +18,9 @@ pub mod ops;
 pub mod organisation;
 pub mod request;
 pub mod server;
+pub mod single_flight;
 pub mod state;
 pub mod sweep;
 pub mod telemetry;
-pub mod timed_cache;
 pub mod tls;
 pub mod writes;

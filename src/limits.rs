@@ -19,9 +19,9 @@ use crate::clock::Clock;
 use crate::domain::ids::UserId;
 
 /// A user or network that was idle for this long is forgotten.
-const FORGOTTEN_AFTER: Duration = Duration::from_hours(1);
+const MAX_IDLE: Duration = Duration::from_hours(1);
 /// Users or networks that are remembered at once: about 11 MB.
-const MOST_KEYS: u64 = 100_000;
+const MAX_KEYS: u64 = 100_000;
 
 type Bucket = RateLimiter<NotKeyed, InMemoryState, Clock, StateInformationMiddleware>;
 
@@ -51,12 +51,12 @@ fn interval(per_second: f64) -> Duration {
     interval.clamp(Duration::from_nanos(1), Duration::from_hours(24))
 }
 
-/// What is counted for each of those who sent something lately.
-fn by_key<K: Hash + Eq + Send + Sync + 'static, V: Clone + Send + Sync + 'static>() -> Cache<K, V> {
+/// One counter for each user or network that sent something lately.
+fn new_counters<K: Hash + Eq + Send + Sync + 'static, V: Clone + Send + Sync + 'static>() -> Cache<K, V> {
     // LRU: the default policy refuses newcomers when full, and their count would start anew each time.
     Cache::builder()
-        .max_capacity(MOST_KEYS)
-        .time_to_idle(FORGOTTEN_AFTER)
+        .max_capacity(MAX_KEYS)
+        .time_to_idle(MAX_IDLE)
         .eviction_policy(EvictionPolicy::lru())
         .build()
 }
@@ -73,7 +73,7 @@ impl<K: Hash + Eq + Send + Sync + 'static> Buckets<K> {
         let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
         let quota =
             Quota::with_period(interval(per_second)).unwrap_or_else(|| Quota::per_second(NonZeroU32::MIN));
-        Self { by_key: by_key(), quota: quota.allow_burst(burst), clock }
+        Self { by_key: new_counters(), quota: quota.allow_burst(burst), clock }
     }
 
     fn check(&self, key: K) -> Result<Allowance, Limited> {

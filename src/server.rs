@@ -23,10 +23,10 @@ use self::listener::Listening;
 pub use self::preflight::{ask_github, problems, warnings};
 pub use self::reload::Configuration;
 use self::watched::{LOOKED_AT_EVERY, Looks};
-use crate::access::{Groups, Identities, Keep, Teams};
+use crate::access::{Groups, Identities, Teams};
 use crate::audit::LimitedCallers;
 use crate::clock::Clock;
-use crate::config::{AdminListener, CacheConfig, Config, Credentials, SecretError, ServerConfig, TlsFiles};
+use crate::config::{AdminListener, Config, Credentials, SecretError, ServerConfig, TlsFiles};
 use crate::github::{Credential, Github, Settings, SetupError};
 use crate::http::{self, Operation};
 use crate::limits::{AddressLimiter, UserLimiter};
@@ -160,14 +160,13 @@ fn build(
     certificates: Option<Arc<CertificateStore>>,
     check: watch::Receiver<Check>,
 ) -> Result<State, StartError> {
-    let keep = keep(&config.cache);
     let (users, unknown_tokens) = limiters(config, clock);
     let github = Arc::new(Github::new(settings_of(config, secret), clock.clone())?);
-    let identities = Identities::new(unknown_tokens, keep, github.clone(), clock.clone());
+    let identities = Identities::new(unknown_tokens, config.cache, github.clone(), clock.clone());
     let organisation = Organisation {
         name: config.org.clone(),
-        teams: Teams::new(config.groups.name.clone(), keep, github.clone(), clock),
-        groups: Groups::new(keep, github.clone(), clock.clone()),
+        teams: Teams::new(config.groups.name.clone(), config.cache, github.clone(), clock),
+        groups: Groups::new(config.cache, github.clone(), clock.clone()),
         github,
         policy: ArcSwap::from_pointee(config.policy.clone()),
         scopes: ArcSwap::from_pointee(config.scopes.clone()),
@@ -216,17 +215,6 @@ fn limiters(config: &Config, clock: &Clock) -> (UserLimiter, AddressLimiter) {
         UserLimiter::new(server.rate_limit, server.rate_burst, clock.clone()),
         AddressLimiter::new(server.unknown_token_rate, clock.clone()),
     )
-}
-
-fn keep(cache: &CacheConfig) -> Keep {
-    Keep {
-        identity: cache.identity,
-        refused_identity: cache.refused_identity,
-        team: cache.team,
-        membership: cache.membership,
-        refused_membership: cache.refused_membership,
-        group: cache.group,
-    }
 }
 
 fn listen(config: &Config, state: &Shared) -> Result<Listening, StartError> {

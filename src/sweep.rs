@@ -4,15 +4,14 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use crate::access::ManagedGroup;
-use crate::access::Oversight;
+use crate::access::{ManagedGroup, Oversight};
 use crate::clock::Clock;
-use crate::config::{OfflineSweep, SweepGroups};
+use crate::config::OfflineSweep;
 use crate::domain::ids::RunnerId;
 use crate::github::Runner;
 use crate::metrics;
 use crate::ops::Work;
-use crate::ops::offline::{self, Coverage};
+use crate::ops::offline;
 use crate::ops::runners::Touched;
 use crate::state::Shared;
 
@@ -71,11 +70,7 @@ impl Sweep {
 
     /// One run. What can't be read or removed is left for the next.
     pub async fn once(&mut self) -> Report {
-        let coverage = match &self.settings.groups {
-            SweepGroups::Managed => Coverage::Managed,
-            SweepGroups::Named(names) => Coverage::Named(names.clone()),
-        };
-        let groups = match offline::runners(&self.work(), &coverage).await {
+        let groups = match offline::runners(&self.work(), &self.settings.groups).await {
             Ok(groups) => groups,
             Err(error) => {
                 metrics::sweep_failed();

@@ -4,16 +4,18 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Authority, Keep, Oversight};
+use super::{Authority, Oversight};
+use crate::cache::Cache;
 use crate::clock::Clock;
+use crate::domain::cache_ttls::CacheTtls;
 use crate::domain::ids::GroupId;
 use crate::github::{Error, Github, RunnerGroup};
-use crate::timed_cache::TimedCache;
+use crate::single_flight::SingleFlight;
 
-/// Groups that are known at once.
-const MOST_GROUPS: u64 = 100_000;
-/// How long a group's id is remembered; it is looked at again long before, see [`Keep::group`].
-const REMEMBERED: Duration = Duration::from_hours(24);
+/// Names that are remembered at once.
+const MAX_GROUPS: u64 = 100_000;
+/// How long a group's id is remembered; it is checked long before, see [`CacheTtls::group`].
+const REMEMBERED_FOR: Duration = Duration::from_hours(24);
 
 /// The proof that a runner group is the team's own: neither Default, nor inherited, and of the right name.
 #[derive(Debug, Clone)]
@@ -24,6 +26,14 @@ pub struct ManagedGroup {
 }
 
 impl ManagedGroup {
+    fn new(group: &RunnerGroup) -> Self {
+        Self {
+            id: group.id,
+            name: group.name.clone(),
+            selected_repositories_only: group.visibility == "selected",
+        }
+    }
+
     /// GitHub's id of the group.
     pub fn id(&self) -> GroupId {
         self.id
@@ -49,46 +59,45 @@ pub enum GroupError {
     /// The name is that of the Default group or of one that the enterprise shares.
     #[error("the group is not managed")]
     Protected,
-    /// GitHub couldn't be asked.
+    /// The call to GitHub failed.
     #[error("GitHub: {0}")]
     Github(#[from] Error),
 }
 
-/// What is known under a name, and until when it is used without looking.
+/// The groups of a name, and until when they are used without a check.
 #[derive(Debug, Clone)]
-struct Known {
-    found: Found,
+struct Entry {
+    namesakes: Namesakes,
     fresh_until: Duration,
 }
 
+/// The groups of one name in lower case.
 #[derive(Debug, Clone)]
-enum Found {
+enum Namesakes {
     One(RunnerGroup),
-    /// Groups that differ in letter case only; GitHub should not have let it happen.
+    /// Groups that differ in case only; GitHub should not have let it happen.
     Several,
 }
 
-/// What is known about groups, by the name in lower case.
+/// The organisation's runner groups, remembered by the name in lower case.
 pub struct Groups {
-    known: TimedCache<String, Arc<Known>>,
-    /// Kept for no time: only joins those who list at once. Whether the groups were listed, or the one who
-    /// was to list them found that somebody else had just done it.
-    listing: TimedCache<(), Result<bool, Error>>,
-    /// Kept for no time: only joins those who check the same group at once.
-    checking: TimedCache<GroupId, Result<RunnerGroup, Error>>,
-    keep: Keep,
+    entries: Cache<String, Arc<Entry>>,
+    /// Whether the groups were listed, or the one who was to list them found that somebody else had just done it.
+    listing: SingleFlight<(), Result<bool, Error>>,
+    checking: SingleFlight<GroupId, Result<RunnerGroup, Error>>,
+    ttls: CacheTtls,
     github: Arc<Github>,
     clock: Clock,
 }
 
 impl Groups {
-    /// Knows no group yet.
-    pub fn new(keep: Keep, github: Arc<Github>, clock: Clock) -> Self {
+    /// Remembers no group yet.
+    pub fn new(ttls: CacheTtls, github: Arc<Github>, clock: Clock) -> Self {
         Self {
-            known: TimedCache::counted("group", MOST_GROUPS, clock.clone()),
-            listing: TimedCache::new(1, clock.clone()),
-            checking: TimedCache::new(MOST_GROUPS, clock.clone()),
-            keep,
+            entries: Cache::counted("group", MAX_GROUPS, clock.clone()),
+            listing: SingleFlight::new(),
+            checking: SingleFlight::new(),
+            ttls,
             github,
             clock,
         }
@@ -101,32 +110,34 @@ impl Groups {
             return Err(GroupError::Protected);
         }
         let key = name.key();
-        if let Some(known) = self.known.get(&key).await {
-            if self.is_fresh(&known) {
-                return managed(&known.found);
+        if let Some(entry) = self.entries.get(&key).await {
+            if self.is_fresh(&entry) {
+                return require_managed(&entry.namesakes);
             }
-            if let Found::One(group) = &known.found {
+            if let Namesakes::One(group) = &entry.namesakes {
                 match Box::pin(self.check(group.id)).await {
                     Ok(group) if name.is(&group.name) => {
                         self.remember(&group).await;
-                        return managed(&Found::One(group));
+                        return require_managed(&Namesakes::One(group));
                     }
                     Err(error) if !error.is_not_found() => return Err(error.into()),
                     // Renamed or deleted behind our back.
                     Ok(_) | Err(_) => {}
                 }
             }
-            self.known.forget(&key).await;
+            self.entries.forget(&key).await;
         }
         // Boxed: the usual case, a fresh entry, needs neither of these large futures.
         Box::pin(self.look_up(key)).await
     }
 
-    /// Every group that belongs to a team, given the names that teams' groups have; always read anew.
+    /// Every group that belongs to a team, given the names of the teams' groups; always read from GitHub.
     pub async fn managed(&self, _: &Oversight, names: &HashSet<String>) -> Result<Vec<ManagedGroup>, Error> {
-        let found = by_name(self.github.runner_groups().await?);
-        let is_managed = |(key, found)| if names.contains(&key) { managed(&found).ok() } else { None };
-        let mut groups: Vec<_> = found.into_iter().filter_map(is_managed).collect();
+        let listed = index_by_name(self.github.runner_groups().await?).into_iter();
+        let managed = listed
+            .filter(|(key, _)| names.contains(key))
+            .filter_map(|(_, namesakes)| require_managed(&namesakes).ok());
+        let mut groups: Vec<_> = managed.collect();
         groups.sort_by_key(ManagedGroup::id);
         Ok(groups)
     }
@@ -134,43 +145,46 @@ impl Groups {
     /// The groups of these names (in lower case), also Default and inherited ones: the administrator listed them.
     pub async fn named(&self, _: &Oversight, names: &HashSet<String>) -> Result<Vec<ManagedGroup>, Error> {
         let groups = self.github.runner_groups().await?;
-        Ok(groups.iter().filter(|group| names.contains(&group.name.to_lowercase())).map(of).collect())
+        Ok(groups
+            .iter()
+            .filter(|group| names.contains(&group.name.to_lowercase()))
+            .map(ManagedGroup::new)
+            .collect())
     }
 
-    /// Takes note of a group that was just created, or read.
+    /// Remembers a group that was just created, or read.
     pub async fn remember(&self, group: &RunnerGroup) {
-        self.keep(group.name.to_lowercase(), Found::One(group.clone())).await;
+        self.insert(group.name.to_lowercase(), Namesakes::One(group.clone())).await;
     }
 
     /// Forgets a group that is gone, or that GitHub no longer finds.
     pub async fn forget(&self, authority: &Authority) {
-        self.known.forget(&authority.team().group().key()).await;
+        self.entries.forget(&authority.team().group().key()).await;
     }
 
-    async fn keep(&self, key: String, found: Found) {
-        let known = Known { found, fresh_until: self.clock.now() + self.keep.group };
-        self.known.insert(key, Arc::new(known), REMEMBERED).await;
+    async fn insert(&self, key: String, namesakes: Namesakes) {
+        let entry = Entry { namesakes, fresh_until: self.clock.now() + self.ttls.group };
+        self.entries.insert(key, Arc::new(entry), REMEMBERED_FOR).await;
     }
 
-    fn is_fresh(&self, known: &Known) -> bool {
-        known.fresh_until > self.clock.now()
+    fn is_fresh(&self, entry: &Entry) -> bool {
+        entry.fresh_until > self.clock.now()
     }
 
     async fn check(&self, id: GroupId) -> Result<RunnerGroup, Error> {
-        self.checking.get_or_load(id, async { (self.github.runner_group(id).await, Duration::ZERO) }).await
+        self.checking.run(id, self.github.runner_group(id)).await
     }
 
     /// Lists all groups, since GitHub finds none by name, and remembers every one of them.
     async fn look_up(&self, key: String) -> Result<ManagedGroup, GroupError> {
         loop {
             let load = async {
-                let just_listed = self.known.get(&key).await.is_some_and(|known| self.is_fresh(&known));
-                let listed = if just_listed { Ok(false) } else { self.list().await.map(|()| true) };
-                (listed, Duration::ZERO)
+                let just_listed = self.entries.get(&key).await.is_some_and(|entry| self.is_fresh(&entry));
+                if just_listed { Ok(false) } else { self.list().await.map(|()| true) }
             };
-            let listed = self.listing.get_or_load((), load).await?;
-            match self.known.get(&key).await {
-                Some(known) => return managed(&known.found),
+            let listed = self.listing.run((), load).await?;
+            match self.entries.get(&key).await {
+                Some(entry) => return require_managed(&entry.namesakes),
                 None if listed => return Err(GroupError::NotFound),
                 None => {}
             }
@@ -178,33 +192,25 @@ impl Groups {
     }
 
     async fn list(&self) -> Result<(), Error> {
-        for (key, found) in by_name(self.github.runner_groups().await?) {
-            self.keep(key, found).await;
+        for (key, namesakes) in index_by_name(self.github.runner_groups().await?) {
+            self.insert(key, namesakes).await;
         }
         Ok(())
     }
 }
 
-fn by_name(groups: Vec<RunnerGroup>) -> HashMap<String, Found> {
-    let mut found: HashMap<String, Found> = HashMap::new();
+fn index_by_name(groups: Vec<RunnerGroup>) -> HashMap<String, Namesakes> {
+    let mut by_name: HashMap<String, Namesakes> = HashMap::new();
     for group in groups {
-        let same_name = found.entry(group.name.to_lowercase());
-        same_name.and_modify(|found| *found = Found::Several).or_insert(Found::One(group));
+        let entry = by_name.entry(group.name.to_lowercase());
+        entry.and_modify(|namesakes| *namesakes = Namesakes::Several).or_insert(Namesakes::One(group));
     }
-    found
+    by_name
 }
 
-fn managed(found: &Found) -> Result<ManagedGroup, GroupError> {
-    match found {
-        Found::One(group) if !group.default && !group.inherited => Ok(of(group)),
-        Found::One(_) | Found::Several => Err(GroupError::Protected),
-    }
-}
-
-fn of(group: &RunnerGroup) -> ManagedGroup {
-    ManagedGroup {
-        id: group.id,
-        name: group.name.clone(),
-        selected_repositories_only: group.visibility == "selected",
+fn require_managed(namesakes: &Namesakes) -> Result<ManagedGroup, GroupError> {
+    match namesakes {
+        Namesakes::One(group) if !group.default && !group.inherited => Ok(ManagedGroup::new(group)),
+        Namesakes::One(_) | Namesakes::Several => Err(GroupError::Protected),
     }
 }

@@ -1,5 +1,6 @@
-//! Whose token is this? Asked of GitHub once, as the caller; kept under a keyed hash, never the token.
+//! Whose token is this? GitHub is asked once, as the caller; the outcome is kept under a keyed hash, never the token.
 
+mod token;
 mod verdict;
 
 use std::net::IpAddr;
@@ -8,91 +9,27 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use aws_lc_rs::{hmac, rand};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use tokio::runtime::Handle;
 use tracing::Instrument;
 
-use self::verdict::{Verdict, verdict};
-use super::{AccessError, Caller, Keep};
+pub use self::token::{CallerToken, TokenError};
+use self::verdict::{Verdict, examine};
+use super::{AccessError, Caller};
+use crate::cache::{Cache, Era};
 use crate::clock::Clock;
+use crate::domain::cache_ttls::CacheTtls;
 use crate::github::{Error, Github, TokenHistory};
 use crate::limits::{AddressLimiter, Reservation};
 use crate::metrics;
-use crate::timed_cache::{Era, TimedCache};
+use crate::single_flight::SingleFlight;
 
-/// Tokens whose user is known at once; and as many that are known to be refused.
+/// Tokens whose user is remembered at once; and as many that are remembered as refused.
 const MAX_KNOWN_TOKENS: u64 = 10_000;
 /// Tokens that are remembered as good: all that are used in a day, and about 10 MB.
 const MAX_GOOD_TOKENS: u64 = 50_000;
 /// For so long after GitHub vouched for a token nobody else's bad tokens can keep it from being looked up again.
-const GOOD_FOR: Duration = Duration::from_hours(24);
-/// Answers that wait to be overwritten: they are of no use after the moment that they are for.
-const MOST_KEPT_QUESTIONS: u64 = 100;
-/// GitHub's longest tokens today have about 520 characters.
-const LONGEST_TOKEN: usize = 4_096;
-
-/// A caller's token in a form that GitHub could have made.
-#[derive(Debug, Clone)]
-pub struct CallerToken(SecretString);
-
-/// Why an `Authorization` header holds no token to look at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TokenError {
-    /// Nothing there.
-    Missing,
-    /// Nothing that GitHub could have made for a user's use of its API; says to the caller what is wrong.
-    Malformed(&'static str),
-    /// A token of an App's installation, of Actions, or an App's JWT: none has a user.
-    Unsupported,
-}
-
-impl CallerToken {
-    /// How a token is sent.
-    pub const EXPECTED: &'static str = "Send the token alone, as \"Authorization: Bearer TOKEN\"";
-
-    /// Takes an `Authorization` header: the token alone, or behind `token` or `Bearer` in any letter case.
-    pub fn from_header(header: &str) -> Result<Self, TokenError> {
-        let mut words = header.split_ascii_whitespace();
-        let token = match (words.next(), words.next(), words.next()) {
-            (None, ..) => return Err(TokenError::Missing),
-            (Some(scheme), None, _) if is_scheme(scheme) => return Err(TokenError::Missing),
-            (Some(scheme), ..) if scheme.eq_ignore_ascii_case("basic") => {
-                return Err(TokenError::Malformed("Basic authentication isn't supported; use Bearer"));
-            }
-            (Some(token), None, _) => token,
-            (Some(scheme), Some(token), None) if is_scheme(scheme) => token,
-            _ => return Err(TokenError::Malformed(Self::EXPECTED)),
-        };
-        if let Some(message) = what_is_wrong_with(token) {
-            return Err(TokenError::Malformed(message));
-        }
-        if token.starts_with("ghs_") || token.starts_with("eyJ") {
-            return Err(TokenError::Unsupported);
-        }
-        Ok(Self(SecretString::from(token)))
-    }
-}
-
-/// Why GitHub can't have made a token for a user's use of its API.
-fn what_is_wrong_with(token: &str) -> Option<&'static str> {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
-    if token.starts_with(['"', '\'', '`']) || token.ends_with(['"', '\'', '`']) {
-        return Some("The token has quotes around it; send it without them");
-    }
-    if token.starts_with('$') {
-        return Some("A variable was sent in place of the token; put the header in double quotes");
-    }
-    if token.len() > LONGEST_TOKEN || !token.bytes().all(allowed) {
-        return Some(CallerToken::EXPECTED);
-    }
-    token
-        .starts_with("ghr_")
-        .then_some("A refresh token is not for this; send the token that it is traded for")
-}
-
-fn is_scheme(word: &str) -> bool {
-    word.eq_ignore_ascii_case("token") || word.eq_ignore_ascii_case("bearer")
-}
+const GOOD_TOKEN_TTL: Duration = Duration::from_hours(24);
 
 /// HMAC-SHA-256 of a token under a key of this process.
 type TokenHash = [u8; 32];
@@ -100,47 +37,46 @@ type TokenHash = [u8; 32];
 /// Whose a token is, or why it is nobody's.
 type Identity = Result<Caller, AccessError>;
 
-/// Where the outcome of a look-up goes: into what was remembered when it began. If that was forgotten meanwhile, the
-/// outcome is, too.
-struct Memory {
+/// When a look-up began. If everything is forgotten before it ends, its outcome is, too.
+struct Eras {
     known: Era<TokenHash, Caller>,
     refused: Era<TokenHash, AccessError>,
 }
 
-/// What is known about tokens.
+/// The users behind tokens, remembered for a while.
 pub struct Identities {
     key: hmac::Key,
-    known: TimedCache<TokenHash, Caller>,
+    known: Cache<TokenHash, Caller>,
     /// Refused tokens, and why. Apart from those that are known, since a flood of bad tokens would push them out.
-    refused: TimedCache<TokenHash, AccessError>,
+    refused: Cache<TokenHash, AccessError>,
     /// The tokens that GitHub vouched for lately.
-    good: TimedCache<TokenHash, ()>,
-    /// Kept for no time: only joins those who send the same unknown token at once.
-    asking: TimedCache<TokenHash, Identity>,
+    good: Cache<TokenHash, ()>,
+    /// Joins those who send the same unknown token at once.
+    look_ups: SingleFlight<TokenHash, Identity>,
     addresses: ArcSwap<AddressLimiter>,
-    keep: Keep,
+    ttls: CacheTtls,
     github: Arc<Github>,
     /// Where look-ups go on when their callers are gone.
     runtime: Handle,
 }
 
 impl Identities {
-    /// Knows nobody yet. Fails when the system gives no random numbers. To be called on the runtime that lives longest.
+    /// Remembers nobody yet. Fails when the system gives no random numbers. To be called on the runtime that lives longest.
     pub fn new(
         addresses: AddressLimiter,
-        keep: Keep,
+        ttls: CacheTtls,
         github: Arc<Github>,
         clock: Clock,
     ) -> Result<Self, aws_lc_rs::error::Unspecified> {
         let key = hmac::Key::generate(hmac::HMAC_SHA256, &rand::SystemRandom::new())?;
         Ok(Self {
             key,
-            known: TimedCache::new(MAX_KNOWN_TOKENS, clock.clone()),
-            refused: TimedCache::new(MAX_KNOWN_TOKENS, clock.clone()),
-            good: TimedCache::new(MAX_GOOD_TOKENS, clock.clone()),
-            asking: TimedCache::new(MOST_KEPT_QUESTIONS, clock),
+            known: Cache::new(MAX_KNOWN_TOKENS, clock.clone()),
+            refused: Cache::new(MAX_KNOWN_TOKENS, clock.clone()),
+            good: Cache::new(MAX_GOOD_TOKENS, clock),
+            look_ups: SingleFlight::new(),
             addresses: ArcSwap::from_pointee(addresses),
-            keep,
+            ttls,
             github,
             runtime: Handle::current(),
         })
@@ -151,28 +87,28 @@ impl Identities {
         self.addresses.store(Arc::new(limiter));
     }
 
-    /// Forgets whose tokens are, also what GitHub is being asked: somebody may have lost their access since. Which
+    /// Forgets whose tokens are, calls to GitHub under way included: somebody may have lost their access since. Which
     /// tokens were good is kept: that gives no access, only a look-up whatever the address's count.
     pub fn forget_all(&self) {
-        // In this order: no question of after may find what was known before.
+        // In this order: no look-up that begins after may find what was known before.
         self.known.forget_all();
         self.refused.forget_all();
-        self.asking.forget_all();
+        self.look_ups.forget_all();
     }
 
     /// The user behind a token. Only a token that GitHub is asked about and refuses counts against `address`.
     pub async fn identify(self: &Arc<Self>, token: &CallerToken, address: IpAddr) -> Identity {
         let hash = self.hash(token);
-        let remembered = self.remembered(&hash).await;
+        let remembered = self.recall(&hash).await;
         metrics::cache("identity", remembered.is_some());
         match remembered {
-            Some(known) => known,
+            Some(identity) => identity,
             // Boxed, so that the future of the usual case, a known token, stays small.
             None => Box::pin(self.look_up(token, hash, address)).await,
         }
     }
 
-    async fn remembered(&self, hash: &TokenHash) -> Option<Identity> {
+    async fn recall(&self, hash: &TokenHash) -> Option<Identity> {
         match self.known.get(hash).await {
             Some(caller) => Some(Ok(caller)),
             None => self.refused.get(hash).await.map(Err),
@@ -181,21 +117,26 @@ impl Identities {
 
     async fn look_up(self: &Arc<Self>, token: &CallerToken, hash: TokenHash, address: IpAddr) -> Identity {
         loop {
-            let mut asked = false;
+            let mut is_own = false;
             let load = async {
-                asked = true;
-                (self.load(token, hash, address).await, Duration::ZERO)
+                is_own = true;
+                self.charge_and_ask(token, hash, address).await
             };
-            match self.asking.get_or_load(hash, load).await {
+            match self.look_ups.run(hash, load).await {
                 // Another address with the same token ran into its limit; this one has its own.
-                Err(AccessError::TooManyUnknownTokens { .. }) if !asked => {}
+                Err(AccessError::TooManyUnknownTokens { .. }) if !is_own => {}
                 outcome => return outcome,
             }
         }
     }
 
-    async fn load(self: &Arc<Self>, token: &CallerToken, hash: TokenHash, address: IpAddr) -> Identity {
-        let memory = Memory { known: self.known.era(), refused: self.refused.era() };
+    async fn charge_and_ask(
+        self: &Arc<Self>,
+        token: &CallerToken,
+        hash: TokenHash,
+        address: IpAddr,
+    ) -> Identity {
+        let eras = Eras { known: self.known.era(), refused: self.refused.era() };
         let limiter = self.addresses.load_full();
         let charge = if self.good.get(&hash).await.is_some() {
             Charge::Renewal(limiter, address)
@@ -209,38 +150,42 @@ impl Identities {
             }
         };
         // Somebody else may have asked meanwhile.
-        if let Some(known) = self.remembered(&hash).await {
-            return known;
+        if let Some(identity) = self.recall(&hash).await {
+            return identity;
         }
         // As a task of its own: were it given up with its caller, hanging up early would make bad tokens free.
         let (identities, token) = (self.clone(), token.clone());
-        let look_up = async move { identities.ask(&token, hash, charge, &memory).await };
+        let look_up = async move { identities.ask_github(&token, hash, charge, &eras).await };
         let ended = self.runtime.spawn(look_up.in_current_span()).await;
         ended.unwrap_or_else(|_| Err(Error::odd("GET /user: the look-up was cut off").into()))
     }
 
-    /// Asks GitHub, and remembers what it says.
-    async fn ask(&self, token: &CallerToken, hash: TokenHash, charge: Charge, memory: &Memory) -> Identity {
-        match verdict(&self.github, token, charge.history()).await {
+    /// Asks GitHub, and remembers the outcome.
+    async fn ask_github(
+        &self,
+        token: &CallerToken,
+        hash: TokenHash,
+        charge: Charge,
+        eras: &Eras,
+    ) -> Identity {
+        match examine(&self.github, token, charge.history()).await {
             Verdict::Good(caller) => {
-                self.good.insert(hash, (), GOOD_FOR).await;
-                self.known.insert_in(&memory.known, hash, caller.clone(), self.keep.identity).await;
+                self.good.insert(hash, (), GOOD_TOKEN_TTL).await;
+                self.known.insert_in(&eras.known, hash, caller.clone(), self.ttls.identity).await;
                 Ok(caller)
             }
             Verdict::Refused { error, is_dead } => {
                 if is_dead {
                     self.good.forget(&hash).await;
                 }
-                self.refused
-                    .insert_in(&memory.refused, hash, error.clone(), self.keep.refused_identity)
-                    .await;
+                self.refused.insert_in(&eras.refused, hash, error.clone(), self.ttls.refused_identity).await;
                 charge.refused();
                 Err(error)
             }
-            Verdict::Unclear { error, keep } => {
-                if let Some(keep) = keep {
+            Verdict::Unclear { error, retry_after } => {
+                if let Some(retry_after) = retry_after {
                     self.refused
-                        .insert_in(&memory.refused, hash, error.clone(), keep.min(self.keep.identity))
+                        .insert_in(&eras.refused, hash, error.clone(), retry_after.min(self.ttls.identity))
                         .await;
                 }
                 Err(error)
@@ -282,53 +227,11 @@ impl Charge {
 
 #[cfg(test)]
 mod tests {
+    use secrecy::SecretString;
+
     use super::*;
     use crate::domain::names::{Login, OrgName};
     use crate::github::{Credential, Settings};
-
-    fn token(header: &str) -> Result<String, TokenError> {
-        CallerToken::from_header(header).map(|token| token.0.expose_secret().to_owned())
-    }
-
-    #[test]
-    fn a_token_comes_alone_or_behind_a_scheme_in_any_letter_case() {
-        for header in
-            ["ghp_abc", "token ghp_abc", "Bearer ghp_abc", "bEARER  ghp_abc", "TOKEN ghp_abc ", "\tghp_abc\r"]
-        {
-            assert_eq!(token(header).as_deref(), Ok("ghp_abc"), "{header:?}");
-        }
-    }
-
-    #[test]
-    fn what_can_be_no_users_token_is_refused_without_asking_github() {
-        for header in ["", " ", "Bearer", "token "] {
-            assert_eq!(token(header), Err(TokenError::Missing), "{header:?}");
-        }
-        let longest = "a".repeat(LONGEST_TOKEN);
-        assert_eq!(token(&longest).as_ref(), Ok(&longest));
-        let longer = "a".repeat(LONGEST_TOKEN + 1);
-        for (header, message) in [
-            ("Bearer a b", "alone"),
-            ("a b c", "alone"),
-            ("gh=p", "alone"),
-            ("tök", "alone"),
-            (longer.as_str(), "alone"),
-            ("ghr_abc", "refresh token"),
-            ("Basic dXNlcjpwYXNz", "Basic authentication isn't supported; use Bearer"),
-            ("basic", "Basic authentication isn't supported"),
-            ("\"ghp_abc\"", "quotes"),
-            ("Bearer 'ghp_abc'", "quotes"),
-            ("token \"ghp_abc", "quotes"),
-            ("Bearer $GITHUB_TOKEN", "variable"),
-            ("Bearer ${GITHUB_TOKEN}", "variable"),
-        ] {
-            let Err(TokenError::Malformed(found)) = token(header) else { panic!("{header:?}") };
-            assert!(found.contains(message), "{header:?}: {found}");
-        }
-        for header in ["ghs_abc", "Bearer ghs_1_eyJhbGciOi.x.y", "eyJhbGciOi.J9.x"] {
-            assert_eq!(token(header), Err(TokenError::Unsupported), "{header:?}");
-        }
-    }
 
     /// Nothing is ever sent with it.
     fn nowhere() -> Arc<Github> {
@@ -344,7 +247,7 @@ mod tests {
         Arc::new(Github::new(settings, Clock::manual()).unwrap())
     }
 
-    const KEEP: Keep = Keep {
+    const TTLS: CacheTtls = CacheTtls {
         identity: Duration::from_secs(1),
         refused_identity: Duration::from_secs(1),
         team: Duration::ZERO,
@@ -357,17 +260,17 @@ mod tests {
     async fn a_flood_of_refusals_pushes_out_nobody_who_is_known() {
         let clock = Clock::manual();
         let identities =
-            Identities::new(AddressLimiter::new(1.0, clock.clone()), KEEP, nowhere(), clock).unwrap();
+            Identities::new(AddressLimiter::new(1.0, clock.clone()), TTLS, nowhere(), clock).unwrap();
         let caller = Caller { id: crate::domain::ids::UserId(1), login: Login::parse("ada").unwrap() };
         let known = TokenHash::default();
-        identities.known.insert(known, caller, KEEP.identity).await;
-        identities.good.insert(known, (), GOOD_FOR).await;
+        identities.known.insert(known, caller, TTLS.identity).await;
+        identities.good.insert(known, (), GOOD_TOKEN_TTL).await;
         for number in 1..=3 * MAX_KNOWN_TOKENS {
             let mut hash = known;
             hash[..8].copy_from_slice(&number.to_le_bytes());
-            identities.refused.insert(hash, AccessError::InvalidToken, KEEP.refused_identity).await;
+            identities.refused.insert(hash, AccessError::InvalidToken, TTLS.refused_identity).await;
         }
-        assert!(matches!(identities.remembered(&known).await, Some(Ok(_))));
+        assert!(matches!(identities.recall(&known).await, Some(Ok(_))));
         assert!(identities.good.get(&known).await.is_some());
     }
 
@@ -380,13 +283,13 @@ mod tests {
         while let Ok(reservation) = limiter.reserve(address).await {
             reservation.use_up();
         }
-        let identities = Arc::new(Identities::new(limiter, KEEP, nowhere(), clock).unwrap());
+        let identities = Arc::new(Identities::new(limiter, TTLS, nowhere(), clock).unwrap());
         let token = CallerToken::from_header("ghp_abc").unwrap();
         let hash = identities.hash(&token);
         let (refuse, refused) = tokio::sync::oneshot::channel();
-        let other = identities.asking.get_or_load(hash, async {
+        let other = identities.look_ups.run(hash, async {
             let retry_after = refused.await.unwrap();
-            (Err(AccessError::TooManyUnknownTokens { retry_after }), Duration::ZERO)
+            Err(AccessError::TooManyUnknownTokens { retry_after })
         });
         // In this order: the other address asks, this one joins it, and then the other is refused.
         let (_, outcome, ()) = tokio::join!(other, identities.identify(&token, address), async {

@@ -20,23 +20,6 @@ use crate::domain::policy::Policy;
 use crate::domain::template::GroupName;
 use crate::github;
 
-/// How long what GitHub said is believed.
-#[derive(Debug, Clone, Copy)]
-pub struct Keep {
-    /// Who a token is.
-    pub identity: Duration,
-    /// That a token is refused.
-    pub refused_identity: Duration,
-    /// A team's id and canonical slug.
-    pub team: Duration,
-    /// That a user maintains a team.
-    pub membership: Duration,
-    /// That a user doesn't.
-    pub refused_membership: Duration,
-    /// A group's id, without looking again.
-    pub group: Duration,
-}
-
 /// A user whom GitHub vouched for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
@@ -63,7 +46,7 @@ pub enum Principal {
     User(Caller),
 }
 
-/// The team that is acted for, as GitHub told it.
+/// The team that somebody acts for, as GitHub reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ManagedTeam {
     slug: TeamSlug,
@@ -164,7 +147,7 @@ impl Maintainer {
     }
 }
 
-/// Why somebody may not do what they asked for.
+/// Why a request is not allowed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum AccessError {
     /// GitHub refused the token, or it can't be one.
@@ -173,10 +156,10 @@ pub enum AccessError {
     /// A token without a user behind it.
     #[error("the token belongs to no user")]
     UnsupportedToken,
-    /// Too many tokens that nobody knows yet from one address.
+    /// Too many unknown tokens came from one address.
     #[error("too many unknown tokens from this address")]
     TooManyUnknownTokens {
-        /// When the next one is looked at.
+        /// When the next one is looked up.
         retry_after: Duration,
     },
     /// No active maintainer of the team; also when the team doesn't exist.
@@ -191,7 +174,7 @@ pub enum AccessError {
     /// `scopes` doesn't let anybody have tokens for the scope.
     #[error("the scope is not served")]
     ScopeDenied,
-    /// GitHub couldn't be asked.
+    /// The call to GitHub failed.
     #[error("GitHub: {0}")]
     Github(#[from] github::Error),
 }

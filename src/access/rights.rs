@@ -36,9 +36,9 @@ impl Rights {
     pub const ALL: Self = Self(u32::MAX);
     /// What an administrator may do with the group of a team that they don't maintain.
     pub const OF_ADMINISTRATORS: Self =
-        Self::of(&[Right::GroupList, Right::GroupShow, Right::RunnersList, Right::RunnersRemove]);
+        Self::containing(&[Right::GroupList, Right::GroupShow, Right::RunnersList, Right::RunnersRemove]);
 
-    const fn of(rights: &[Right]) -> Self {
+    const fn containing(rights: &[Right]) -> Self {
         let (mut set, mut index) = (0, 0);
         while index < rights.len() {
             set |= 1 << rights[index] as u8;
@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn a_set_holds_what_it_was_made_of_and_nothing_else() {
-        let rights = Rights::of(&[Right::JitconfigGenerate, Right::GroupList]);
+        let rights = Rights::containing(&[Right::JitconfigGenerate, Right::GroupList]);
         assert!(rights.include(Right::JitconfigGenerate) && rights.include(Right::GroupList));
         for other in [Right::Status, Right::Scope, Right::Maintain, Right::ReposAdd, Right::RunnersRemove] {
             assert!(!rights.include(other), "{other:?}");

@@ -20,20 +20,24 @@ impl ScopeAuthority {
     }
 }
 
-/// The same before the administrator's rules were asked.
+/// The same before the administrator's rules are applied.
 #[derive(Debug, Clone)]
 pub struct ScopeHolder {
     scope: Scope,
 }
 
 impl ScopeHolder {
-    /// Somebody who owns the organisation or administers the repository. Always asked anew.
+    /// Somebody who owns the organisation or administers the repository. Always read from GitHub.
     pub async fn by_own_right(github: &Github, caller: &Caller, scope: &Scope) -> Result<Self, AccessError> {
-        let answer = match scope {
+        let is_administrator = match scope {
             Scope::Org(_) => github.is_owner(caller.login()).await,
             Scope::Repo(_, name) => github.administers(caller.login(), name).await,
         };
-        if answer? { Ok(Self { scope: scope.clone() }) } else { Err(AccessError::NotAnAdministrator) }
+        if is_administrator? {
+            Ok(Self { scope: scope.clone() })
+        } else {
+            Err(AccessError::NotAnAdministrator)
+        }
     }
 
     /// A maintainer of a team that administers the repository. An organisation is beyond any team.
@@ -44,7 +48,9 @@ impl ScopeHolder {
     ) -> Result<Self, AccessError> {
         match scope {
             Scope::Org(_) => Err(AccessError::NotAnAdministrator),
-            Scope::Repo(_, name) => team_administers(github, maintainer.team().slug(), name, scope).await,
+            Scope::Repo(_, name) => {
+                require_team_administers(github, maintainer.team().slug(), name, scope).await
+            }
         }
     }
 
@@ -67,11 +73,11 @@ impl Authority {
         name: &RepoName,
     ) -> Result<ScopeHolder, AccessError> {
         let scope = Scope::Repo(org.clone(), name.clone());
-        team_administers(github, self.team.slug(), name, &scope).await
+        require_team_administers(github, self.team.slug(), name, &scope).await
     }
 }
 
-async fn team_administers(
+async fn require_team_administers(
     github: &Github,
     team: &crate::domain::names::TeamSlug,
     name: &RepoName,

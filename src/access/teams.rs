@@ -1,27 +1,28 @@
-//! Does this user actively maintain this team? Asked with the service's own credential.
+//! Does this user actively maintain this team? GitHub is asked with the service's own credential.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{AccessError, Authority, Caller, Keep, ManagedTeam, Oversight, Principal, Rights};
+use super::{AccessError, Authority, Caller, ManagedTeam, Oversight, Principal, Rights};
+use crate::cache::Cache;
 use crate::clock::Clock;
+use crate::domain::cache_ttls::CacheTtls;
 use crate::domain::ids::{TeamId, UserId};
 use crate::domain::names::{Login, TeamSlug};
 use crate::domain::template::GroupNameTemplate;
 use crate::github::{Error, Github, Membership, Team};
-use crate::timed_cache::TimedCache;
 
-/// Teams that are known at once.
-const MOST_TEAMS: u64 = 10_000;
-/// Memberships that are known at once.
-const MOST_MEMBERSHIPS: u64 = 100_000;
-/// Somebody who began before another's answer came, and asks after it, still asks at once with them.
-const AT_ONCE: Duration = Duration::from_millis(500);
-/// Tries to get a team and a membership that belong together, while teams change places under one slug.
-const MOST_ROUNDS: usize = 3;
+/// Teams that are remembered at once.
+const MAX_TEAMS: u64 = 10_000;
+/// Memberships that are remembered at once.
+const MAX_MEMBERSHIPS: u64 = 100_000;
+/// A request that began before another's response came, but needs it after, still shares that response.
+const RESPONSE_TTL: Duration = Duration::from_millis(500);
+/// Attempts to read a team and a membership that belong together, while teams change places under one slug.
+const MAX_ATTEMPTS: usize = 3;
 
-/// A caller who actively maintains a team, before the policy was asked.
+/// A caller who actively maintains a team, before the policy is applied.
 #[derive(Debug, Clone)]
 pub struct Maintainer {
     pub(super) caller: Caller,
@@ -40,50 +41,51 @@ impl Maintainer {
     }
 }
 
-/// What is known about a slug: the team, or that there is none.
-type KnownTeam = Result<Option<ManagedTeam>, Error>;
-/// A membership as GitHub just told it, or that there is none.
-type Answer = Result<Option<Membership>, Error>;
+/// The team of a slug, or that there is none.
+type TeamLookup = Result<Option<ManagedTeam>, Error>;
+/// A membership as GitHub just reported it, or that there is none.
+type MembershipLookup = Result<Option<Membership>, Error>;
 
-/// What is known about teams and who maintains them.
+/// The organisation's teams, and who maintains them; remembered for a while.
 pub struct Teams {
     template: GroupNameTemplate,
-    by_slug: TimedCache<TeamSlug, KnownTeam>,
+    by_slug: Cache<TeamSlug, TeamLookup>,
     /// Whether a user (second) maintains a team (first). By ids: both can be renamed.
-    maintainers: TimedCache<(TeamId, UserId), bool>,
-    /// Kept for a moment: joins those who ask the same thing at once.
-    asking: TimedCache<(TeamSlug, Login), Answer>,
-    keep: Keep,
+    maintainers: Cache<(TeamId, UserId), bool>,
+    /// Kept for a moment: requests that arrive together share one response.
+    memberships: Cache<(TeamSlug, Login), MembershipLookup>,
+    ttls: CacheTtls,
     github: Arc<Github>,
 }
 
 impl Teams {
-    /// Knows no team yet.
-    pub fn new(template: GroupNameTemplate, keep: Keep, github: Arc<Github>, clock: &Clock) -> Self {
+    /// Remembers no team yet.
+    pub fn new(template: GroupNameTemplate, ttls: CacheTtls, github: Arc<Github>, clock: &Clock) -> Self {
         Self {
             template,
-            by_slug: TimedCache::counted("team", MOST_TEAMS, clock.clone()),
-            maintainers: TimedCache::counted("membership", MOST_MEMBERSHIPS, clock.clone()),
-            asking: TimedCache::new(MOST_MEMBERSHIPS, clock.clone()),
-            keep,
+            by_slug: Cache::counted("team", MAX_TEAMS, clock.clone()),
+            maintainers: Cache::counted("membership", MAX_MEMBERSHIPS, clock.clone()),
+            memberships: Cache::new(MAX_MEMBERSHIPS, clock.clone()),
+            ttls,
             github,
         }
     }
 
     /// The proof that `caller` actively maintains the team with this slug.
     pub async fn maintainer(&self, caller: &Caller, slug: &TeamSlug) -> Result<Maintainer, AccessError> {
-        for _ in 0..MOST_ROUNDS {
-            let known = match self.by_slug.get(slug).await {
+        for _ in 0..MAX_ATTEMPTS {
+            let remembered = match self.by_slug.get(slug).await {
                 Some(Ok(Some(team))) => {
                     self.maintainers.get(&(team.id, caller.id)).await.map(|is| (team, is))
                 }
                 _ => None,
             };
-            if let Some((team, is_maintainer)) = known {
-                return proof(caller, team, is_maintainer);
+            if let Some((team, is_maintainer)) = remembered {
+                return require_maintainer(caller, team, is_maintainer);
             }
-            if let Some((team, is_maintainer)) = self.ask(caller, slug).await? {
-                return proof(caller, team, is_maintainer);
+            // Boxed, so that the future of the usual case, a membership that is remembered, stays small.
+            if let Some((team, is_maintainer)) = Box::pin(self.fetch(caller, slug)).await? {
+                return require_maintainer(caller, team, is_maintainer);
             }
         }
         Err(Error::odd("the team changes faster than it can be read").into())
@@ -123,17 +125,17 @@ impl Teams {
         self.by_slug.forget(slug).await;
     }
 
-    /// Forgets who maintains what, also what GitHub is being asked: somebody may have lost a role since.
+    /// Forgets who maintains what, calls to GitHub under way included: somebody may have lost a role since.
     pub fn forget_all(&self) {
-        // In this order: an old answer must not come into a cache that has just been emptied.
-        self.asking.forget_all();
+        // In this order: an old response must not come into a cache that has just been emptied.
+        self.memberships.forget_all();
         self.by_slug.forget_all();
         self.maintainers.forget_all();
     }
 
-    /// Asks for the team and the membership side by side. Nothing when they turn out to be of two teams:
+    /// Fetches the team and the membership side by side. Nothing when they turn out to be of two teams:
     /// a slug that a new team took over must not give it what the old one had.
-    async fn ask(
+    async fn fetch(
         &self,
         caller: &Caller,
         slug: &TeamSlug,
@@ -141,16 +143,13 @@ impl Teams {
         let era = self.maintainers.era();
         let (team, membership) = futures_util::future::join(
             self.by_slug.get_or_load(slug.clone(), self.load_team(slug)),
-            self.asking.get_or_load((slug.clone(), caller.login.clone()), async {
-                let answer = self.github.membership(slug, &caller.login).await;
-                let answer = match answer {
-                    Ok(membership) => Ok(Some(membership)),
-                    // Officially how "no membership" is answered.
-                    Err(error) if error.is_not_found() => Ok(None),
-                    Err(error) => Err(error),
-                };
-                let keep = if answer.is_ok() { self.asked_at_once() } else { Duration::ZERO };
-                (answer, keep)
+            self.memberships.get_or_load((slug.clone(), caller.login.clone()), async {
+                match self.github.membership(slug, &caller.login).await {
+                    Ok(membership) => (Ok(Some(membership)), self.response_ttl()),
+                    // Officially how "no membership" is returned.
+                    Err(error) if error.is_not_found() => (Ok(None), self.response_ttl()),
+                    Err(error) => (Err(error), Duration::ZERO),
+                }
             }),
         )
         .await;
@@ -167,20 +166,20 @@ impl Teams {
             }
         }
         let is_maintainer = membership.is_some_and(|membership| membership.is_active_maintainer());
-        let keep = if is_maintainer { self.keep.membership } else { self.keep.refused_membership };
-        self.maintainers.insert_in(&era, (team.id, caller.id), is_maintainer, keep).await;
+        let ttl = if is_maintainer { self.ttls.membership } else { self.ttls.refused_membership };
+        self.maintainers.insert_in(&era, (team.id, caller.id), is_maintainer, ttl).await;
         Ok(Some((team, is_maintainer)))
     }
 
-    /// Those who ask within this time ask at once; never longer than memberships are kept at all.
-    fn asked_at_once(&self) -> Duration {
-        AT_ONCE.min(self.keep.membership).min(self.keep.refused_membership)
+    /// Never longer than memberships are kept at all.
+    fn response_ttl(&self) -> Duration {
+        RESPONSE_TTL.min(self.ttls.membership).min(self.ttls.refused_membership)
     }
 
-    async fn load_team(&self, slug: &TeamSlug) -> (KnownTeam, Duration) {
+    async fn load_team(&self, slug: &TeamSlug) -> (TeamLookup, Duration) {
         match self.github.team(slug).await.and_then(|team| self.managed(&team)) {
-            Ok(team) => (Ok(Some(team)), self.keep.team),
-            Err(error) if error.is_not_found() => (Ok(None), self.keep.refused_membership),
+            Ok(team) => (Ok(Some(team)), self.ttls.team),
+            Err(error) if error.is_not_found() => (Ok(None), self.ttls.refused_membership),
             Err(error) => (Err(error), Duration::ZERO),
         }
     }
@@ -193,7 +192,11 @@ impl Teams {
     }
 }
 
-fn proof(caller: &Caller, team: ManagedTeam, is_maintainer: bool) -> Result<Maintainer, AccessError> {
+fn require_maintainer(
+    caller: &Caller,
+    team: ManagedTeam,
+    is_maintainer: bool,
+) -> Result<Maintainer, AccessError> {
     if is_maintainer {
         Ok(Maintainer { caller: caller.clone(), team })
     } else {

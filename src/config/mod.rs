@@ -37,9 +37,11 @@ pub use logging::{LogFormat, LogLevel, LoggingConfig};
 pub use problem::Problems;
 pub use references::{Noticed, Reference, Target};
 
+use crate::domain::cache_ttls::CacheTtls;
 use crate::domain::names::{OrgName, TeamSlug};
 use crate::domain::pattern::Rules;
 use crate::domain::policy::Policy;
+use crate::domain::sweep::SweepScope;
 use crate::domain::template::GroupNameTemplate;
 
 /// Everything that is set.
@@ -60,7 +62,7 @@ pub struct Config {
     /// Listeners and limits.
     pub server: ServerConfig,
     /// How long answers of GitHub are kept.
-    pub cache: CacheConfig,
+    pub cache: CacheTtls,
     /// What teams may do. Read again on SIGHUP.
     pub policy: Policy,
     /// The scopes that the token proxy serves. Read again on SIGHUP.
@@ -153,23 +155,6 @@ pub struct AdminListener {
     pub port: u16,
 }
 
-/// The `cache` section: how long each kind of answer is kept; zero keeps nothing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CacheConfig {
-    /// Whose a token is.
-    pub identity: Duration,
-    /// That a token is refused.
-    pub refused_identity: Duration,
-    /// A team's id and canonical slug.
-    pub team: Duration,
-    /// That a user maintains a team.
-    pub membership: Duration,
-    /// That a user doesn't.
-    pub refused_membership: Duration,
-    /// A group's id, before it is checked again.
-    pub group: Duration,
-}
-
 /// The `sweep` section.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SweepConfig {
@@ -187,18 +172,9 @@ pub struct OfflineSweep {
     /// How long a runner has to be offline before it is removed.
     pub offline_for: Duration,
     /// Where the sweep looks.
-    pub groups: SweepGroups,
+    pub groups: SweepScope,
     /// Whether the sweep only logs what it would remove.
     pub dry_run: bool,
-}
-
-/// The groups that a sweep covers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SweepGroups {
-    /// Every group that belongs to a team.
-    Managed,
-    /// The groups of these names only.
-    Named(Vec<String>),
 }
 
 impl ApiUrl {

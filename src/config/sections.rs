@@ -13,12 +13,14 @@ use super::values::{
     text, text_or_empty, whole,
 };
 use super::{
-    AdminListener, ApiUrl, CacheConfig, Config, GithubConfig, GroupsConfig, LogFormat, LogLevel,
-    LoggingConfig, OfflineSweep, ServerConfig, SweepConfig, SweepGroups, Target, TlsConfig, TlsFiles,
+    AdminListener, ApiUrl, Config, GithubConfig, GroupsConfig, LogFormat, LogLevel, LoggingConfig,
+    OfflineSweep, ServerConfig, SweepConfig, Target, TlsConfig, TlsFiles,
 };
+use crate::domain::cache_ttls::CacheTtls;
 use crate::domain::names::{OrgName, RunnerName, TeamSlug};
 use crate::domain::pattern::Rules;
 use crate::domain::policy::{JitPolicy, Policy};
+use crate::domain::sweep::SweepScope;
 use crate::domain::template::GroupNameTemplate;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -257,7 +259,7 @@ fn admin_listener(reader: &mut Reader) -> Valid<Option<AdminListener>> {
     Ok(Some(AdminListener { address: address?, port: port? }))
 }
 
-fn cache(reader: &mut Reader) -> Valid<CacheConfig> {
+fn cache(reader: &mut Reader) -> Valid<CacheTtls> {
     let mut span = |key, default| reader.or_default(key, default, duration(Duration::ZERO, DAY));
     let identity = span("cache.identity", "60s");
     let refused_identity = span("cache.refusedIdentity", "10s");
@@ -265,7 +267,7 @@ fn cache(reader: &mut Reader) -> Valid<CacheConfig> {
     let membership = span("cache.membership", "60s");
     let refused_membership = span("cache.refusedMembership", "5s");
     let group = span("cache.group", "60s");
-    Ok(CacheConfig {
+    Ok(CacheTtls {
         identity: identity?,
         refused_identity: refused_identity?,
         team: team?,
@@ -328,7 +330,7 @@ fn sweep(reader: &mut Reader) -> Valid<SweepConfig> {
 
 const MANAGED: &str = "managed";
 
-fn sweep_groups(reader: &mut Reader) -> Valid<SweepGroups> {
+fn sweep_groups(reader: &mut Reader) -> Valid<SweepScope> {
     let key = "sweep.offlineRunners.groups";
     match reader.find(key) {
         Some(Found { node: Node::List(_), .. }) => {}
@@ -336,10 +338,10 @@ fn sweep_groups(reader: &mut Reader) -> Valid<SweepGroups> {
         Some(found) => {
             let expects = || Complaint::Expected("`managed`, or a list of group names".to_owned());
             let word = text(&found.node).ok().filter(|word| word == MANAGED);
-            return reader.read(&found, |_| word.as_ref().ok_or_else(expects).map(|_| SweepGroups::Managed));
+            return reader.read(&found, |_| word.as_ref().ok_or_else(expects).map(|_| SweepScope::Managed));
         }
-        None => return reader.or_default(key, MANAGED, |_| Ok(SweepGroups::Managed)),
+        None => return reader.or_default(key, MANAGED, |_| Ok(SweepScope::Managed)),
     }
     let names = reader.list(key, &[], Split::SemicolonsOrCommas, text)?;
-    Ok(SweepGroups::Named(names))
+    Ok(SweepScope::Named(names))
 }

@@ -1,5 +1,6 @@
 //! Pure rules: names, patterns, the naming template, policy. No I/O, no GitHub, no HTTP.
 
+pub mod cache_ttls;
 pub mod certificate;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod checks;
@@ -13,6 +14,7 @@ pub mod pem;
 pub mod policy;
 pub mod reason;
 pub mod scope;
+pub mod sweep;
 pub mod template;
 pub mod text;
 pub(crate) mod words;

@@ -17,9 +17,9 @@ use super::error::{Class, Error};
 use super::transport::{Call, Transport};
 use super::types::{Installation, InstallationToken};
 use super::with_token;
+use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::domain::names::{OrgName, RepoName};
-use crate::timed_cache::TimedCache;
 
 /// A token is renewed when it has less than this left.
 const RENEWED_BEFORE_EXPIRY: Duration = Duration::from_mins(5);
@@ -189,7 +189,7 @@ pub(super) struct AppCredential {
     transport: Arc<Transport>,
     clock: Clock,
     /// The token for everything, and those for one repository each, by its name in lower case.
-    tokens: TimedCache<Option<String>, Result<Arc<Minted>, Error>>,
+    tokens: Cache<Option<String>, Result<Arc<Minted>, Error>>,
     last_minted: ArcSwapOption<Minted>,
     app_budget: Budget,
     installation_budget: Budget,
@@ -222,7 +222,7 @@ impl AppCredential {
             configured_installation,
             found_installation: OnceCell::new(),
             transport,
-            tokens: TimedCache::counted("installation_token", MOST_TOKENS, clock.clone()),
+            tokens: Cache::counted("installation_token", MOST_TOKENS, clock.clone()),
             clock,
             last_minted: ArcSwapOption::empty(),
             app_budget: Budget::default(),

@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use moka::sync::Cache;
 use tokio::sync::Notify;
 
-use super::{by_key, interval};
+use super::{interval, new_counters};
 use crate::clock::Clock;
 use crate::domain::network::counted_networks;
 
@@ -27,27 +27,28 @@ pub struct AddressLimiter {
 impl AddressLimiter {
     /// `per_second` refused tokens in the long run, [`UNKNOWN_TOKEN_BURST`] at once; more for wider networks.
     pub fn new(per_second: f64, clock: Clock) -> Self {
-        Self { buckets: by_key(), interval: interval(per_second), clock }
+        Self { buckets: new_counters(), interval: interval(per_second), clock }
     }
 
     /// Sets one refused token aside for a look-up that is about to begin. The error is how long to wait until the
     /// address may send another token. While look-ups under way could use up the rest, this waits for them to end.
     pub async fn reserve(&self, address: IpAddr) -> Result<Reservation, Duration> {
-        let buckets = self.buckets_of(address);
+        let buckets = self.buckets_for(address);
         // Every reservation that touches a narrower network touches the widest one, too.
         let widest = buckets.last().cloned();
         loop {
-            let mut ended = std::pin::pin!(widest.as_ref().map(|bucket| bucket.ended.notified()));
+            let mut look_up_ended =
+                std::pin::pin!(widest.as_ref().map(|bucket| bucket.look_up_ended.notified()));
             // Listening starts before the look, so that no end in between is missed.
-            if let Some(ended) = ended.as_mut().as_pin_mut() {
+            if let Some(ended) = look_up_ended.as_mut().as_pin_mut() {
                 ended.enable();
             }
             match self.try_reserve(&buckets) {
-                Room::Free => return Ok(Reservation { buckets, clock: self.clock.clone() }),
-                Room::None { retry_after } => return Err(retry_after),
-                Room::Awaited => {}
+                Decision::Allow => return Ok(Reservation { buckets, clock: self.clock.clone() }),
+                Decision::Refuse { retry_after } => return Err(retry_after),
+                Decision::Wait => {}
             }
-            if let Some(ended) = ended.as_pin_mut() {
+            if let Some(ended) = look_up_ended.as_pin_mut() {
                 ended.await;
             }
         }
@@ -55,12 +56,12 @@ impl AddressLimiter {
 
     /// Counts a refused token for which nothing was set aside.
     pub fn count(&self, address: IpAddr) {
-        for bucket in self.buckets_of(address) {
+        for bucket in self.buckets_for(address) {
             bucket.count(self.clock.now());
         }
     }
 
-    fn buckets_of(&self, address: IpAddr) -> Vec<Arc<Bucket>> {
+    fn buckets_for(&self, address: IpAddr) -> Vec<Arc<Bucket>> {
         let bucket = |(network, factor)| {
             let new = || Arc::new(Bucket::new(self.interval, factor));
             self.buckets.get_with(network, new)
@@ -69,26 +70,27 @@ impl AddressLimiter {
     }
 
     /// Reserves in all of the buckets or in none. They are locked from narrow to wide, so nobody waits in a circle.
-    fn try_reserve(&self, buckets: &[Arc<Bucket>]) -> Room {
+    fn try_reserve(&self, buckets: &[Arc<Bucket>]) -> Decision {
         let now = self.clock.now();
         let mut locked: Vec<_> = buckets.iter().map(|bucket| (bucket, bucket.lock())).collect();
-        let room = locked.iter().map(|(bucket, counts)| bucket.room(counts, now)).max().unwrap_or(Room::Free);
-        if room == Room::Free {
+        let decision =
+            locked.iter().map(|(bucket, counts)| bucket.decide(counts, now)).max().unwrap_or(Decision::Allow);
+        if decision == Decision::Allow {
             for (_, counts) in &mut locked {
                 counts.under_way += 1;
             }
         }
-        room
+        decision
     }
 }
 
 /// Whether a network may have one more token looked up; what hinders more is greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Room {
-    Free,
+enum Decision {
+    Allow,
     /// Not while the look-ups under way may still be refused.
-    Awaited,
-    None {
+    Wait,
+    Refuse {
         retry_after: Duration,
     },
 }
@@ -99,8 +101,8 @@ struct Bucket {
     interval: Duration,
     burst: u32,
     counts: Mutex<Counts>,
-    /// Told when a look-up ended.
-    ended: Notify,
+    /// Notified when a look-up ended.
+    look_up_ended: Notify,
 }
 
 #[derive(Default)]
@@ -118,31 +120,31 @@ impl Bucket {
             interval: interval / factor,
             burst: UNKNOWN_TOKEN_BURST * factor,
             counts: Mutex::default(),
-            ended: Notify::new(),
+            look_up_ended: Notify::new(),
         }
     }
 
-    fn room(&self, counts: &Counts, now: Duration) -> Room {
+    fn decide(&self, counts: &Counts, now: Duration) -> Decision {
         let used = counts.clean_at.saturating_sub(now);
         let available = self.interval * self.burst.saturating_sub(1);
-        let too_much = used.saturating_sub(available);
-        if !too_much.is_zero() {
-            return Room::None { retry_after: too_much };
+        let excess = used.saturating_sub(available);
+        if !excess.is_zero() {
+            return Decision::Refuse { retry_after: excess };
         }
-        if used + self.interval * counts.under_way > available { Room::Awaited } else { Room::Free }
+        if used + self.interval * counts.under_way > available { Decision::Wait } else { Decision::Allow }
     }
 
     fn count(&self, now: Duration) {
         let mut counts = self.lock();
-        let most = now + self.interval * self.burst;
-        counts.clean_at = (counts.clean_at.max(now) + self.interval).min(most);
+        let latest = now + self.interval * self.burst;
+        counts.clean_at = (counts.clean_at.max(now) + self.interval).min(latest);
     }
 
     fn end_look_up(&self) {
         let mut counts = self.lock();
         counts.under_way = counts.under_way.saturating_sub(1);
         drop(counts);
-        self.ended.notify_waiters();
+        self.look_up_ended.notify_waiters();
     }
 
     fn lock(&self) -> MutexGuard<'_, Counts> {

@@ -8,29 +8,21 @@ use super::runners::{GROUPS_AT_ONCE, Outcome, WRITES_AT_ONCE, each};
 use super::{Error, Work};
 use crate::access::{ManagedGroup, Oversight};
 use crate::domain::ids::RunnerId;
+use crate::domain::sweep::SweepScope;
 use crate::github::Runner;
-
-/// Where to look.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Coverage {
-    /// The groups of all teams.
-    Managed,
-    /// The groups of these names, whatever they are.
-    Named(Vec<String>),
-}
 
 /// A group and its runners; none when they couldn't be read.
 pub type Read = (ManagedGroup, Option<Vec<Runner>>);
 
 /// The runners of every group that is covered.
-pub async fn runners(work: &Work<Oversight>, coverage: &Coverage) -> Result<Vec<Read>, Error> {
+pub async fn runners(work: &Work<Oversight>, scope: &SweepScope) -> Result<Vec<Read>, Error> {
     let (organisation, oversight) = (work.organisation(), work.proof());
-    let groups = match coverage {
-        Coverage::Managed => {
+    let groups = match scope {
+        SweepScope::Managed => {
             let names = organisation.teams.group_names().await?;
             organisation.groups.managed(oversight, &names).await?
         }
-        Coverage::Named(names) => {
+        SweepScope::Named(names) => {
             let names: HashSet<_> = names.iter().map(|name| name.to_lowercase()).collect();
             organisation.groups.named(oversight, &names).await?
         }

@@ -18,9 +18,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use actions_runner_manager::config::{
-    Config, Credentials, Loaded, LogFormat, LogLevel, PrivateKeySource, Source, Sources, SweepGroups,
-    TokenSource, load,
+    Config, Credentials, Loaded, LogFormat, LogLevel, PrivateKeySource, Source, Sources, TokenSource, load,
 };
+use actions_runner_manager::domain::sweep::SweepScope;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::ExposeSecret;

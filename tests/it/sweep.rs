@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use actions_runner_manager::config::{OfflineSweep, SweepGroups};
+use actions_runner_manager::config::OfflineSweep;
+use actions_runner_manager::domain::sweep::SweepScope;
 use actions_runner_manager::sweep::Sweep;
 use fake_github::{DEFAULT_GROUP, Fault, GroupId, Hold, RunnerId, RunnerStatus, Visibility, World};
 use serde_json::{Value, json};
@@ -21,7 +22,7 @@ fn settings() -> OfflineSweep {
         enabled: true,
         every: 10 * MINUTE,
         offline_for: 60 * MINUTE,
-        groups: SweepGroups::Managed,
+        groups: SweepScope::Managed,
         dry_run: false,
     }
 }
@@ -191,7 +192,7 @@ async fn only_groups_of_current_teams_are_managed() {
 async fn groups_that_are_listed_are_swept_whatever_they_are_and_no_others() {
     let (world, _, group) = acme_with_runners();
     let app = App::start(world).await.settled().await;
-    let named = SweepGroups::Named(vec!["DEFAULT".into(), "enterprise".into(), "no-such-group".into()]);
+    let named = SweepScope::Named(vec!["DEFAULT".into(), "enterprise".into(), "no-such-group".into()]);
     let mut sweep = sweep_of(&app, OfflineSweep { groups: named, ..settings() });
     sweep.once().await;
     assert_eq!(sweep_for(&app, &mut sweep, 60).await, 2);

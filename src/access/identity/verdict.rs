@@ -1,4 +1,4 @@
-//! What GitHub's answer to `GET /user` says about a token, and what says nothing about it.
+//! What GitHub's response to `GET /user` proves about a token, and what proves nothing.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::access::{AccessError, Caller};
 use crate::domain::names::Login;
 use crate::github::{Class, Error, Github, TokenHistory};
 
-/// What GitHub says of a token.
+/// What GitHub knows of a token.
 pub(super) enum Verdict {
     /// Whose it is.
     Good(Caller),
@@ -21,12 +21,12 @@ pub(super) enum Verdict {
     Unclear {
         error: AccessError,
         /// For how long asking again would be in vain.
-        keep: Option<Duration>,
+        retry_after: Option<Duration>,
     },
 }
 
 /// Asks GitHub whose the token is. Only what speaks against the token itself refuses it.
-pub(super) async fn verdict(github: &Github, token: &CallerToken, history: TokenHistory) -> Verdict {
+pub(super) async fn examine(github: &Github, token: &CallerToken, history: TokenHistory) -> Verdict {
     let refused = |error, is_dead| Verdict::Refused { error, is_dead };
     let error = match github.user_of(token.0.clone(), history).await {
         Ok(user) => match Login::parse(&user.login) {
@@ -42,14 +42,14 @@ pub(super) async fn verdict(github: &Github, token: &CallerToken, history: Token
         }
         // GitHub had too many bad tokens from the service: that is nothing against this one.
         Class::Forbidden(message) if message.contains("login attempts") => {
-            Verdict::Unclear { error: error.into(), keep: None }
+            Verdict::Unclear { error: error.into(), retry_after: None }
         }
         Class::Forbidden(_) => refused(AccessError::InvalidToken, false),
         // The limit is this token's own: only its holder has to wait.
         Class::RateLimited { retry_after } => {
-            let keep = Some(*retry_after);
-            Verdict::Unclear { error: error.into(), keep }
+            let retry_after = Some(*retry_after);
+            Verdict::Unclear { error: error.into(), retry_after }
         }
-        _ => Verdict::Unclear { error: error.into(), keep: None },
+        _ => Verdict::Unclear { error: error.into(), retry_after: None },
     }
 }

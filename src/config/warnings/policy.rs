@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::{Seen, when};
-use crate::config::SweepGroups;
 use crate::domain::names::TeamSlug;
 use crate::domain::pattern::Pattern;
+use crate::domain::sweep::SweepScope;
 
 /// A role that was lost should not count much longer than it takes to notice.
 const LONG_KEPT: Duration = Duration::from_mins(10);
@@ -148,7 +148,7 @@ pub(super) fn hasty_sweep(seen: &Seen<'_>) -> Vec<String> {
     let sweep = &seen.config.sweep.offline_runners;
     when(sweep.enabled && !sweep.dry_run && sweep.offline_for < BOOT_TIME, || {
         let default = match &sweep.groups {
-            SweepGroups::Named(names) if names.iter().any(|name| name.eq_ignore_ascii_case("default")) => {
+            SweepScope::Named(names) if names.iter().any(|name| name.eq_ignore_ascii_case("default")) => {
                 ", in the organisation's Default group as well"
             }
             _ => "",
@@ -162,7 +162,7 @@ pub(super) fn hasty_sweep(seen: &Seen<'_>) -> Vec<String> {
 
 pub(super) fn sweep_of_nothing(seen: &Seen<'_>) -> Vec<String> {
     let sweep = &seen.config.sweep.offline_runners;
-    when(sweep.enabled && sweep.groups == SweepGroups::Named(Vec::new()), || {
+    when(sweep.enabled && sweep.groups == SweepScope::Named(Vec::new()), || {
         "sweep.offlineRunners.groups is empty: the sweep looks at no group".to_owned()
     })
 }

@@ -28,7 +28,7 @@ fn the_defaults_are_those_that_the_design_states() {
     assert_eq!((config.policy.max_runners, config.admin_team), (0, None));
     let sweep = config.sweep.offline_runners;
     assert_eq!((sweep.enabled, sweep.every.as_secs(), sweep.offline_for.as_secs()), (false, 600, 3600));
-    assert_eq!(sweep.groups, SweepGroups::Managed);
+    assert_eq!(sweep.groups, SweepScope::Managed);
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn the_environment_is_enough_without_a_file() {
     assert!(config.policy.teams.permit("b") && !config.policy.teams.permit("c"));
     assert_eq!(
         config.sweep.offline_runners.groups,
-        SweepGroups::Named(vec!["one".to_owned(), "two".to_owned()])
+        SweepScope::Named(vec!["one".to_owned(), "two".to_owned()])
     );
     assert_eq!(config.server.admin.unwrap().port, 0);
     assert_eq!(source_of(&loaded, "server.port"), Source::Variable("PORT".to_owned()));

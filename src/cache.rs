@@ -1,4 +1,4 @@
-//! A bounded cache whose entries say how long they hold, with one load at a time for each key.
+//! A bounded cache whose entries expire one by one, on the clock that tests move.
 
 use std::future::Future;
 use std::hash::Hash;
@@ -6,26 +6,30 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use moka::future::Cache;
 use moka::ops::compute::Op;
 use moka::policy::EvictionPolicy;
 
 use crate::clock::Clock;
 use crate::metrics;
+use crate::single_flight::SingleFlight;
 
-/// Keeps what a load gave for as long as that load said. Failures are values too, usually kept for no time
-/// at all: those who waited for the same load get them, those who come later load again.
-pub struct TimedCache<K, V> {
-    era: ArcSwap<Cache<K, Entry<V>>>,
-    capacity: u64,
+/// Keeps values for as long as whoever put them in said.
+pub struct Cache<K, V> {
+    era: ArcSwap<Contents<K, V>>,
+    max_entries: u64,
     clock: Clock,
-    /// Under which name metrics count look-ups; none for those that only join callers.
+    /// Under which name metrics count look-ups, if they do.
     counted_as: Option<&'static str>,
 }
 
-/// The entries between two times that all were forgotten. What a load that began in one era gives is never seen in
-/// a later one.
-pub struct Era<K, V>(Arc<Cache<K, Entry<V>>>);
+/// The time between two times that everything was forgotten. What was asked for in one era is never seen in a later one.
+pub struct Era<K, V>(Arc<Contents<K, V>>);
+
+/// What is kept, and what is being loaded to be kept.
+struct Contents<K, V> {
+    entries: moka::future::Cache<K, Entry<V>>,
+    loads: SingleFlight<K, V>,
+}
 
 #[derive(Clone)]
 struct Entry<V> {
@@ -33,71 +37,81 @@ struct Entry<V> {
     expires: Duration,
 }
 
-impl<K, V> TimedCache<K, V>
+impl<K, V> Cache<K, V>
 where
     K: Hash + Eq + Clone + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
-    /// A cache of at most `capacity` entries.
-    pub fn new(capacity: u64, clock: Clock) -> Self {
-        Self { era: ArcSwap::from_pointee(no_entries(capacity)), capacity, clock, counted_as: None }
+    /// A cache of at most `max_entries`.
+    pub fn new(max_entries: u64, clock: Clock) -> Self {
+        Self { era: ArcSwap::from_pointee(Contents::new(max_entries)), max_entries, clock, counted_as: None }
     }
 
     /// The same, with its look-ups counted in metrics under a name.
-    pub fn counted(name: &'static str, capacity: u64, clock: Clock) -> Self {
-        Self { counted_as: Some(name), ..Self::new(capacity, clock) }
+    pub fn counted(name: &'static str, max_entries: u64, clock: Clock) -> Self {
+        Self { counted_as: Some(name), ..Self::new(max_entries, clock) }
     }
 
-    /// What is kept for the key and still holds.
+    /// What is kept for the key and has not expired.
     pub async fn get(&self, key: &K) -> Option<V> {
-        let entry = self.era.load_full().get(key).await;
-        let value = entry.filter(|entry| entry.expires > self.clock.now()).map(|entry| entry.value);
+        let value = self.era.load_full().get(key, &self.clock).await;
         if let Some(name) = self.counted_as {
             metrics::cache(name, value.is_some());
         }
         value
     }
 
-    /// What is kept for the key, or what `load` gives, along with how long to keep it. Callers with the same
-    /// key wait for one load; when the one who runs it goes away, another takes over.
+    /// What is kept for the key, or what `load` gives, along with how long to keep it. Failures are values too, usually
+    /// kept for no time at all. Callers with the same key share one load.
     pub async fn get_or_load(&self, key: K, load: impl Future<Output = (V, Duration)>) -> V {
-        if let Some(value) = self.get(&key).await {
-            return value;
+        match self.get(&key).await {
+            Some(value) => value,
+            // Boxed, so that the future of the usual case, a hit, stays small.
+            None => Box::pin(self.load(key, load)).await,
         }
-        let init = async {
-            let (value, keep) = load.await;
-            Entry { value, expires: self.clock.now() + keep }
-        };
-        let stale = |entry: &Entry<V>| entry.expires <= self.clock.now();
-        // Boxed, so that the future of the usual case, a hit, stays small.
+    }
+
+    async fn load(&self, key: K, load: impl Future<Output = (V, Duration)>) -> V {
         let era = self.era.load_full();
-        Box::pin(era.entry(key).or_insert_with_if(init, stale)).await.into_value().value
+        let load = async {
+            // Another load may have ended since.
+            if let Some(value) = era.get(&key, &self.clock).await {
+                return value;
+            }
+            let (value, ttl) = load.await;
+            if !ttl.is_zero() {
+                era.insert(key.clone(), value.clone(), self.clock.now() + ttl).await;
+            }
+            value
+        };
+        era.loads.run(key.clone(), load).await
     }
 
     /// Keeps a value for a while.
-    pub async fn insert(&self, key: K, value: V, keep: Duration) {
-        self.insert_in(&self.era(), key, value, keep).await;
+    pub async fn insert(&self, key: K, value: V, ttl: Duration) {
+        self.insert_in(&self.era(), key, value, ttl).await;
     }
 
-    /// The era of now, for [`TimedCache::insert_in`]: to be taken before the value is asked for.
+    /// The current era, for [`Cache::insert_in`]: to be taken before the value is asked for.
     pub fn era(&self) -> Era<K, V> {
         Era(self.era.load_full())
     }
 
     /// Keeps a value for a while, unless everything was forgotten since `era` was taken.
-    pub async fn insert_in(&self, era: &Era<K, V>, key: K, value: V, keep: Duration) {
-        era.0.insert(key, Entry { value, expires: self.clock.now() + keep }).await;
+    pub async fn insert_in(&self, era: &Era<K, V>, key: K, value: V, ttl: Duration) {
+        era.0.insert(key, value, self.clock.now() + ttl).await;
     }
 
     /// Forgets everything, and what loads that are under way will give: nobody joins those from now on.
     pub fn forget_all(&self) {
-        self.era.store(Arc::new(no_entries(self.capacity)));
+        self.era.store(Arc::new(Contents::new(self.max_entries)));
     }
 
-    /// Forgets what is kept for the key, if it is what `unwanted` tells.
+    /// Forgets what is kept for the key if it is `unwanted`.
     pub async fn forget_if(&self, key: K, unwanted: impl FnOnce(&V) -> bool) {
         let era = self.era.load_full();
-        era.entry(key)
+        era.entries
+            .entry(key)
             .and_compute_with(async |entry| match entry {
                 Some(entry) if unwanted(&entry.value().value) => Op::Remove,
                 _ => Op::Nop,
@@ -107,18 +121,33 @@ where
 
     /// Forgets what is kept for the key.
     pub async fn forget(&self, key: &K) {
-        self.era.load_full().invalidate(key).await;
+        self.era.load_full().entries.invalidate(key).await;
     }
 }
 
-fn no_entries<K, V>(capacity: u64) -> Cache<K, Entry<V>>
+impl<K, V> Contents<K, V>
 where
-    K: Hash + Eq + Send + Sync + 'static,
+    K: Hash + Eq + Clone + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
-    // LRU: the default policy refuses newcomers when full, and a refused entry would be asked for again at every
-    // request.
-    Cache::builder().max_capacity(capacity).eviction_policy(EvictionPolicy::lru()).build()
+    fn new(max_entries: u64) -> Self {
+        // LRU: the default policy refuses newcomers when full, and a refused entry would be asked for again at every
+        // request.
+        let entries = moka::future::Cache::builder()
+            .max_capacity(max_entries)
+            .eviction_policy(EvictionPolicy::lru())
+            .build();
+        Self { entries, loads: SingleFlight::new() }
+    }
+
+    async fn get(&self, key: &K, clock: &Clock) -> Option<V> {
+        let entry = self.entries.get(key).await;
+        entry.filter(|entry| entry.expires > clock.now()).map(|entry| entry.value)
+    }
+
+    async fn insert(&self, key: K, value: V, expires: Duration) {
+        self.entries.insert(key, Entry { value, expires }).await;
+    }
 }
 
 #[cfg(test)]
@@ -130,8 +159,8 @@ mod tests {
 
     const MINUTE: Duration = Duration::from_mins(1);
 
-    fn cache(clock: &Clock) -> Arc<TimedCache<u8, Result<usize, ()>>> {
-        Arc::new(TimedCache::new(10, clock.clone()))
+    fn cache(clock: &Clock) -> Arc<Cache<u8, Result<usize, ()>>> {
+        Arc::new(Cache::new(10, clock.clone()))
     }
 
     #[tokio::test]

@@ -1,0 +1,150 @@
+//! Joins those who load the same thing at once.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::OnceCell;
+
+/// Runs one load at a time for each key and gives its outcome, a failure included, to all who wait for it. Keeps
+/// nothing: those who come later load again.
+pub struct SingleFlight<K, V> {
+    under_way: Mutex<Loads<K, V>>,
+}
+
+type Loads<K, V> = HashMap<K, Arc<OnceCell<V>>>;
+
+impl<K: Hash + Eq + Clone, V: Clone> SingleFlight<K, V> {
+    /// With nothing under way.
+    pub fn new() -> Self {
+        Self { under_way: Mutex::default() }
+    }
+
+    /// What `load` gives, or the load for the same key that is under way. When the one who runs it goes away, another
+    /// of those who wait runs their own.
+    pub async fn run(&self, key: K, load: impl Future<Output = V>) -> V {
+        let joined = self.join(key);
+        joined.outcome.get_or_init(|| load).await.clone()
+    }
+
+    /// Lets nobody join what is under way from now on. Those who wait already still get it.
+    pub fn forget_all(&self) {
+        self.lock().clear();
+    }
+
+    fn join(&self, key: K) -> Joined<'_, K, V> {
+        let mut under_way = self.lock();
+        let outcome = match under_way.get(&key) {
+            Some(outcome) if !outcome.initialized() => outcome.clone(),
+            _ => {
+                let outcome = Arc::default();
+                under_way.insert(key.clone(), Arc::clone(&outcome));
+                outcome
+            }
+        };
+        Joined { loads: self, key, outcome }
+    }
+}
+
+impl<K: Hash + Eq + Clone, V: Clone> Default for SingleFlight<K, V> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<K, V> SingleFlight<K, V> {
+    fn lock(&self) -> MutexGuard<'_, Loads<K, V>> {
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One of those who wait for a load.
+struct Joined<'a, K: Hash + Eq, V> {
+    loads: &'a SingleFlight<K, V>,
+    key: K,
+    outcome: Arc<OnceCell<V>>,
+}
+
+/// A load that ended, or that nobody waits for any more, is no longer there to be joined.
+impl<K: Hash + Eq, V> Drop for Joined<'_, K, V> {
+    fn drop(&mut self) {
+        let mut under_way = self.loads.lock();
+        let is_there = under_way.get(&self.key).is_some_and(|there| Arc::ptr_eq(there, &self.outcome));
+        // Joining takes the lock, too, so a count of two means the map and this one.
+        if is_there && (self.outcome.initialized() || Arc::strong_count(&self.outcome) == 2) {
+            under_way.remove(&self.key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use futures_util::FutureExt;
+    use futures_util::future::{join_all, pending};
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn those_who_come_while_a_load_is_under_way_get_its_outcome_and_those_who_come_later_load_again() {
+        let loads = SingleFlight::new();
+        let count = AtomicUsize::new(0);
+        let load = async || {
+            tokio::task::yield_now().await;
+            count.fetch_add(1, Ordering::SeqCst)
+        };
+        let outcomes = join_all((0..50).map(|_| loads.run("a", load()))).await;
+        assert_eq!(outcomes, [0; 50]);
+        assert_eq!(loads.run("a", load()).await, 1);
+        assert!(loads.lock().is_empty(), "nothing is kept");
+    }
+
+    #[tokio::test]
+    async fn loads_of_different_keys_do_not_wait_for_each_other() {
+        let loads = SingleFlight::new();
+        let mut stuck = Box::pin(loads.run("a", pending()));
+        assert!((&mut stuck).now_or_never().is_none());
+        assert_eq!(loads.run("b", async { 1 }).await, 1);
+    }
+
+    #[tokio::test]
+    async fn when_the_one_who_loads_goes_away_another_takes_over() {
+        let loads = SingleFlight::new();
+        let mut first = Box::pin(loads.run("a", pending()));
+        assert!((&mut first).now_or_never().is_none());
+        let mut second = Box::pin(loads.run("a", async { 2 }));
+        assert!((&mut second).now_or_never().is_none(), "it waits for the first");
+        drop(first);
+        assert_eq!(second.await, 2);
+    }
+
+    #[test]
+    fn a_load_that_everybody_left_is_not_there_any_more() {
+        let loads = SingleFlight::<_, u8>::new();
+        let mut waiting: Vec<_> = (0..3).map(|_| Box::pin(loads.run("a", pending()))).collect();
+        for one in &mut waiting {
+            assert!(one.now_or_never().is_none());
+        }
+        waiting.pop();
+        assert_eq!(loads.lock().len(), 1, "two still wait");
+        drop(waiting);
+        assert!(loads.lock().is_empty());
+    }
+
+    #[tokio::test]
+    async fn nobody_joins_a_load_from_before_everything_was_forgotten() {
+        let loads = SingleFlight::new();
+        let (end, ended) = oneshot::channel();
+        let mut old = Box::pin(loads.run("a", async { ended.await.unwrap() }));
+        assert!((&mut old).now_or_never().is_none());
+        loads.forget_all();
+        let mut new = Box::pin(loads.run("a", pending()));
+        assert!((&mut new).now_or_never().is_none());
+        end.send(1).unwrap();
+        assert_eq!(old.await, 1, "who came before gets what was asked for");
+        assert_eq!(loads.lock().len(), 1, "its end does not end the new one");
+    }
+}
