@@ -19,8 +19,8 @@ pub struct TimedCache<K, V> {
     era: ArcSwap<Cache<K, Entry<V>>>,
     capacity: u64,
     clock: Clock,
-    /// Under which name metrics count look-ups; none for those that only join callers.
-    counted_as: Option<&'static str>,
+    /// Its label in metrics; none for those that only join callers.
+    counted_as: Option<metrics::Cache>,
 }
 
 /// The entries between two times that all were forgotten. What a load that began in one era gives is never seen in
@@ -43,17 +43,17 @@ where
         Self { era: ArcSwap::from_pointee(no_entries(capacity)), capacity, clock, counted_as: None }
     }
 
-    /// The same, with its look-ups counted in metrics under a name.
-    pub fn counted(name: &'static str, capacity: u64, clock: Clock) -> Self {
-        Self { counted_as: Some(name), ..Self::new(capacity, clock) }
+    /// The same, with its look-ups counted in metrics.
+    pub fn counted(label: metrics::Cache, capacity: u64, clock: Clock) -> Self {
+        Self { counted_as: Some(label), ..Self::new(capacity, clock) }
     }
 
     /// What is kept for the key and still holds.
     pub async fn get(&self, key: &K) -> Option<V> {
         let entry = self.era.load_full().get(key).await;
         let value = entry.filter(|entry| entry.expires > self.clock.now()).map(|entry| entry.value);
-        if let Some(name) = self.counted_as {
-            metrics::cache(name, value.is_some());
+        if let Some(label) = self.counted_as {
+            metrics::cache(label, value.is_some());
         }
         value
     }

@@ -8,6 +8,7 @@ use super::{Authority, Keep, Oversight};
 use crate::clock::Clock;
 use crate::domain::ids::GroupId;
 use crate::github::{Error, Github, RunnerGroup};
+use crate::metrics;
 use crate::timed_cache::TimedCache;
 
 /// Groups that are known at once.
@@ -84,7 +85,7 @@ impl Groups {
     /// Knows no group yet.
     pub fn new(keep: Keep, clock: Clock) -> Self {
         Self {
-            known: TimedCache::counted("group", MOST_GROUPS, clock.clone()),
+            known: TimedCache::counted(metrics::Cache::Group, MOST_GROUPS, clock.clone()),
             listing: TimedCache::new(1, clock.clone()),
             checking: TimedCache::new(MOST_GROUPS, clock.clone()),
             keep,

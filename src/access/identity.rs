@@ -166,7 +166,7 @@ impl Identities {
     ) -> Identity {
         let hash = self.hash(token);
         let remembered = self.remembered(&hash).await;
-        metrics::cache("identity", remembered.is_some());
+        metrics::cache(metrics::Cache::Identity, remembered.is_some());
         match remembered {
             Some(known) => known,
             // Boxed, so that the future of the usual case, a known token, stays small.
@@ -217,7 +217,7 @@ impl Identities {
             match limiter.reserve(address).await {
                 Ok(reservation) => Charge::Reserved(reservation),
                 Err(retry_after) => {
-                    metrics::limited("unknown_token");
+                    metrics::limited(metrics::Limiter::UnknownToken);
                     return Err(AccessError::TooManyUnknownTokens { retry_after });
                 }
             }

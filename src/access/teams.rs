@@ -9,6 +9,7 @@ use crate::domain::ids::{TeamId, UserId};
 use crate::domain::names::{Login, TeamSlug};
 use crate::domain::template::GroupNameTemplate;
 use crate::github::{Error, Github, Membership, Team};
+use crate::metrics;
 use crate::timed_cache::TimedCache;
 
 /// Teams that are known at once.
@@ -55,8 +56,8 @@ impl Teams {
     pub fn new(template: GroupNameTemplate, keep: Keep, clock: &Clock) -> Self {
         Self {
             template,
-            by_slug: TimedCache::counted("team", MOST_TEAMS, clock.clone()),
-            maintainers: TimedCache::counted("membership", MOST_MEMBERSHIPS, clock.clone()),
+            by_slug: TimedCache::counted(metrics::Cache::Team, MOST_TEAMS, clock.clone()),
+            maintainers: TimedCache::counted(metrics::Cache::Membership, MOST_MEMBERSHIPS, clock.clone()),
             asking: TimedCache::new(MOST_MEMBERSHIPS, clock.clone()),
             keep,
         }

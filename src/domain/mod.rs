@@ -13,3 +13,4 @@ pub mod policy;
 pub mod scope;
 pub mod template;
 pub mod text;
+pub(crate) mod words;

@@ -124,6 +124,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::metrics::CallKind;
 
     #[test]
     fn a_403_is_a_rate_limit_only_when_it_says_so() {
@@ -148,7 +149,7 @@ mod tests {
         for (name, value) in headers {
             map.insert(*name, value.parse().unwrap());
         }
-        let call = Call::get("team", "/a/path".to_owned());
+        let call = Call::get(CallKind::Team, "/a/path".to_owned());
         call.answered(StatusCode::from_u16(status).unwrap(), map, Bytes::copy_from_slice(body.as_bytes()), 0)
             .0
     }

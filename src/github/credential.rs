@@ -19,6 +19,7 @@ use super::types::{Installation, InstallationToken};
 use super::with_token;
 use crate::clock::Clock;
 use crate::domain::names::{OrgName, RepoName};
+use crate::metrics::{self, CallKind};
 use crate::timed_cache::TimedCache;
 
 /// A token is renewed when it has less than this left.
@@ -222,7 +223,7 @@ impl AppCredential {
             configured_installation,
             found_installation: OnceCell::new(),
             transport,
-            tokens: TimedCache::counted("installation_token", MOST_TOKENS, clock.clone()),
+            tokens: TimedCache::counted(metrics::Cache::InstallationToken, MOST_TOKENS, clock.clone()),
             clock,
             last_minted: ArcSwapOption::empty(),
             app_budget: Budget::default(),
@@ -325,7 +326,7 @@ impl AppCredential {
             }),
         };
         let path = format!("/app/installations/{installation}/access_tokens");
-        let call = Call::post("installation_token", path).with_body(wanted);
+        let call = Call::post(CallKind::InstallationToken, path).with_body(wanted);
         let token: InstallationToken = self.send_as_app(&call).await?.parse()?;
         let client = with_token(&self.anonymous, token.token)?;
         Ok(Minted { client, expires: u64::try_from(token.expires_at.timestamp()).unwrap_or(0) })
@@ -336,7 +337,7 @@ impl AppCredential {
             Some(id) => format!("/app/installations/{id}"),
             None => format!("/orgs/{org}/installation"),
         };
-        self.send_as_app(&Call::get("installation", path)).await?.parse()
+        self.send_as_app(&Call::get(CallKind::Installation, path)).await?.parse()
     }
 
     async fn send_as_app(&self, call: &Call) -> Result<Reply, Error> {

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::metrics::CallOutcome;
+
 /// A failed call. The detail is for the log: it may hold GitHub's own words, which callers don't see.
 #[derive(Debug, Clone)]
 pub struct Error {
@@ -46,20 +48,20 @@ pub enum Class {
 }
 
 impl Class {
-    /// A word for metrics.
-    pub(super) fn label(&self) -> &'static str {
+    /// Its label in metrics.
+    pub(super) fn outcome(&self) -> CallOutcome {
         match self {
-            Self::NotFound => "not_found",
-            Self::Unauthorized => "unauthorized",
-            Self::Forbidden(_) => "forbidden",
-            Self::Conflict => "conflict",
-            Self::Rejected(_) => "rejected",
-            Self::RateLimited { .. } => "rate_limited",
-            Self::Overloaded => "overloaded",
-            Self::Timeout => "timeout",
-            Self::Unreachable { .. } => "unreachable",
-            Self::Faulty => "faulty",
-            Self::Unexpected => "unexpected",
+            Self::NotFound => CallOutcome::NotFound,
+            Self::Unauthorized => CallOutcome::Unauthorized,
+            Self::Forbidden(_) => CallOutcome::Forbidden,
+            Self::Conflict => CallOutcome::Conflict,
+            Self::Rejected(_) => CallOutcome::Rejected,
+            Self::RateLimited { .. } => CallOutcome::RateLimited,
+            Self::Overloaded => CallOutcome::Overloaded,
+            Self::Timeout => CallOutcome::Timeout,
+            Self::Unreachable { .. } => CallOutcome::Unreachable,
+            Self::Faulty => CallOutcome::Faulty,
+            Self::Unexpected => CallOutcome::Unexpected,
         }
     }
 }

@@ -18,6 +18,7 @@ use super::types::{
 use crate::clock::Clock;
 use crate::domain::checks::assert_is_one_segment;
 use crate::domain::names::{Label, Login, TeamSlug};
+use crate::metrics::CallKind;
 
 /// The longest that callers are held back: an hour, GitHub's longest window.
 const LONGEST_WAIT: Duration = Duration::from_hours(1);
@@ -30,7 +31,9 @@ const LONGEST_DETAIL: usize = 4_000;
 /// When something doesn't hold that should hold of every answer.
 pub fn github_answer(input: &[u8]) {
     let (status, headers, body) = parts(input);
-    for call in [Call::get("fuzz", "/a/path".to_owned()), Call::post("fuzz", "/a/path".to_owned())] {
+    for call in
+        [Call::get(CallKind::User, "/a/path".to_owned()), Call::post(CallKind::User, "/a/path".to_owned())]
+    {
         let body = Bytes::copy_from_slice(body);
         let (outcome, hold) = call.answered(status, headers.clone(), body, 1_700_000_000);
         check_hold(hold);

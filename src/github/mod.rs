@@ -40,11 +40,13 @@ use self::credential::AppCredential;
 pub use self::credential::{StartupProblem, TokenState};
 pub use self::error::{Class, Error};
 use self::lanes::Lane;
+pub use self::transport::MAX_ATTEMPTS;
 use self::transport::{Call, Transport};
 pub use self::types::{JitRunner, Membership, Repository, Runner, RunnerGroup, RunnerToken, Team, User};
 pub use self::writes::WriteIds;
 use crate::clock::Clock;
 use crate::domain::names::{OrgName, RepoName};
+use crate::metrics::CallKind;
 
 /// The longest that setting up a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -238,7 +240,7 @@ impl Github {
             TokenHistory::Good => Lane::Renewal,
             TokenHistory::Unknown => Lane::Stranger,
         };
-        let call = Call::get("user", "/user".to_owned()).in_lane(lane);
+        let call = Call::get(CallKind::User, "/user".to_owned()).in_lane(lane);
         self.transport.send(&client, &budget, &call).await?.parse()
     }
 

@@ -10,6 +10,7 @@ use super::answer::Reply;
 use super::transport::Call;
 use super::types::Counted;
 use super::{Error, Github};
+use crate::metrics::CallKind;
 
 /// The most that GitHub gives at once.
 const PAGE_SIZE: u64 = 100;
@@ -33,26 +34,18 @@ struct Page<T> {
 
 impl Github {
     /// All entries of a list whose pages state a `total_count`.
-    pub(super) async fn counted_list<T: Listed>(
-        &self,
-        kind: &'static str,
-        path: &str,
-    ) -> Result<Vec<T>, Error> {
+    pub(super) async fn counted_list<T: Listed>(&self, kind: CallKind, path: &str) -> Result<Vec<T>, Error> {
         self.list(kind, path, |reply, _| Page::counted(reply)).await
     }
 
     /// All entries of a list that is a plain array, its last page stated in the `Link` header.
-    pub(super) async fn linked_list<T: Listed>(
-        &self,
-        kind: &'static str,
-        path: &str,
-    ) -> Result<Vec<T>, Error> {
+    pub(super) async fn linked_list<T: Listed>(&self, kind: CallKind, path: &str) -> Result<Vec<T>, Error> {
         self.list(kind, path, Page::linked).await
     }
 
     async fn list<T: Listed>(
         &self,
-        kind: &'static str,
+        kind: CallKind,
         path: &str,
         read: impl Fn(&Reply, u64) -> Result<Page<T>, Error> + Copy,
     ) -> Result<Vec<T>, Error> {

@@ -6,17 +6,18 @@ use super::transport::Call;
 use super::types::User;
 use super::{Github, Reply};
 use crate::domain::names::Login;
+use crate::metrics::CallKind;
 
 impl Github {
     /// Asks for the token's user, and for one of each of the things that the service works with.
     pub(super) async fn check_token(&self) -> Result<(), StartupProblem> {
-        let user = self.send(Call::get("user", "/user".to_owned())).await;
+        let user = self.send(Call::get(CallKind::User, "/user".to_owned())).await;
         let user: User = user.and_then(|reply| reply.parse()).map_err(StartupProblem::of_token)?;
         let groups = format!("/orgs/{}/actions/runner-groups?per_page=1", self.org);
-        let answer = self.send(Call::get("groups", groups)).await;
+        let answer = self.send(Call::get(CallKind::Groups, groups)).await;
         may(answer, StartupProblem::TokenWithoutRunners)?;
         let teams = format!("/orgs/{}/teams?per_page=1", self.org);
-        may(self.send(Call::get("teams", teams)).await, StartupProblem::TokenWithoutMembers)?;
+        may(self.send(Call::get(CallKind::Teams, teams)).await, StartupProblem::TokenWithoutMembers)?;
         // A role with just this permission will do as well, so this alone stops nothing.
         if let Ok(login) = Login::parse(&user.login)
             && let Ok(false) = self.is_owner(&login).await

@@ -17,22 +17,20 @@ use super::error::{Class, Error};
 use super::lanes::{Lane, Lanes, Turn};
 use super::writes;
 use crate::clock::Clock;
-use crate::metrics;
+use crate::metrics::{self, CallKind, CallOutcome};
 
 /// A page of 100 repositories is about 600 KiB; nothing that this service asks for is larger than this.
 const MOST_ANSWER_BYTES: usize = 8 << 20;
 /// A read is sent at most this often.
-const MOST_ATTEMPTS: u32 = 3;
+pub const MAX_ATTEMPTS: u32 = 3;
 /// The first wait before a read is sent again; doubles, and varies by half.
 const FIRST_BACK_OFF: Duration = Duration::from_millis(100);
-/// How metrics call an attempt that nobody waits for any more.
-const GIVEN_UP: &str = "given_up";
 
 /// What is sent to GitHub. Paths are built from typed names and numbers only.
 #[derive(Debug, Clone)]
 pub(super) struct Call {
     /// What it is for, in metrics.
-    kind: &'static str,
+    kind: CallKind,
     method: Method,
     path: String,
     accept: &'static str,
@@ -41,20 +39,20 @@ pub(super) struct Call {
 }
 
 impl Call {
-    pub(super) fn get(kind: &'static str, path: String) -> Self {
+    pub(super) fn get(kind: CallKind, path: String) -> Self {
         let accept = "application/vnd.github+json";
         Self { kind, method: Method::GET, path, accept, body: None, lane: Lane::Work }
     }
 
-    pub(super) fn post(kind: &'static str, path: String) -> Self {
+    pub(super) fn post(kind: CallKind, path: String) -> Self {
         Self { method: Method::POST, ..Self::get(kind, path) }
     }
 
-    pub(super) fn put(kind: &'static str, path: String) -> Self {
+    pub(super) fn put(kind: CallKind, path: String) -> Self {
         Self { method: Method::PUT, ..Self::get(kind, path) }
     }
 
-    pub(super) fn delete(kind: &'static str, path: String) -> Self {
+    pub(super) fn delete(kind: CallKind, path: String) -> Self {
         Self { method: Method::DELETE, ..Self::get(kind, path) }
     }
 
@@ -163,10 +161,12 @@ impl Transport {
             let _turn = self.turn(call, deadline).await?;
             let mut counted = Attempt::starts(call, attempt, deadline);
             let outcome = self.attempt(client, budget, call).await;
-            counted.ends(outcome.as_ref().map_or_else(|error| error.class().label(), |_| "success"));
+            counted.ends(
+                outcome.as_ref().map_or_else(|error| error.class().outcome(), |_| CallOutcome::Success),
+            );
             drop(counted);
             match outcome {
-                Err(error) if attempt < MOST_ATTEMPTS && call.method == Method::GET && passing(&error) => {
+                Err(error) if attempt < MAX_ATTEMPTS && call.method == Method::GET && passing(&error) => {
                     tracing::debug!(%error, attempt, "reading from GitHub again");
                     tokio::time::sleep(back_off(attempt)).await;
                     attempt += 1;
@@ -212,11 +212,11 @@ impl Transport {
 
 /// Counts an attempt when it ends, also when it is cut off by its deadline or with its caller.
 struct Attempt {
-    kind: &'static str,
+    kind: CallKind,
     number: u32,
     started: Instant,
     deadline: Instant,
-    outcome: Option<&'static str>,
+    outcome: Option<CallOutcome>,
 }
 
 impl Attempt {
@@ -224,7 +224,7 @@ impl Attempt {
         Self { kind: call.kind, number, started: Instant::now(), deadline, outcome: None }
     }
 
-    fn ends(&mut self, outcome: &'static str) {
+    fn ends(&mut self, outcome: CallOutcome) {
         self.outcome = Some(outcome);
     }
 }
@@ -232,7 +232,8 @@ impl Attempt {
 impl Drop for Attempt {
     fn drop(&mut self) {
         let is_late = Instant::now() >= self.deadline;
-        let outcome = self.outcome.unwrap_or(if is_late { Class::Timeout.label() } else { GIVEN_UP });
+        let outcome =
+            self.outcome.unwrap_or(if is_late { CallOutcome::Timeout } else { CallOutcome::GivenUp });
         metrics::github_call(self.kind, outcome, self.number, self.started.elapsed());
     }
 }

@@ -248,7 +248,7 @@ impl Entrance {
         let allowance = outcome.as_ref().map_or_else(|limited| limited.allowance, |allowance| *allowance);
         self.notes.counted(allowance);
         outcome.map_err(|limited| {
-            metrics::limited("user");
+            metrics::limited(metrics::Limiter::User);
             ApiError::Limited(limited)
         })?;
         Ok(caller)

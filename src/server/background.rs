@@ -8,6 +8,7 @@ use tokio::sync::{Notify, watch};
 
 use super::watched::Watched;
 use crate::config::{Credentials, PrivateKeySource, SecretError, TokenSource};
+use crate::metrics::Reloaded;
 use crate::state::{Check, Shared};
 use crate::tls::{CertificateStore, Pair};
 
@@ -95,7 +96,7 @@ impl SecretFile {
 }
 
 impl Watched for SecretFile {
-    const NAME: &'static str = "credential";
+    const LABEL: Reloaded = Reloaded::Credential;
     const REFUSED: &'static str = "the old credential stays in force";
     type Content = Secret;
 
@@ -125,7 +126,7 @@ pub(super) fn read(credentials: &Credentials) -> Result<SecretString, SecretErro
 }
 
 impl Watched for CertificateStore {
-    const NAME: &'static str = "certificate";
+    const LABEL: Reloaded = Reloaded::Certificate;
     const REFUSED: &'static str = "the old certificate stays in force";
     type Content = Pair;
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::clock::Clock;
-use crate::metrics;
+use crate::metrics::{self, ReloadOutcome, Reloaded};
 
 /// How often files are looked at.
 pub(super) const LOOKED_AT_EVERY: Duration = Duration::from_secs(30);
@@ -66,8 +66,8 @@ impl Looks {
 
 /// One or more files that are of use only together.
 pub(super) trait Watched: Send + Sync + 'static {
-    /// How metrics call it.
-    const NAME: &'static str;
+    /// Its label in metrics.
+    const LABEL: Reloaded;
     /// What is logged with the reason when the files can't be used.
     const REFUSED: &'static str;
     /// What is in the files.
@@ -101,10 +101,10 @@ pub(super) async fn watch<W: Watched>(watched: Arc<W>, mut looks: Looks) {
             None => Err(KEEPS_CHANGING.to_owned()),
         };
         match &outcome {
-            Ok(true) => metrics::reload(W::NAME, true),
-            Ok(false) => metrics::in_force(W::NAME, true),
+            Ok(true) => metrics::reload(W::LABEL, ReloadOutcome::Success),
+            Ok(false) => metrics::in_force(W::LABEL, true),
             Err(problem) if is_asked || logged.as_ref() != Some(problem) => {
-                metrics::reload(W::NAME, false);
+                metrics::reload(W::LABEL, ReloadOutcome::Failure);
                 tracing::error!(error = problem, "{}", W::REFUSED);
             }
             Err(_) => {}
@@ -150,7 +150,7 @@ mod tests {
     }
 
     impl Watched for File {
-        const NAME: &'static str = "certificate";
+        const LABEL: Reloaded = Reloaded::Certificate;
         const REFUSED: &'static str = "the old file stays in force";
         type Content = String;
 

@@ -8,7 +8,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("clock", &[]),
     ("timed_cache", &["clock", "domain", "metrics"]),
-    ("metrics", &[]),
+    ("metrics", &["domain"]),
     ("limits", &["config", "clock", "domain"]),
     ("audit", &["config", "clock", "domain", "telemetry"]),
     ("tls", &["clock", "domain"]),
@@ -43,7 +43,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("sweep", &["state", "ops", "access", "limits", "config", "clock", "domain", "github", "metrics"]),
 ];
 
-fn sources(folder: &Path) -> Vec<PathBuf> {
+pub fn sources(folder: &Path) -> Vec<PathBuf> {
     fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
