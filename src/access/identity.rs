@@ -305,7 +305,7 @@ impl Charge {
 mod tests {
     use super::*;
     use crate::domain::names::{Login, OrgName};
-    use crate::github::{Credential, Settings};
+    use crate::github::Settings;
 
     fn token(header: &str) -> Result<String, TokenError> {
         CallerToken::from_header(header).map(|token| token.0.expose_secret().to_owned())
@@ -360,7 +360,8 @@ mod tests {
             ca_file: None,
             timeout: Duration::from_secs(1),
             concurrency: 1,
-            credential: Credential::Token(SecretString::from("ghp_own")),
+            app: None,
+            secret: SecretString::from("ghp_own"),
         };
         Github::new(settings, Clock::manual()).unwrap()
     }

@@ -6,11 +6,11 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::de::DeserializeOwned;
 
-use super::answer::Reply;
 use super::budget::{Budget, Hold};
+use super::call::Call;
 use super::error::{Class, Error};
 use super::paging::check_pages;
-use super::transport::Call;
+use super::reply::Reply;
 use super::types::{
     CollaboratorPermission, Installation, InstallationToken, JitRunner, Membership, OrgMembership,
     Repository, Runner, RunnerGroup, RunnerToken, Team, User,

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
+use super::call::Call;
 use super::paging::Listed;
-use super::transport::Call;
 use super::types::{Repository, Runner, RunnerGroup};
 use super::{Error, Github};
 use crate::domain::ids::{GroupId, RepositoryId};

@@ -6,14 +6,14 @@ use std::collections::HashSet;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::de::DeserializeOwned;
 
-use super::answer::Reply;
-use super::transport::Call;
+use super::call::Call;
+use super::reply::Reply;
 use super::types::Counted;
 use super::{Error, Github};
 use crate::metrics::CallKind;
 
 /// The most that GitHub gives at once.
-const PAGE_SIZE: u64 = 100;
+pub(super) const PAGE_SIZE: u64 = 100;
 /// Pages of one list that are fetched side by side: as many as there are free places for calls, at least the
 /// first of these, so that a busy service shares them out, and at most the second, far below GitHub's bound of
 /// 100 concurrent calls.

@@ -2,9 +2,10 @@
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::paging::Listed;
-use super::transport::Call;
-use super::types::{CollaboratorPermission, Membership, OrgMembership, Repository, Team};
+use super::call::Call;
+use super::owners;
+use super::paging::{Listed, PAGE_SIZE};
+use super::types::{CollaboratorPermission, Membership, Repository, Team};
 use super::{Error, Github};
 use crate::domain::names::{Login, RepoName, TeamSlug};
 use crate::metrics::CallKind;
@@ -51,7 +52,7 @@ impl Github {
         names: &[RepoName],
         team_repositories: u64,
     ) -> Result<Vec<Option<Repository>>, Error> {
-        let pages = team_repositories.div_ceil(100).max(1);
+        let pages = team_repositories.div_ceil(PAGE_SIZE).max(1);
         if names.len() as u64 <= pages {
             let look_ups = stream::iter(names).map(|name| self.team_repository(slug, name));
             return look_ups.buffered(LOOK_UPS_AT_ONCE).try_collect().await;
@@ -65,15 +66,7 @@ impl Github {
 
     /// Whether a user is an active owner of the organisation.
     pub async fn is_owner(&self, user: &Login) -> Result<bool, Error> {
-        let path = format!("/orgs/{}/memberships/{user}", self.org);
-        match self.send(Call::get(CallKind::OrgMembership, path)).await {
-            Ok(reply) => {
-                let membership: OrgMembership = reply.parse()?;
-                Ok(membership.role == "admin" && membership.state == "active")
-            }
-            Err(error) if error.is_not_found() => Ok(false),
-            Err(error) => Err(error),
-        }
+        owners::is_owner(self.send(owners::call(&self.org, user)).await)
     }
 
     /// Whether a user administers a repository, in whichever way.

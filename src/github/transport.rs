@@ -1,20 +1,20 @@
 //! One call to GitHub: sent with the right credential, bounded in number, time and size, its answer
 //! read. Only reads are retried; a write is never repeated.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Method, header};
+use http::Method;
 use http_body_util::{BodyExt, Limited};
 use octocrab::Octocrab;
 use tokio::time::Instant;
 
-use super::answer::{Reply, request_id};
 use super::budget::Budget;
+use super::call::Call;
 use super::circuit::{Circuit, CircuitState};
 use super::error::{Class, Error};
 use super::lanes::{Lane, Lanes, Turn};
+use super::reply::{Reply, request_id};
 use super::writes;
 use crate::clock::Clock;
 use crate::metrics::{self, CallKind, CallOutcome};
@@ -25,69 +25,6 @@ const MOST_ANSWER_BYTES: usize = 8 << 20;
 pub const MAX_ATTEMPTS: u32 = 3;
 /// The first wait before a read is sent again; doubles, and varies by half.
 const FIRST_BACK_OFF: Duration = Duration::from_millis(100);
-
-/// What is sent to GitHub. Paths are built from typed names and numbers only.
-#[derive(Debug, Clone)]
-pub(super) struct Call {
-    /// What it is for, in metrics.
-    kind: CallKind,
-    method: Method,
-    path: String,
-    accept: &'static str,
-    body: Option<serde_json::Value>,
-    lane: Lane,
-}
-
-impl Call {
-    pub(super) fn get(kind: CallKind, path: String) -> Self {
-        let accept = "application/vnd.github+json";
-        Self { kind, method: Method::GET, path, accept, body: None, lane: Lane::Work }
-    }
-
-    pub(super) fn post(kind: CallKind, path: String) -> Self {
-        Self { method: Method::POST, ..Self::get(kind, path) }
-    }
-
-    pub(super) fn put(kind: CallKind, path: String) -> Self {
-        Self { method: Method::PUT, ..Self::get(kind, path) }
-    }
-
-    pub(super) fn delete(kind: CallKind, path: String) -> Self {
-        Self { method: Method::DELETE, ..Self::get(kind, path) }
-    }
-
-    pub(super) fn accepting(self, accept: &'static str) -> Self {
-        Self { accept, ..self }
-    }
-
-    pub(super) fn with_body(self, body: serde_json::Value) -> Self {
-        Self { body: Some(body), ..self }
-    }
-
-    pub(super) fn in_lane(self, lane: Lane) -> Self {
-        Self { lane, ..self }
-    }
-
-    fn request(&self, client: &Octocrab) -> Result<http::Request<octocrab::OctoBody>, Error> {
-        let builder = http::Request::builder()
-            .method(self.method.clone())
-            .uri(&self.path)
-            .header(header::ACCEPT, self.accept);
-        client.build_request(builder, self.body.as_ref()).map_err(|cause| {
-            Error::new(Class::Unexpected, format!("{} {} can't be sent: {cause}", self.method, self.path))
-        })
-    }
-
-    pub(super) fn fails(&self, class: Class, why: impl fmt::Display) -> Error {
-        Error::new(class, format!("{self}: {why}"))
-    }
-}
-
-impl fmt::Display for Call {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} {}", self.method, self.path)
-    }
-}
 
 /// Sends calls; shared by all credentials.
 pub(super) struct Transport {

@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{Notify, watch};
 
 use super::watched::Watched;
-use crate::config::{Credentials, PrivateKeySource, SecretError, TokenSource};
+use crate::config::Credentials;
 use crate::metrics::Reloaded;
 use crate::state::{Check, Shared};
 use crate::tls::{CertificateStore, Pair};
@@ -59,8 +59,8 @@ pub(super) async fn check_credential(state: Shared, report: watch::Sender<Check>
 }
 
 /// Waits, unless somebody asks for a check now.
-async fn pause(state: &Shared, at_most: Duration) {
-    let _ = tokio::time::timeout(at_most, state.check_now.notified()).await;
+async fn pause(state: &Shared, max: Duration) {
+    let _ = tokio::time::timeout(max, state.check_now.notified()).await;
 }
 
 /// The App's key or the token, where it is kept in a file that may be replaced.
@@ -82,12 +82,9 @@ impl PartialEq for Secret {
 impl SecretFile {
     /// Nothing when the secret stands in the configuration itself. `in_force` is what `state` works with.
     pub(super) fn of(credentials: &Credentials, in_force: SecretString, state: Shared) -> Option<Arc<Self>> {
-        let is_file = match credentials {
-            Credentials::App { private_key, .. } => matches!(private_key, PrivateKeySource::File(_)),
-            Credentials::Token(source) => matches!(source, TokenSource::File(_)),
-        };
+        credentials.file()?;
         let in_force = Mutex::new(Secret(in_force));
-        is_file.then(|| Arc::new(Self { credentials: credentials.clone(), in_force, state }))
+        Some(Arc::new(Self { credentials: credentials.clone(), in_force, state }))
     }
 
     fn in_force(&self) -> MutexGuard<'_, Secret> {
@@ -101,7 +98,7 @@ impl Watched for SecretFile {
     type Content = Secret;
 
     fn read(&self) -> Result<Secret, String> {
-        read(&self.credentials).map(Secret).map_err(|error| error.to_string())
+        self.credentials.read().map(Secret).map_err(|error| error.to_string())
     }
 
     fn is_in_force(&self, secret: &Secret) -> bool {
@@ -109,19 +106,11 @@ impl Watched for SecretFile {
     }
 
     fn replace(&self, Secret(secret): &Secret) -> Result<(), String> {
-        self.state.github.replace_secret(secret.clone()).map_err(|error| error.to_string())?;
+        self.state.github.replace_secret(secret).map_err(|error| error.to_string())?;
         *self.in_force() = Secret(secret.clone());
         self.state.check_now.notify_one();
         tracing::info!("the credential's file was read again");
         Ok(())
-    }
-}
-
-/// The secret as it is now.
-pub(super) fn read(credentials: &Credentials) -> Result<SecretString, SecretError> {
-    match credentials {
-        Credentials::App { private_key, .. } => private_key.read(),
-        Credentials::Token(source) => source.read(),
     }
 }
 

@@ -6,9 +6,9 @@ use std::path::Path;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::{background, settings_of};
+use super::settings_of;
 use crate::clock::Clock;
-use crate::config::{Config, Credentials, Diagnostic, Loaded, Reference, Target, TlsFiles, TokenSource};
+use crate::config::{Config, Diagnostic, Loaded, Reference, Target, TlsFiles};
 use crate::github::{Authorities, Github, StartupProblem, check_private_key, read_authorities};
 use crate::telemetry::check_log_file;
 use crate::tls::{self, TlsError};
@@ -47,13 +47,12 @@ pub async fn ask_github(loaded: &Loaded) -> Result<(), Diagnostic> {
 }
 
 fn github_of(config: &Config) -> Result<Github, String> {
-    let secret = background::read(&config.credentials).map_err(|error| error.to_string())?;
+    let secret = config.credentials.read().map_err(|error| error.to_string())?;
     Github::new(settings_of(config, secret), Clock::system()).map_err(|error| error.to_string())
 }
 
 /// The setting that is probably wrong.
 fn key_of(problem: &StartupProblem, config: &Config) -> &'static str {
-    let is_in_a_file = matches!(config.credentials, Credentials::Token(TokenSource::File(_)));
     match problem {
         StartupProblem::NotAnswering(_) => "github.apiURL",
         StartupProblem::KeyRefused(_)
@@ -63,7 +62,7 @@ fn key_of(problem: &StartupProblem, config: &Config) -> &'static str {
         StartupProblem::TokenRefused(_)
         | StartupProblem::TokenWithoutRunners(_)
         | StartupProblem::TokenWithoutMembers(_) => {
-            if is_in_a_file {
+            if config.credentials.file().is_some() {
                 "tokenFile"
             } else {
                 "token"

@@ -7,8 +7,8 @@ use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 
 use super::budget::Hold;
+use super::call::Call;
 use super::error::{Class, Error};
-use super::transport::Call;
 use super::types::ErrorBody;
 use crate::domain::text::one_line;
 
