@@ -1,4 +1,4 @@
-//! What Prometheus is told. Every label takes its values from a closed list: never a team, a user, a repository
+//! What Prometheus scrapes. Every label takes its values from a closed list: never a team, a user, a repository
 //! or anything else that a caller sent.
 
 mod labels;
@@ -27,11 +27,11 @@ const FAILURES: &[(u16, &str)] = &[
     (503, "overloaded"),
     (504, "github_timeout"),
 ];
-/// How often what was observed is added to the histograms.
+/// How often observations are added to the histograms.
 const ADDED_UP_EVERY: Duration = Duration::from_secs(5);
 
-/// Adds up what was observed, again and again. Until then each observation takes memory of its own, which a
-/// service that nobody scrapes would never get back.
+/// Adds observations to the histograms, again and again. Until then each takes memory of its own, which a service
+/// that nobody scrapes would never get back.
 pub async fn add_up() {
     let Some(handle) = handle() else { return };
     loop {
@@ -86,8 +86,8 @@ fn describe() {
     describe_gauge!("arm_build_info", "1, with the version as label.");
 }
 
-/// Installs the metrics, and shows at 0 what somebody may be waiting for: Prometheus doesn't see the first
-/// step of a counter that appears with it.
+/// Installs the metrics, and shows at 0 what an alert may wait for: Prometheus doesn't see the first
+/// increment of a counter that appears with it.
 pub fn start(operations: impl IntoIterator<Item = &'static str>) {
     let _ = handle();
     gauge!("arm_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
@@ -96,7 +96,7 @@ pub fn start(operations: impl IntoIterator<Item = &'static str>) {
             requests(operation, *status, reason).increment(0);
         }
         requests(operation, 200, NO_REASON).increment(0);
-        // To ask for a histogram makes it appear.
+        // Asking for a histogram makes it appear.
         let _ = request_seconds(operation);
     }
     for call in CallKind::ALL {
@@ -157,7 +157,7 @@ fn github_seconds(call: CallKind) -> Histogram {
     histogram!("arm_github_request_duration_seconds", "call" => call.as_str())
 }
 
-/// What GitHub said about the App's budget; `reset` is in seconds since 1970.
+/// The App's budget as GitHub reported it; `reset` is in seconds since 1970.
 pub fn github_budget(limit: u64, remaining: u64, reset: u64) {
     gauge!("arm_github_rate_limit_limit").set(as_number(limit));
     gauge!("arm_github_rate_limit_remaining").set(as_number(remaining));
@@ -204,7 +204,7 @@ pub fn connection_opened() {
     gauge!("arm_connections").increment(1.0);
 }
 
-/// A connection ended, however it came to it.
+/// A connection ended, for whatever reason.
 pub fn connection_closed() {
     gauge!("arm_connections").decrement(1.0);
 }

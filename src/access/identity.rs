@@ -230,7 +230,7 @@ impl Identities {
         let (identities, github, token) = (self.clone(), github.clone(), token.clone());
         let look_up = async move { identities.ask(&github, &token, hash, charge, &memory).await };
         let ended = self.runtime.spawn(look_up.in_current_span()).await;
-        ended.unwrap_or_else(|_| Err(Error::odd("GET /user: the look-up was cut off").into()))
+        ended.unwrap_or_else(|_| Err(Error::unexpected("GET /user: the look-up was cut off").into()))
     }
 
     /// Asks GitHub, and remembers what it says.

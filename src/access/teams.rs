@@ -84,7 +84,7 @@ impl Teams {
                 return proof(caller, team, is_maintainer);
             }
         }
-        Err(Error::odd("the team changes faster than it can be read").into())
+        Err(Error::unexpected("the team changes faster than it can be read").into())
     }
 
     /// The proof that `caller` actively maintains the administrators' team, and with it the right to act on
@@ -187,8 +187,8 @@ impl Teams {
     }
 
     fn managed(&self, team: &Team) -> Result<ManagedTeam, Error> {
-        let slug =
-            TeamSlug::parse(&team.slug).map_err(|_| Error::odd("the team's slug has an unknown form"))?;
+        let slug = TeamSlug::parse(&team.slug)
+            .map_err(|_| Error::unexpected("the team's slug has an unknown form"))?;
         let group = self.template.group_of(&slug, team.id);
         Ok(ManagedTeam { slug, id: team.id, group, repositories: team.repos_count })
     }

@@ -47,7 +47,7 @@ fn http_client(settings: &Settings) -> Result<reqwest::Client, SetupError> {
             .map_err(|cause| SetupError::Client(cause.to_string()))?;
         builder = builder.tls_backend_preconfigured(tls);
         let variable = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
-        if let Some(proxy) = proxy::of_environment(variable).map_err(SetupError::Proxy)? {
+        if let Some(proxy) = proxy::from_environment(variable).map_err(SetupError::Proxy)? {
             builder = builder.proxy(proxy);
         }
     }

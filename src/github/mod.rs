@@ -49,7 +49,7 @@ use crate::clock::Clock;
 use crate::domain::names::{OrgName, RepoName};
 use crate::metrics::CallKind;
 
-/// What is known about a caller's token when GitHub is asked whose it is.
+/// What is known about a caller's token before GitHub is asked whose it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenHistory {
     /// GitHub vouched for it lately.
@@ -65,7 +65,7 @@ pub struct Github {
     /// Carries no credential; clients for callers' tokens derive from it and share its connections.
     anonymous: Octocrab,
     credential: Credential,
-    /// Told when something speaks against the credential.
+    /// Notified when something speaks against the credential.
     doubts: Notify,
 }
 
@@ -88,7 +88,7 @@ impl Github {
         self.credential.check().await
     }
 
-    /// Uses another private key or token from now on. Fails when it can't be one; the old one then stays.
+    /// Uses another private key or token from now on. If it can't be used, the old one stays.
     pub fn replace_secret(&self, secret: &SecretString) -> Result<(), SetupError> {
         self.credential.replace(secret)
     }
@@ -98,7 +98,7 @@ impl Github {
         self.credential.state()
     }
 
-    /// Says that the credential should be checked again soon.
+    /// Asks for the credential to be checked again soon.
     pub fn doubt_credential(&self) {
         self.doubts.notify_one();
     }
@@ -108,7 +108,7 @@ impl Github {
         self.doubts.notified().await;
     }
 
-    /// Calls under way, and those that wait; but for look-ups of tokens.
+    /// Calls under way, and those that wait, without look-ups of tokens.
     pub fn load(&self) -> (usize, usize) {
         self.transport.lanes().work()
     }

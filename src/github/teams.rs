@@ -12,7 +12,7 @@ use crate::metrics::CallKind;
 
 /// Look-ups of single repositories under way at once for one request.
 const LOOK_UPS_AT_ONCE: usize = 8;
-/// Asks for the repository itself; with any other `Accept` GitHub answers 204 without a body.
+/// Asks for the repository itself; with any other `Accept` GitHub responds with 204 and no body.
 const REPOSITORY: &str = "application/vnd.github.v3.repository+json";
 
 impl Listed for Repository {

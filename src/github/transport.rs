@@ -1,5 +1,5 @@
-//! One call to GitHub: sent with the right credential, bounded in number, time and size, its answer
-//! read. Only reads are retried; a write is never repeated.
+//! Sends one call to GitHub, bounded in number, time and size, and reads the response. Only reads are retried; a write
+//! is never repeated.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use crate::clock::Clock;
 use crate::metrics::{self, CallKind, CallOutcome};
 
 /// A page of 100 repositories is about 600 KiB; nothing that this service asks for is larger than this.
-const MOST_ANSWER_BYTES: usize = 8 << 20;
+const MAX_RESPONSE_BYTES: usize = 8 << 20;
 /// A read is sent at most this often.
 pub const MAX_ATTEMPTS: u32 = 3;
 /// The first wait before a read is sent again; doubles, and varies by half.
@@ -54,7 +54,7 @@ impl Transport {
 
     /// Sends a call with a client that carries the credential, and keeps to what GitHub said about waiting.
     pub(super) async fn send(&self, client: &Octocrab, budget: &Budget, call: &Call) -> Result<Reply, Error> {
-        self.not_held(budget, call)?;
+        self.check_hold(budget, call)?;
         let deadline = Instant::now() + self.timeout;
         let seems_down =
             |retry_after| call.fails(Class::Unreachable { retry_after }, "not sent: GitHub seems to be down");
@@ -72,12 +72,12 @@ impl Transport {
             Err(call.fails(Class::Timeout, format_args!("no answer within {:?}", self.timeout)))
         });
         if let Some(pass) = pass {
-            pass.ended(outcome.as_ref().err().map(Error::class));
+            pass.record(outcome.as_ref().err().map(Error::class));
         }
         outcome
     }
 
-    fn not_held(&self, budget: &Budget, call: &Call) -> Result<(), Error> {
+    fn check_hold(&self, budget: &Budget, call: &Call) -> Result<(), Error> {
         match budget.must_wait(&self.clock) {
             None => Ok(()),
             Some(retry_after) => {
@@ -96,14 +96,15 @@ impl Transport {
         let mut attempt = 1;
         loop {
             let _turn = self.turn(call, deadline).await?;
-            let mut counted = Attempt::starts(call, attempt, deadline);
+            let mut counted = Attempt::start(call, attempt, deadline);
             let outcome = self.attempt(client, budget, call).await;
-            counted.ends(
-                outcome.as_ref().map_or_else(|error| error.class().outcome(), |_| CallOutcome::Success),
-            );
+            counted
+                .end(outcome.as_ref().map_or_else(|error| error.class().outcome(), |_| CallOutcome::Success));
             drop(counted);
             match outcome {
-                Err(error) if attempt < MAX_ATTEMPTS && call.method == Method::GET && passing(&error) => {
+                Err(error)
+                    if attempt < MAX_ATTEMPTS && call.method == Method::GET && is_transient(&error) =>
+                {
                     tracing::debug!(%error, attempt, "reading from GitHub again");
                     tokio::time::sleep(back_off(attempt)).await;
                     attempt += 1;
@@ -115,7 +116,7 @@ impl Transport {
 
     async fn attempt(&self, client: &Octocrab, budget: &Budget, call: &Call) -> Result<Reply, Error> {
         // Once more: GitHub may have asked to wait while this call stood in the queue.
-        self.not_held(budget, call)?;
+        self.check_hold(budget, call)?;
         let response =
             client.execute(call.request(client)?).await.map_err(|cause| unreachable(call, &cause))?;
         let (head, body) = response.into_parts();
@@ -126,7 +127,7 @@ impl Transport {
         if let (true, Some(request_id)) = (is_change, &request_id) {
             writes::note(request_id);
         }
-        let body = match Limited::new(body, MOST_ANSWER_BYTES).collect().await {
+        let body = match Limited::new(body, MAX_RESPONSE_BYTES).collect().await {
             Ok(body) => body.to_bytes(),
             Err(cause) => {
                 let error =
@@ -134,7 +135,7 @@ impl Transport {
                 return Err(error.with_request_id(request_id));
             }
         };
-        let (outcome, hold) = call.answered(head.status, head.headers, body, self.clock.unix_seconds());
+        let (outcome, hold) = call.interpret(head.status, head.headers, body, self.clock.unix_seconds());
         budget.note(hold, &self.clock);
         outcome
     }
@@ -157,11 +158,11 @@ struct Attempt {
 }
 
 impl Attempt {
-    fn starts(call: &Call, number: u32, deadline: Instant) -> Self {
+    fn start(call: &Call, number: u32, deadline: Instant) -> Self {
         Self { kind: call.kind, number, started: Instant::now(), deadline, outcome: None }
     }
 
-    fn ends(&mut self, outcome: CallOutcome) {
+    fn end(&mut self, outcome: CallOutcome) {
         self.outcome = Some(outcome);
     }
 }
@@ -175,26 +176,24 @@ impl Drop for Attempt {
     }
 }
 
-/// Whether sending a read once more may help.
-fn passing(error: &Error) -> bool {
+/// Whether it may help to send a read again.
+fn is_transient(error: &Error) -> bool {
     matches!(error.class(), Class::Unreachable { .. } | Class::Faulty)
 }
 
 fn back_off(attempt: u32) -> Duration {
     let whole = FIRST_BACK_OFF * 2_u32.pow(attempt - 1);
-    // A random UUID's last bits are as good a jitter as any, and need no other dependency.
-    let jitter = uuid::Uuid::now_v7().as_u128() & 0xff;
-    whole / 2 + whole / 2 * u32::try_from(jitter).unwrap_or(0) / 0xff
+    whole / 2 + (whole / 2).mul_f64(fastrand::f64())
 }
 
 fn unreachable(call: &Call, cause: &octocrab::Error) -> Error {
     let connecting = matches!(cause, octocrab::Error::Reqwest { source, .. } if source.is_connect());
     let class = if connecting { Class::Unreachable { retry_after: None } } else { Class::Faulty };
-    call.fails(class, explained(cause))
+    call.fails(class, explain(cause))
 }
 
 /// An error with its causes, and what to look at if no connection was made.
-fn explained(error: &(dyn std::error::Error + 'static)) -> String {
+fn explain(error: &(dyn std::error::Error + 'static)) -> String {
     let reason = chain(error);
     let connecting = causes(error)
         .any(|cause| cause.downcast_ref::<reqwest::Error>().is_some_and(reqwest::Error::is_connect));
@@ -253,9 +252,9 @@ mod tests {
 
     #[test]
     fn back_off_grows_and_stays_within_bounds() {
-        for (attempt, most) in [(1, 100), (2, 200)] {
+        for (attempt, max) in [(1, 100), (2, 200)] {
             let wait = back_off(attempt).as_millis();
-            assert!((most / 2..=most).contains(&wait), "{wait} ms after attempt {attempt}");
+            assert!((max / 2..=max).contains(&wait), "{wait} ms after attempt {attempt}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What goes on beside requests: the credential is checked, its file and the certificate's are kept in force.
+//! Background tasks: the credential is checked, its file and the certificate's files are kept in force.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,15 +12,15 @@ use crate::metrics::Reloaded;
 use crate::state::{Check, Shared};
 use crate::tls::{CertificateStore, Pair};
 
-/// Waits between checks of the credential while GitHub doesn't answer: the first and the longest.
+/// Waits between checks of the credential while GitHub doesn't respond: the first and the longest.
 const CHECK_AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
 /// How often a credential that worked is checked again: a permission may be withdrawn, the App suspended.
 const CHECK_EVERY: Duration = Duration::from_mins(10);
-/// How soon at the earliest, when something speaks against it.
+/// How soon at the earliest, if something speaks against it.
 const DOUBTS_WAIT: Duration = Duration::from_secs(10);
 
-/// Checks the credential, sooner again while GitHub doesn't answer or after doubts, and reports each outcome. `unanswered`
-/// is told when there is none.
+/// Checks the credential, sooner again while GitHub doesn't respond or after doubts, and reports each outcome.
+/// `unanswered` is notified when there is none.
 pub(super) async fn check_credential(state: Shared, report: watch::Sender<Check>, unanswered: Arc<Notify>) {
     let (first, longest) = CHECK_AGAIN;
     let mut wait = first;
@@ -58,7 +58,7 @@ pub(super) async fn check_credential(state: Shared, report: watch::Sender<Check>
     }
 }
 
-/// Waits, unless somebody asks for a check now.
+/// Waits, but no longer than until somebody asks for a check.
 async fn pause(state: &Shared, max: Duration) {
     let _ = tokio::time::timeout(max, state.check_now.notified()).await;
 }
@@ -80,7 +80,7 @@ impl PartialEq for Secret {
 }
 
 impl SecretFile {
-    /// Nothing when the secret stands in the configuration itself. `in_force` is what `state` works with.
+    /// None if the secret is in the configuration itself. `in_force` is what `state` works with.
     pub(super) fn of(credentials: &Credentials, in_force: SecretString, state: Shared) -> Option<Arc<Self>> {
         credentials.file()?;
         let in_force = Mutex::new(Secret(in_force));

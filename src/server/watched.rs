@@ -1,4 +1,4 @@
-//! Files that are looked at while the service runs, and put in force when they changed: by content, since
+//! Files that are watched while the service runs, and put in force when they changed: compared by content, since
 //! Kubernetes replaces what is mounted by swapping a symbolic link.
 
 use std::sync::Arc;
@@ -15,10 +15,10 @@ pub(super) const LOOKED_AT_EVERY: Duration = Duration::from_secs(30);
 const LOOKS_APART: Duration = Duration::from_secs(1);
 /// A file that still changes after so many looks is given up until it is time to look again.
 const MAX_LOOKS: usize = 10;
-/// What is wrong with such a file.
+/// The problem with such a file.
 pub(super) const KEEPS_CHANGING: &str = "the file keeps changing: no two looks, a second apart, agree";
 
-/// Tells when to look: regularly, and when somebody asks for it.
+/// When to look: regularly, and when somebody asks for it.
 pub(super) struct Looks {
     asked: watch::Receiver<()>,
     clock: Clock,
@@ -29,7 +29,7 @@ impl Looks {
         Self { asked, clock }
     }
 
-    /// Waits for the next look; says whether somebody asked for it. Those who ask during a look get one more.
+    /// Waits for the next look, and returns whether somebody asked for it. Those who ask during a look get one more.
     pub(super) async fn next(&mut self) -> bool {
         tokio::select! {
             Ok(()) = self.asked.changed() => true,

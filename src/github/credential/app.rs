@@ -1,4 +1,4 @@
-//! The App's credential: a JWT for the App itself, and one installation token, narrowed to what is needed,
+//! The App's credential: a JWT for the App itself, and one installation token, narrowed to what is required,
 //! minted once for all who wait for it, renewed ahead of its expiry and when GitHub refuses it.
 
 use std::sync::Arc;
@@ -33,10 +33,10 @@ const RENEWED_BEFORE_EXPIRY: Duration = Duration::from_mins(5);
 /// How long a token that is about to expire still serves before GitHub is asked for a new one again.
 const STOPGAP: Duration = Duration::from_secs(10);
 
-/// Tokens that are kept at once: one for everything, the others for a repository each.
+/// The maximum number of tokens that are kept at once: one for everything, the others for a repository each.
 const MAX_TOKENS: u64 = 1_000;
 
-/// What the service needs, and with it the most that its installation token can do.
+/// What the service needs, and the maximum that its installation token can do.
 const PERMISSIONS: [(&str, Access, &str); 3] = [
     ("metadata", Access::Read, "Metadata: read"),
     ("members", Access::Read, "Members: read"),
@@ -240,7 +240,7 @@ impl AppCredential {
     pub(super) async fn check(&self) -> Result<(), StartupProblem> {
         let found = self.installation().await.map_err(|error| match error.class() {
             Class::NotFound => StartupProblem::NotInstalled { org: self.org.clone(), detail: error },
-            _ => StartupProblem::of_app(error),
+            _ => StartupProblem::from_app(error),
         })?;
         let account = found.account.and_then(|account| account.login).unwrap_or_default();
         if !self.org.is(&account) {
@@ -263,6 +263,6 @@ impl AppCredential {
         if !missing.is_empty() {
             return Err(StartupProblem::PermissionsMissing(missing));
         }
-        self.token(None).await.map(drop).map_err(StartupProblem::of_app)
+        self.token(None).await.map(drop).map_err(StartupProblem::from_app)
     }
 }

@@ -3,10 +3,10 @@
 use crate::domain::names::OrgName;
 use crate::github::error::{Class, Error};
 
-/// What stops the service from doing its work, found at start. Says what to do about it.
+/// What stops the service from doing its work, found at start. The message says what to do about it.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StartupProblem {
-    /// GitHub couldn't be asked; it may come back.
+    /// GitHub didn't respond; it may come back.
     #[error("GitHub can't be asked whether the credential works: {0}")]
     NotAnswering(Error),
     /// The JWT was refused.
@@ -42,7 +42,7 @@ pub enum StartupProblem {
     NotInstalled {
         /// The configured organisation.
         org: OrgName,
-        /// What GitHub said.
+        /// GitHub's response.
         detail: Error,
     },
     /// The configured installation belongs to another account.
@@ -69,12 +69,12 @@ pub enum StartupProblem {
 }
 
 impl StartupProblem {
-    /// Whether trying again may help without anybody changing anything.
+    /// Whether another try may help although nobody changed anything.
     pub fn is_passing(&self) -> bool {
         matches!(self, Self::NotAnswering(_))
     }
 
-    /// Which of these it is, in a word that names nobody.
+    /// The problem in a word that names nobody.
     pub fn word(&self) -> &'static str {
         match self {
             Self::NotAnswering(_) => "not_answering",
@@ -89,14 +89,14 @@ impl StartupProblem {
         }
     }
 
-    pub(super) fn of_app(error: Error) -> Self {
+    pub(super) fn from_app(error: Error) -> Self {
         match error.class() {
             Class::Unauthorized => Self::KeyRefused(error),
             _ => Self::NotAnswering(error),
         }
     }
 
-    pub(super) fn of_token(error: Error) -> Self {
+    pub(super) fn from_token(error: Error) -> Self {
         match error.class() {
             Class::Unauthorized | Class::Forbidden(_) => Self::TokenRefused(error),
             _ => Self::NotAnswering(error),

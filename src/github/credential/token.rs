@@ -73,7 +73,7 @@ impl TokenCredential {
     /// Asks for the token's user, and for one of each of the things that the service works with.
     pub(super) async fn check(&self) -> Result<(), StartupProblem> {
         let user = self.send(&Call::get(CallKind::User, "/user".to_owned())).await;
-        let user: User = user.and_then(|reply| reply.parse()).map_err(StartupProblem::of_token)?;
+        let user: User = user.and_then(|reply| reply.parse()).map_err(StartupProblem::from_token)?;
         let groups = format!("/orgs/{}/actions/runner-groups?per_page=1", self.org);
         let outcome = self.send(&Call::get(CallKind::Groups, groups)).await;
         require(outcome, StartupProblem::TokenWithoutRunners)?;
@@ -102,6 +102,6 @@ fn require(
         Ok(_) => Ok(()),
         // Officially how GitHub hides what a token may not see.
         Err(error) if matches!(error.class(), Class::Forbidden(_) | Class::NotFound) => Err(lacking(error)),
-        Err(error) => Err(StartupProblem::of_token(error)),
+        Err(error) => Err(StartupProblem::from_token(error)),
     }
 }
