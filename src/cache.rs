@@ -18,8 +18,8 @@ pub struct Cache<K, V> {
     era: ArcSwap<Contents<K, V>>,
     max_entries: u64,
     clock: Clock,
-    /// Under which name metrics count look-ups, if they do.
-    counted_as: Option<&'static str>,
+    /// Its label in metrics; none where look-ups aren't counted.
+    counted_as: Option<metrics::Cache>,
 }
 
 /// The time between two times that everything was forgotten. What was asked for in one era is never seen in a later one.
@@ -47,16 +47,16 @@ where
         Self { era: ArcSwap::from_pointee(Contents::new(max_entries)), max_entries, clock, counted_as: None }
     }
 
-    /// The same, with its look-ups counted in metrics under a name.
-    pub fn counted(name: &'static str, max_entries: u64, clock: Clock) -> Self {
-        Self { counted_as: Some(name), ..Self::new(max_entries, clock) }
+    /// The same, with its look-ups counted in metrics.
+    pub fn counted(label: metrics::Cache, max_entries: u64, clock: Clock) -> Self {
+        Self { counted_as: Some(label), ..Self::new(max_entries, clock) }
     }
 
     /// What is kept for the key and has not expired.
     pub async fn get(&self, key: &K) -> Option<V> {
         let value = self.era.load_full().get(key, &self.clock).await;
-        if let Some(name) = self.counted_as {
-            metrics::cache(name, value.is_some());
+        if let Some(label) = self.counted_as {
+            metrics::cache(label, value.is_some());
         }
         value
     }

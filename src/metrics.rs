@@ -1,5 +1,7 @@
-//! What Prometheus is told. Every label takes its values from a closed list: never a team, a user, a repository
+//! What Prometheus scrapes. Every label takes its values from a closed list: never a team, a user, a repository
 //! or anything else that a caller sent.
+
+mod labels;
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -9,6 +11,7 @@ use metrics::{
 };
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
+pub use self::labels::{Cache, CallKind, CallOutcome, CutOff, Limiter, LookUp, ReloadOutcome, Reloaded};
 use crate::domain::reason::{Cause, Reason};
 
 /// Bounds of the duration histograms, in seconds: from a cache hit to GitHub's own time-out.
@@ -16,52 +19,11 @@ const SECONDS: &[f64] = &[0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 
 /// The `reason` of a request that was not refused.
 const NO_REASON: &str = "none";
 
-/// What is read again while the service runs.
-pub const RELOADED: &[&str] = &["configuration", "certificate", "credential"];
-/// The caches.
-pub const CACHES: &[&str] = &["identity", "team", "membership", "group", "installation_token"];
-/// The limiters: of users, and of unknown tokens from addresses that sent bad ones.
-pub const LIMITERS: &[&str] = &["user", "unknown_token"];
-/// Why connections are closed that are not served.
-pub const CAUSES: &[&str] = &["address", "handshake", "head_size", "head_time", "body_time"];
-/// The calls to GitHub.
-pub const CALLS: &[&str] = &[
-    "add_group_repository",
-    "create_group",
-    "delete_group",
-    "delete_runner",
-    "group",
-    "group_hosted_runners",
-    "group_repositories",
-    "group_runners",
-    "groups",
-    "installation",
-    "installation_token",
-    "jit_config",
-    "membership",
-    "move_runner",
-    "org_membership",
-    "registration_token",
-    "removal_token",
-    "remove_group_repository",
-    "repository_permission",
-    "repository_registration_token",
-    "repository_removal_token",
-    "runner",
-    "runner_named",
-    "set_group_repositories",
-    "team",
-    "team_repositories",
-    "team_repository",
-    "teams",
-    "user",
-];
-
-/// How often what was observed is added to the histograms.
+/// How often observations are added to the histograms.
 const ADDED_UP_EVERY: Duration = Duration::from_secs(5);
 
-/// Adds up what was observed, again and again. Until then each observation takes memory of its own, which a
-/// service that nobody scrapes would never get back.
+/// Adds observations to the histograms, again and again. Until then each takes memory of its own, which a service
+/// that nobody scrapes would never get back.
 pub async fn add_up() {
     let Some(handle) = handle() else { return };
     loop {
@@ -116,8 +78,8 @@ fn describe() {
     describe_gauge!("arm_build_info", "1, with the version as label.");
 }
 
-/// Installs the metrics, and shows at 0 what somebody may be waiting for: Prometheus doesn't see the first
-/// step of a counter that appears with it.
+/// Installs the metrics, and shows at 0 what an alert may wait for: Prometheus doesn't see the first
+/// increment of a counter that appears with it.
 pub fn start(operations: impl IntoIterator<Item = &'static str>) {
     let _ = handle();
     gauge!("arm_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
@@ -126,31 +88,31 @@ pub fn start(operations: impl IntoIterator<Item = &'static str>) {
             requests(operation, reason.status(), reason.as_str()).increment(0);
         }
         requests(operation, 200, NO_REASON).increment(0);
-        // To ask for a histogram makes it appear.
+        // Asking for a histogram makes it appear.
         let _ = request_seconds(operation);
     }
-    for call in CALLS {
-        github_calls(call, "success", 1).increment(0);
-        let _ = github_seconds(call);
+    for call in CallKind::ALL {
+        github_calls(*call, CallOutcome::Success, 1).increment(0);
+        let _ = github_seconds(*call);
     }
-    for name in CACHES {
-        for outcome in ["hit", "miss"] {
-            lookups(name, outcome).increment(0);
+    for cache in Cache::ALL {
+        for outcome in LookUp::ALL {
+            look_ups(*cache, *outcome).increment(0);
         }
     }
-    for what in RELOADED {
-        for outcome in ["success", "failure"] {
-            counter!("arm_reloads_total", "what" => *what, "outcome" => outcome).increment(0);
+    for what in Reloaded::ALL {
+        for outcome in ReloadOutcome::ALL {
+            reloads(*what, *outcome).increment(0);
         }
-        in_force(what, true);
+        in_force(*what, true);
     }
-    for limiter in LIMITERS {
-        limits(limiter).increment(0);
+    for limiter in Limiter::ALL {
+        refusals(*limiter).increment(0);
     }
     restart_needed(false);
     gauge!("arm_connections").set(0.0);
-    for cause in CAUSES {
-        cut_off(cause).increment(0);
+    for cause in CutOff::ALL {
+        cut_off(*cause).increment(0);
     }
     lost_lines(0);
     sweeps(0, 0, 0);
@@ -172,27 +134,22 @@ fn requests(operation: &'static str, status: u16, reason: &'static str) -> Count
     counter!("arm_requests_total", "operation" => operation, "status" => status.to_string(), "reason" => reason)
 }
 
-/// A call to GitHub ended; `outcome` is `success` or a class of failure.
-pub fn github_call(call: &'static str, outcome: &'static str, attempt: u32, took: Duration) {
-    debug_assert!(CALLS.contains(&call), "{call} is not in the list of calls");
+/// An attempt of a call to GitHub ended.
+pub fn github_call(call: CallKind, outcome: CallOutcome, attempt: u32, took: Duration) {
     github_calls(call, outcome, attempt).increment(1);
     github_seconds(call).record(took);
 }
 
-fn github_calls(call: &'static str, outcome: &'static str, attempt: u32) -> Counter {
-    let attempt = match attempt {
-        1 => "1",
-        2 => "2",
-        _ => "3",
-    };
+fn github_calls(call: CallKind, outcome: CallOutcome, attempt: u32) -> Counter {
+    let (call, outcome, attempt) = (call.as_str(), outcome.as_str(), attempt.to_string());
     counter!("arm_github_requests_total", "call" => call, "outcome" => outcome, "attempt" => attempt)
 }
 
-fn github_seconds(call: &'static str) -> Histogram {
-    histogram!("arm_github_request_duration_seconds", "call" => call)
+fn github_seconds(call: CallKind) -> Histogram {
+    histogram!("arm_github_request_duration_seconds", "call" => call.as_str())
 }
 
-/// What GitHub said about the App's budget; `reset` is in seconds since 1970.
+/// The App's budget as GitHub reported it; `reset` is in seconds since 1970.
 pub fn github_budget(limit: u64, remaining: u64, reset: u64) {
     gauge!("arm_github_rate_limit_limit").set(as_number(limit));
     gauge!("arm_github_rate_limit_remaining").set(as_number(remaining));
@@ -217,23 +174,21 @@ pub fn github_circuit(open: bool) {
 }
 
 /// Something was looked up in a cache.
-pub fn cache(name: &'static str, hit: bool) {
-    debug_assert!(CACHES.contains(&name), "{name} is not in the list of caches");
-    lookups(name, if hit { "hit" } else { "miss" }).increment(1);
+pub fn cache(cache: Cache, hit: bool) {
+    look_ups(cache, if hit { LookUp::Hit } else { LookUp::Miss }).increment(1);
 }
 
-fn lookups(cache: &'static str, outcome: &'static str) -> Counter {
-    counter!("arm_cache_lookups_total", "cache" => cache, "outcome" => outcome)
+fn look_ups(cache: Cache, outcome: LookUp) -> Counter {
+    counter!("arm_cache_lookups_total", "cache" => cache.as_str(), "outcome" => outcome.as_str())
 }
 
-/// A limiter refused a request: `user` or `unknown_token`.
-pub fn limited(limiter: &'static str) {
-    debug_assert!(LIMITERS.contains(&limiter), "{limiter} is not in the list of limiters");
-    limits(limiter).increment(1);
+/// A limiter refused a request.
+pub fn limited(limiter: Limiter) {
+    refusals(limiter).increment(1);
 }
 
-fn limits(limiter: &'static str) -> Counter {
-    counter!("arm_rate_limited_total", "limiter" => limiter)
+fn refusals(limiter: Limiter) -> Counter {
+    counter!("arm_rate_limited_total", "limiter" => limiter.as_str())
 }
 
 /// A connection was accepted.
@@ -241,19 +196,18 @@ pub fn connection_opened() {
     gauge!("arm_connections").increment(1.0);
 }
 
-/// A connection ended, however it came to it.
+/// A connection ended, for whatever reason.
 pub fn connection_closed() {
     gauge!("arm_connections").decrement(1.0);
 }
 
-/// A connection was closed by a limit; `cause` says which.
-pub fn connection_cut_off(cause: &'static str) {
-    debug_assert!(CAUSES.contains(&cause), "{cause} is not in the list of causes");
+/// A limit closed a connection.
+pub fn connection_cut_off(cause: CutOff) {
     cut_off(cause).increment(1);
 }
 
-fn cut_off(cause: &'static str) -> Counter {
-    counter!("arm_connections_cut_off_total", "cause" => cause)
+fn cut_off(cause: CutOff) -> Counter {
+    counter!("arm_connections_cut_off_total", "cause" => cause.as_str())
 }
 
 /// When the certificate expires, in seconds since 1970.
@@ -266,16 +220,19 @@ pub fn ready(ready: bool) {
     gauge!("arm_ready").set(f64::from(u8::from(ready)));
 }
 
-/// The configuration, the certificate or the credential was read again.
-pub fn reload(what: &'static str, worked: bool) {
-    let outcome = if worked { "success" } else { "failure" };
-    counter!("arm_reloads_total", "what" => what, "outcome" => outcome).increment(1);
-    in_force(what, worked);
+/// Something was read again, or could not be.
+pub fn reload(what: Reloaded, outcome: ReloadOutcome) {
+    reloads(what, outcome).increment(1);
+    in_force(what, outcome == ReloadOutcome::Success);
 }
 
-/// Whether what stands in the file is what is in force.
-pub fn in_force(what: &'static str, is_it: bool) {
-    gauge!("arm_last_reload_successful", "what" => what).set(f64::from(u8::from(is_it)));
+fn reloads(what: Reloaded, outcome: ReloadOutcome) -> Counter {
+    counter!("arm_reloads_total", "what" => what.as_str(), "outcome" => outcome.as_str())
+}
+
+/// Whether what is in the file is what is in force.
+pub fn in_force(what: Reloaded, is_it: bool) {
+    gauge!("arm_last_reload_successful", "what" => what.as_str()).set(f64::from(u8::from(is_it)));
 }
 
 /// Whether the configuration's file has other values than those in force, where only a restart puts them in force.

@@ -27,7 +27,7 @@ use crate::access::{Groups, Identities, Teams};
 use crate::audit::LimitedCallers;
 use crate::clock::Clock;
 use crate::config::{AdminListener, Config, Credentials, SecretError, ServerConfig, TlsFiles};
-use crate::github::{Credential, Github, Settings, SetupError};
+use crate::github::{App, Github, Settings, SetupError};
 use crate::http::{self, Operation};
 use crate::limits::{AddressLimiter, UserLimiter};
 use crate::metrics;
@@ -115,7 +115,7 @@ pub fn start(config: &Config, clock: Clock) -> Result<Server, StartError> {
     }
     let files = config.server.tls.files.as_ref();
     let certificates = files.map(certificates).transpose()?;
-    let secret = background::read(&config.credentials)?;
+    let secret = config.credentials.read()?;
     let (report, check) = watch::channel(Check::Pending);
     let state = Arc::new(build(config, &clock, secret.clone(), certificates, check)?);
     let (handle, serving, address) = listen(config, &state)?;
@@ -193,11 +193,9 @@ fn build(
 }
 
 fn settings_of(config: &Config, secret: SecretString) -> Settings {
-    let credential = match &config.credentials {
-        Credentials::App { app_id, installation_id, .. } => {
-            Credential::App { app_id: *app_id, installation_id: *installation_id, private_key: secret }
-        }
-        Credentials::Token(_) => Credential::Token(secret),
+    let app = match config.credentials {
+        Credentials::App { app_id, installation_id, .. } => Some(App { id: app_id, installation_id }),
+        Credentials::Token(_) => None,
     };
     Settings {
         org: config.org.clone(),
@@ -205,7 +203,8 @@ fn settings_of(config: &Config, secret: SecretString) -> Settings {
         ca_file: config.github.ca_file.clone(),
         timeout: config.github.timeout,
         concurrency: config.github.concurrency,
-        credential,
+        app,
+        secret,
     }
 }
 

@@ -10,6 +10,7 @@ use crate::clock::Clock;
 use crate::domain::cache_ttls::CacheTtls;
 use crate::domain::ids::GroupId;
 use crate::github::{Error, Github, RunnerGroup};
+use crate::metrics;
 use crate::single_flight::SingleFlight;
 
 /// Names that are remembered at once.
@@ -94,7 +95,7 @@ impl Groups {
     /// Remembers no group yet.
     pub fn new(ttls: CacheTtls, github: Arc<Github>, clock: Clock) -> Self {
         Self {
-            entries: Cache::counted("group", MAX_GROUPS, clock.clone()),
+            entries: Cache::counted(metrics::Cache::Group, MAX_GROUPS, clock.clone()),
             listing: SingleFlight::new(),
             checking: SingleFlight::new(),
             ttls,

@@ -100,7 +100,7 @@ impl Identities {
     pub async fn identify(self: &Arc<Self>, token: &CallerToken, address: IpAddr) -> Identity {
         let hash = self.hash(token);
         let remembered = self.recall(&hash).await;
-        metrics::cache("identity", remembered.is_some());
+        metrics::cache(metrics::Cache::Identity, remembered.is_some());
         match remembered {
             Some(identity) => identity,
             // Boxed, so that the future of the usual case, a known token, stays small.
@@ -144,7 +144,7 @@ impl Identities {
             match limiter.reserve(address).await {
                 Ok(reservation) => Charge::Reserved(reservation),
                 Err(retry_after) => {
-                    metrics::limited("unknown_token");
+                    metrics::limited(metrics::Limiter::UnknownToken);
                     return Err(AccessError::TooManyUnknownTokens { retry_after });
                 }
             }
@@ -157,7 +157,7 @@ impl Identities {
         let (identities, token) = (self.clone(), token.clone());
         let look_up = async move { identities.ask_github(&token, hash, charge, &eras).await };
         let ended = self.runtime.spawn(look_up.in_current_span()).await;
-        ended.unwrap_or_else(|_| Err(Error::odd("GET /user: the look-up was cut off").into()))
+        ended.unwrap_or_else(|_| Err(Error::unexpected("GET /user: the look-up was cut off").into()))
     }
 
     /// Asks GitHub, and remembers the outcome.
@@ -231,7 +231,7 @@ mod tests {
 
     use super::*;
     use crate::domain::names::{Login, OrgName};
-    use crate::github::{Credential, Settings};
+    use crate::github::Settings;
 
     /// Nothing is ever sent with it.
     fn nowhere() -> Arc<Github> {
@@ -242,7 +242,8 @@ mod tests {
             ca_file: None,
             timeout: Duration::from_secs(1),
             concurrency: 1,
-            credential: Credential::Token(SecretString::from("ghp_own")),
+            app: None,
+            secret: SecretString::from("ghp_own"),
         };
         Arc::new(Github::new(settings, Clock::manual()).unwrap())
     }

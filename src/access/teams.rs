@@ -12,6 +12,7 @@ use crate::domain::ids::{TeamId, UserId};
 use crate::domain::names::{Login, TeamSlug};
 use crate::domain::template::GroupNameTemplate;
 use crate::github::{Error, Github, Membership, Team};
+use crate::metrics;
 
 /// Teams that are remembered at once.
 const MAX_TEAMS: u64 = 10_000;
@@ -63,8 +64,8 @@ impl Teams {
     pub fn new(template: GroupNameTemplate, ttls: CacheTtls, github: Arc<Github>, clock: &Clock) -> Self {
         Self {
             template,
-            by_slug: Cache::counted("team", MAX_TEAMS, clock.clone()),
-            maintainers: Cache::counted("membership", MAX_MEMBERSHIPS, clock.clone()),
+            by_slug: Cache::counted(metrics::Cache::Team, MAX_TEAMS, clock.clone()),
+            maintainers: Cache::counted(metrics::Cache::Membership, MAX_MEMBERSHIPS, clock.clone()),
             memberships: Cache::new(MAX_MEMBERSHIPS, clock.clone()),
             ttls,
             github,
@@ -88,7 +89,7 @@ impl Teams {
                 return require_maintainer(caller, team, is_maintainer);
             }
         }
-        Err(Error::odd("the team changes faster than it can be read").into())
+        Err(Error::unexpected("the team changes faster than it can be read").into())
     }
 
     /// The proof that `caller` actively maintains the administrators' team, and with it the right to act on
@@ -185,8 +186,8 @@ impl Teams {
     }
 
     fn managed(&self, team: &Team) -> Result<ManagedTeam, Error> {
-        let slug =
-            TeamSlug::parse(&team.slug).map_err(|_| Error::odd("the team's slug has an unknown form"))?;
+        let slug = TeamSlug::parse(&team.slug)
+            .map_err(|_| Error::unexpected("the team's slug has an unknown form"))?;
         let group = self.template.group_of(&slug, team.id);
         Ok(ManagedTeam { slug, id: team.id, group, repositories: team.repos_count })
     }

@@ -66,6 +66,26 @@ pub enum SecretError {
 const MOST_BYTES: u64 = 64 * 1024;
 
 impl Credentials {
+    /// The key as PEM text, or the token, read now.
+    ///
+    /// # Errors
+    /// The file can't be read, or holds none.
+    pub fn read(&self) -> Result<SecretString, SecretError> {
+        match self {
+            Self::App { private_key, .. } => private_key.read(),
+            Self::Token(source) => source.read(),
+        }
+    }
+
+    /// The file with the key or the token, unless the configuration itself has it.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::App { private_key: PrivateKeySource::File(file), .. }
+            | Self::Token(TokenSource::File(file)) => Some(file),
+            Self::App { .. } | Self::Token(_) => None,
+        }
+    }
+
     /// Whether both have the same secret, as far as it stands in the configuration itself.
     pub(super) fn have_the_secret_of(&self, other: &Self) -> bool {
         match (self.inline(), other.inline()) {

@@ -25,9 +25,9 @@ use crate::domain::pem::{self, Binary};
 use crate::domain::text::{decoded, one_line, with_line_breaks};
 
 /// A system's whole bundle has a quarter of this.
-const MOST_BYTES: u64 = 4 << 20;
+const MAX_BYTES: u64 = 4 << 20;
 /// Characters of a certificate's subject that a message repeats.
-const MOST_QUOTED: usize = 200;
+const MAX_QUOTED_CHARS: usize = 200;
 
 /// What `github.caFile` holds.
 #[derive(Debug, Default)]
@@ -44,10 +44,10 @@ impl Authorities {
     pub fn read(path: &Path) -> Result<Self, String> {
         let mut bytes = Vec::new();
         File::open(path)
-            .and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes))
+            .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
             .map_err(|cause| cause.to_string())?;
-        if bytes.len() as u64 > MOST_BYTES {
-            return Err(format!("it is larger than {MOST_BYTES} bytes"));
+        if bytes.len() as u64 > MAX_BYTES {
+            return Err(format!("it is larger than {MAX_BYTES} bytes"));
         }
         if let Some(binary) = Binary::of(&bytes) {
             return Err(binary.for_certificate().to_owned());
@@ -95,7 +95,7 @@ impl Authorities {
 fn usable(certificate: &CertificateDer<'_>, now: DateTime<Utc>) -> Result<Vec<String>, String> {
     RootCertStore::empty().add(certificate.clone()).map_err(|cause| cause.to_string())?;
     let (_, parsed) = x509_parser::parse_x509_certificate(certificate).map_err(|cause| cause.to_string())?;
-    let subject = one_line(&parsed.subject().to_string(), MOST_QUOTED);
+    let subject = one_line(&parsed.subject().to_string(), MAX_QUOTED_CHARS);
     let mut remarks = Vec::new();
     let not_after = DateTime::from_timestamp(parsed.validity().not_after.timestamp(), 0);
     if let Some(not_after) = not_after.filter(|not_after| *not_after <= now) {

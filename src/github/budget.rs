@@ -11,7 +11,7 @@ use crate::metrics;
 /// The wait that GitHub asks for when it names no time.
 const UNSTATED_WAIT: Duration = Duration::from_mins(1);
 /// GitHub's longest window is an hour; a longer wait is a misreading or a wrong clock.
-const LONGEST_WAIT: Duration = Duration::from_hours(1);
+const MAX_WAIT: Duration = Duration::from_hours(1);
 
 /// How long GitHub asked to wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub(super) struct Hold(Duration);
 
 impl Hold {
     pub(super) fn for_the_next(wait: Duration) -> Self {
-        Self(wait.clamp(Duration::from_secs(1), LONGEST_WAIT))
+        Self(wait.clamp(Duration::from_secs(1), MAX_WAIT))
     }
 
     pub(super) fn wait_of(hold: Option<Self>) -> Duration {

@@ -7,7 +7,8 @@ use octocrab::jsonwebtoken::EncodingKey;
 use octocrab::models::AppId;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Authorities, SetupError};
+use super::authorities::Authorities;
+use super::settings::SetupError;
 
 /// Checks that the App could sign with this key.
 pub fn check_private_key(pem: &SecretString) -> Result<(), SetupError> {

@@ -1,5 +1,5 @@
 //! Spares callers the wait while GitHub is down: after several failures in a row nothing is sent for a while,
-//! then one call probes whether it is back.
+//! then one call probes whether GitHub is back.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -14,7 +14,7 @@ const FAILURES_TO_OPEN: u32 = 5;
 /// How long nothing is sent at first; doubles with each probe that fails.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
 /// The longest pause.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+const MAX_PAUSE: Duration = Duration::from_secs(30);
 
 /// Whether GitHub seems to be up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub enum CircuitState {
 pub(super) struct Circuit {
     clock: Clock,
     inner: Mutex<Inner>,
-    /// Told when a probe has ended.
+    /// Notified when a probe has ended.
     probed: Notify,
 }
 
@@ -55,7 +55,7 @@ impl Circuit {
         Self { clock, inner: Mutex::default(), probed: Notify::new() }
     }
 
-    /// Lets a call through, or says how long to wait. While another call probes, this waits for its outcome.
+    /// Lets a call through, or returns how long to wait. While another call probes, this waits for its outcome.
     pub(super) async fn enter(&self) -> Result<Pass<'_>, Duration> {
         loop {
             let mut probed = std::pin::pin!(self.probed.notified());
@@ -85,7 +85,7 @@ impl Circuit {
         Some(Ok(Pass { circuit: self, is_probe: true }))
     }
 
-    /// Says how long to wait while nothing is sent. For calls whose outcome says nothing about GitHub: they neither
+    /// Returns how long to wait while nothing is sent. For calls whose outcome says nothing about GitHub: they neither
     /// probe nor count.
     pub(super) fn look(&self) -> Result<(), Duration> {
         let open_until = self.lock().open_until.unwrap_or_default();
@@ -107,9 +107,9 @@ impl Circuit {
 }
 
 impl Pass<'_> {
-    /// Takes note of how the call ended. GitHub is down when it can't be reached, doesn't answer in time or
-    /// answers with a server error; any other answer shows that it is there.
-    pub(super) fn ended(self, failure: Option<&Class>) {
+    /// Records how the call ended. GitHub counts as down if it can't be reached, doesn't respond in time or responds
+    /// with a server error; any other response shows that it is up.
+    pub(super) fn record(self, failure: Option<&Class>) {
         let is_down = matches!(failure, Some(Class::Unreachable { .. } | Class::Timeout | Class::Faulty));
         // Held back here: that says nothing about GitHub.
         if matches!(failure, Some(Class::Overloaded)) {
@@ -125,7 +125,7 @@ impl Pass<'_> {
         }
         inner.failures = inner.failures.saturating_add(1);
         if self.is_probe || (inner.open_until.is_none() && inner.failures >= FAILURES_TO_OPEN) {
-            inner.pause = (inner.pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
+            inner.pause = (inner.pause * 2).clamp(FIRST_PAUSE, MAX_PAUSE);
             inner.open_until = Some(self.circuit.clock.now() + inner.pause);
             tracing::warn!(pause = ?inner.pause, failures = inner.failures, "GitHub seems to be down");
         }
@@ -150,7 +150,7 @@ mod tests {
     }
 
     async fn fail(circuit: &Circuit) {
-        pass(circuit).await.ended(Some(&Class::Timeout));
+        pass(circuit).await.record(Some(&Class::Timeout));
     }
 
     async fn opened(clock: &Clock) -> Circuit {
@@ -168,7 +168,7 @@ mod tests {
             for _ in 1..FAILURES_TO_OPEN {
                 fail(&circuit).await;
             }
-            pass(&circuit).await.ended(Some(&Class::NotFound));
+            pass(&circuit).await.record(Some(&Class::NotFound));
         }
         assert_eq!(circuit.state(), CircuitState::Closed);
         assert_eq!(opened(&Clock::manual()).await.state(), CircuitState::Open);
@@ -184,7 +184,7 @@ mod tests {
         let probe = pass(&circuit).await;
         let ended = async {
             tokio::task::yield_now().await;
-            probe.ended(None);
+            probe.record(None);
         };
         let (waiting, ()) = tokio::join!(circuit.enter(), ended);
         assert!(waiting.is_ok());
@@ -209,7 +209,7 @@ mod tests {
         let probe = pass(&circuit).await;
         let ended = async {
             tokio::task::yield_now().await;
-            probe.ended(Some(&Class::Faulty));
+            probe.record(Some(&Class::Faulty));
         };
         let (waiting, ()) = tokio::join!(circuit.enter(), ended);
         assert_eq!(waiting.err(), Some(FIRST_PAUSE * 2));
@@ -220,7 +220,7 @@ mod tests {
         let clock = Clock::manual();
         let circuit = opened(&clock).await;
         for expected in [4, 8, 16, 30, 30] {
-            clock.advance(LONGEST_PAUSE);
+            clock.advance(MAX_PAUSE);
             fail(&circuit).await;
             assert_eq!(circuit.enter().await.err(), Some(Duration::from_secs(expected)));
         }

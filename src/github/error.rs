@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::metrics::CallOutcome;
+
 /// A failed call. The detail is for the log: it may hold GitHub's own words, which callers don't see.
 #[derive(Debug, Clone)]
 pub struct Error {
@@ -32,46 +34,46 @@ pub enum Class {
     },
     /// Too many calls are under way and queued here.
     Overloaded,
-    /// No answer within the deadline.
+    /// No response within the deadline.
     Timeout,
     /// No connection to GitHub, or none is tried because GitHub seems to be down.
     Unreachable {
         /// When it is tried again, if that is known.
         retry_after: Option<Duration>,
     },
-    /// GitHub answered with a server error, or its answer broke off.
+    /// GitHub responded with a server error, or its response broke off.
     Faulty,
-    /// GitHub answered with something that it doesn't document.
+    /// GitHub responded with something that it doesn't document.
     Unexpected,
 }
 
 impl Class {
-    /// A word for metrics.
-    pub(super) fn label(&self) -> &'static str {
+    /// Its label in metrics.
+    pub(super) fn outcome(&self) -> CallOutcome {
         match self {
-            Self::NotFound => "not_found",
-            Self::Unauthorized => "unauthorized",
-            Self::Forbidden(_) => "forbidden",
-            Self::Conflict => "conflict",
-            Self::Rejected(_) => "rejected",
-            Self::RateLimited { .. } => "rate_limited",
-            Self::Overloaded => "overloaded",
-            Self::Timeout => "timeout",
-            Self::Unreachable { .. } => "unreachable",
-            Self::Faulty => "faulty",
-            Self::Unexpected => "unexpected",
+            Self::NotFound => CallOutcome::NotFound,
+            Self::Unauthorized => CallOutcome::Unauthorized,
+            Self::Forbidden(_) => CallOutcome::Forbidden,
+            Self::Conflict => CallOutcome::Conflict,
+            Self::Rejected(_) => CallOutcome::Rejected,
+            Self::RateLimited { .. } => CallOutcome::RateLimited,
+            Self::Overloaded => CallOutcome::Overloaded,
+            Self::Timeout => CallOutcome::Timeout,
+            Self::Unreachable { .. } => CallOutcome::Unreachable,
+            Self::Faulty => CallOutcome::Faulty,
+            Self::Unexpected => CallOutcome::Unexpected,
         }
     }
 }
 
 impl Error {
-    /// An error of a class, with what the log should say.
+    /// An error of a class, with the detail for the log.
     pub fn new(class: Class, detail: impl Into<String>) -> Self {
         Self { class, detail: detail.into(), request_id: None, enterprise_version: None }
     }
 
-    /// An answer that GitHub shouldn't have given.
-    pub fn odd(detail: impl Into<String>) -> Self {
+    /// A response that GitHub shouldn't have given.
+    pub fn unexpected(detail: impl Into<String>) -> Self {
         Self::new(Class::Unexpected, detail)
     }
 
@@ -80,12 +82,12 @@ impl Error {
         Self { request_id, ..self }
     }
 
-    /// The same with the version of the Enterprise Server that answered.
+    /// The same with the version of the Enterprise Server that responded.
     pub(super) fn with_enterprise_version(self, enterprise_version: Option<(u32, u32)>) -> Self {
         Self { enterprise_version, ..self }
     }
 
-    /// The major and minor version of the Enterprise Server that answered; none for github.com.
+    /// The major and minor version of the Enterprise Server that responded; none for github.com.
     pub fn enterprise_version(&self) -> Option<(u32, u32)> {
         self.enterprise_version
     }
@@ -95,12 +97,12 @@ impl Error {
         &self.class
     }
 
-    /// Whether GitHub said that it isn't there.
+    /// Whether GitHub responded that it isn't there.
     pub fn is_not_found(&self) -> bool {
         self.class == Class::NotFound
     }
 
-    /// GitHub's id of the failed request, when it answered.
+    /// GitHub's id of the failed request, if it responded.
     pub fn request_id(&self) -> Option<&str> {
         self.request_id.as_deref()
     }

@@ -1,4 +1,4 @@
-//! An answer of GitHub's, through the code that reads it.
+//! A response of GitHub's, through the code that reads it.
 
 use std::time::Duration;
 
@@ -6,11 +6,11 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::de::DeserializeOwned;
 
-use super::answer::Reply;
 use super::budget::{Budget, Hold};
+use super::call::Call;
 use super::error::{Class, Error};
 use super::paging::check_pages;
-use super::transport::Call;
+use super::reply::Reply;
 use super::types::{
     CollaboratorPermission, Installation, InstallationToken, JitRunner, Membership, OrgMembership,
     Repository, Runner, RunnerGroup, RunnerToken, Team, User,
@@ -18,21 +18,24 @@ use super::types::{
 use crate::clock::Clock;
 use crate::domain::checks::assert_is_one_segment;
 use crate::domain::names::{Label, Login, TeamSlug};
+use crate::metrics::CallKind;
 
 /// The longest that callers are held back: an hour, GitHub's longest window.
-const LONGEST_WAIT: Duration = Duration::from_hours(1);
-/// An error repeats at most so much of an answer.
-const LONGEST_DETAIL: usize = 4_000;
+const MAX_WAIT: Duration = Duration::from_hours(1);
+/// An error repeats at most this many characters of a response.
+const MAX_DETAIL_CHARS: usize = 4_000;
 
 /// The first line is a status, the lines up to an empty one are headers, the rest is a body.
 ///
 /// # Panics
-/// When something doesn't hold that should hold of every answer.
+/// When something doesn't hold that should hold of every response.
 pub fn github_answer(input: &[u8]) {
     let (status, headers, body) = parts(input);
-    for call in [Call::get("fuzz", "/a/path".to_owned()), Call::post("fuzz", "/a/path".to_owned())] {
+    for call in
+        [Call::get(CallKind::User, "/a/path".to_owned()), Call::post(CallKind::User, "/a/path".to_owned())]
+    {
         let body = Bytes::copy_from_slice(body);
-        let (outcome, hold) = call.answered(status, headers.clone(), body, 1_700_000_000);
+        let (outcome, hold) = call.interpret(status, headers.clone(), body, 1_700_000_000);
         check_hold(hold);
         match outcome {
             Ok(reply) => {
@@ -74,9 +77,9 @@ fn check_hold(hold: Option<Hold>) {
     budget.note(hold, &clock);
     match budget.must_wait(&clock) {
         None => assert_eq!(hold, None),
-        Some(wait) => assert!((Duration::from_secs(1)..=LONGEST_WAIT).contains(&wait), "{wait:?}"),
+        Some(wait) => assert!((Duration::from_secs(1)..=MAX_WAIT).contains(&wait), "{wait:?}"),
     }
-    clock.advance(LONGEST_WAIT);
+    clock.advance(MAX_WAIT);
     assert_eq!(budget.must_wait(&clock), None, "it ends by itself");
 }
 
@@ -85,10 +88,10 @@ fn check_error(error: &Error, hold: Option<Hold>) {
     assert_eq!(is_limited, hold.is_some(), "a hold goes with a rate limit");
     match error.class() {
         Class::Forbidden(message) | Class::Rejected(message) => check_text(message),
-        Class::RateLimited { retry_after } => assert!(*retry_after <= LONGEST_WAIT),
+        Class::RateLimited { retry_after } => assert!(*retry_after <= MAX_WAIT),
         Class::NotFound | Class::Unauthorized | Class::Conflict | Class::Faulty | Class::Unexpected => {}
         Class::Overloaded | Class::Timeout | Class::Unreachable { .. } => {
-            assert!(!is_limited, "an answer tells nothing of the kind");
+            assert!(!is_limited, "a response tells nothing of the kind");
         }
     }
     check_text(&error.to_string());
@@ -96,7 +99,7 @@ fn check_error(error: &Error, hold: Option<Hold>) {
 
 /// Fit for one line of a log.
 fn check_text(text: &str) {
-    assert!(text.chars().count() <= LONGEST_DETAIL, "{} characters", text.chars().count());
+    assert!(text.chars().count() <= MAX_DETAIL_CHARS, "{} characters", text.chars().count());
     assert!(!text.contains(char::is_control), "{text:?}");
 }
 

@@ -2,12 +2,13 @@
 
 use serde_json::json;
 
+use super::call::Call;
 use super::paging::Listed;
-use super::transport::Call;
 use super::types::{Repository, Runner, RunnerGroup};
 use super::{Error, Github};
 use crate::domain::ids::{GroupId, RepositoryId};
 use crate::domain::template::GroupName;
+use crate::metrics::CallKind;
 
 impl Listed for RunnerGroup {
     fn id(&self) -> u64 {
@@ -18,12 +19,12 @@ impl Listed for RunnerGroup {
 impl Github {
     /// All runner groups of the organisation, those of the enterprise included.
     pub async fn runner_groups(&self) -> Result<Vec<RunnerGroup>, Error> {
-        self.counted_list("groups", &self.groups_path()).await
+        self.counted_list(CallKind::Groups, &self.groups_path()).await
     }
 
     /// One runner group.
     pub async fn runner_group(&self, id: GroupId) -> Result<RunnerGroup, Error> {
-        self.send(Call::get("group", self.group_path(id))).await?.parse()
+        self.send(Call::get(CallKind::Group, self.group_path(id))).await?.parse()
     }
 
     /// Creates a group for selected, private repositories. A conflict means that the name is taken.
@@ -33,17 +34,17 @@ impl Github {
             "visibility": "selected",
             "allows_public_repositories": false,
         });
-        self.send(Call::post("create_group", self.groups_path()).with_body(body)).await?.parse()
+        self.send(Call::post(CallKind::CreateGroup, self.groups_path()).with_body(body)).await?.parse()
     }
 
     /// Deletes a group. The caller has made sure that it holds no runners.
     pub async fn delete_runner_group(&self, id: GroupId) -> Result<(), Error> {
-        self.send(Call::delete("delete_group", self.group_path(id))).await.map(drop)
+        self.send(Call::delete(CallKind::DeleteGroup, self.group_path(id))).await.map(drop)
     }
 
     /// The repositories that may use the group.
     pub async fn group_repositories(&self, id: GroupId) -> Result<Vec<Repository>, Error> {
-        self.counted_list("group_repositories", &format!("{}/repositories", self.group_path(id))).await
+        self.counted_list(CallKind::GroupRepositories, &format!("{}/repositories", self.group_path(id))).await
     }
 
     /// Lets exactly these repositories use the group.
@@ -52,7 +53,7 @@ impl Github {
         id: GroupId,
         repositories: &[RepositoryId],
     ) -> Result<(), Error> {
-        let call = Call::put("set_group_repositories", format!("{}/repositories", self.group_path(id)))
+        let call = Call::put(CallKind::SetGroupRepositories, format!("{}/repositories", self.group_path(id)))
             .with_body(json!({ "selected_repository_ids": repositories }));
         self.send(call).await.map(drop)
     }
@@ -60,7 +61,7 @@ impl Github {
     /// Lets one more repository use the group; nothing changes when it does already.
     pub async fn add_group_repository(&self, id: GroupId, repository: RepositoryId) -> Result<(), Error> {
         self.send(Call::put(
-            "add_group_repository",
+            CallKind::AddGroupRepository,
             format!("{}/repositories/{repository}", self.group_path(id)),
         ))
         .await
@@ -70,7 +71,7 @@ impl Github {
     /// Lets one repository no longer use the group; nothing changes when it doesn't.
     pub async fn remove_group_repository(&self, id: GroupId, repository: RepositoryId) -> Result<(), Error> {
         self.send(Call::delete(
-            "remove_group_repository",
+            CallKind::RemoveGroupRepository,
             format!("{}/repositories/{repository}", self.group_path(id)),
         ))
         .await
@@ -79,13 +80,13 @@ impl Github {
 
     /// The self-hosted runners in the group.
     pub async fn group_runners(&self, id: GroupId) -> Result<Vec<Runner>, Error> {
-        self.counted_list("group_runners", &format!("{}/runners", self.group_path(id))).await
+        self.counted_list(CallKind::GroupRunners, &format!("{}/runners", self.group_path(id))).await
     }
 
     /// GitHub-hosted runners that an owner put into the group. GitHub Enterprise Server has none.
     pub async fn group_hosted_runners(&self, id: GroupId) -> Result<Vec<Runner>, Error> {
         match self
-            .counted_list("group_hosted_runners", &format!("{}/hosted-runners", self.group_path(id)))
+            .counted_list(CallKind::GroupHostedRunners, &format!("{}/hosted-runners", self.group_path(id)))
             .await
         {
             Err(error) if error.is_not_found() => Ok(Vec::new()),

@@ -17,14 +17,14 @@ const QUEUED_STRANGERS: usize = 256;
 /// Tokens to renew that may wait for their look-up: at 50 ms for a call, what fits into the usual deadline.
 const QUEUED_RENEWALS: usize = 1_024;
 
-/// What a call is for, by which it waits for its turn.
+/// What a call is for, which decides where it waits for its turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Lane {
     /// Work for a known caller, or the service's own.
     Work,
-    /// To ask whose a token is that GitHub vouched for lately.
+    /// Asks whose a token is that GitHub vouched for lately.
     Renewal,
-    /// To ask whose a token is that nobody knows: perhaps nobody's.
+    /// Asks whose an unknown token is: perhaps nobody's.
     Stranger,
 }
 
@@ -61,7 +61,7 @@ struct Queue {
 }
 
 impl Lanes {
-    /// `concurrency` is for work alone; look-ups of tokens have calls of their own beside it.
+    /// `concurrency` is for work alone; look-ups of tokens have calls of their own in addition.
     pub(super) fn new(concurrency: usize) -> Self {
         Self {
             concurrency,

@@ -6,19 +6,20 @@ use std::collections::HashSet;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::de::DeserializeOwned;
 
-use super::answer::Reply;
-use super::transport::Call;
+use super::call::Call;
+use super::reply::Reply;
 use super::types::Counted;
 use super::{Error, Github};
+use crate::metrics::CallKind;
 
-/// The most that GitHub gives at once.
-const PAGE_SIZE: u64 = 100;
-/// Pages of one list that are fetched side by side: as many as there are free places for calls, at least the
+/// The maximum that GitHub gives at once.
+pub(super) const PAGE_SIZE: u64 = 100;
+/// Pages of one list that are fetched side by side: as many as there are free permits for calls, at least the
 /// first of these, so that a busy service shares them out, and at most the second, far below GitHub's bound of
 /// 100 concurrent calls.
 const PAGES_AT_ONCE: (usize, usize) = (8, 50);
 /// A list that claims more pages than this is not followed further: 100,000 entries.
-const MOST_PAGES: u64 = 1_000;
+const MAX_PAGES: u64 = 1_000;
 
 /// Something that a list holds, told apart by its id.
 pub(super) trait Listed: DeserializeOwned + Send {
@@ -33,26 +34,18 @@ struct Page<T> {
 
 impl Github {
     /// All entries of a list whose pages state a `total_count`.
-    pub(super) async fn counted_list<T: Listed>(
-        &self,
-        kind: &'static str,
-        path: &str,
-    ) -> Result<Vec<T>, Error> {
+    pub(super) async fn counted_list<T: Listed>(&self, kind: CallKind, path: &str) -> Result<Vec<T>, Error> {
         self.list(kind, path, |reply, _| Page::counted(reply)).await
     }
 
     /// All entries of a list that is a plain array, its last page stated in the `Link` header.
-    pub(super) async fn linked_list<T: Listed>(
-        &self,
-        kind: &'static str,
-        path: &str,
-    ) -> Result<Vec<T>, Error> {
+    pub(super) async fn linked_list<T: Listed>(&self, kind: CallKind, path: &str) -> Result<Vec<T>, Error> {
         self.list(kind, path, Page::linked).await
     }
 
     async fn list<T: Listed>(
         &self,
-        kind: &'static str,
+        kind: CallKind,
         path: &str,
         read: impl Fn(&Reply, u64) -> Result<Page<T>, Error> + Copy,
     ) -> Result<Vec<T>, Error> {
@@ -62,7 +55,7 @@ impl Github {
             read(&self.send(Call::get(kind, page_path)).await?, number)
         };
         let first = fetch(1).await?;
-        let stated = first.pages.min(MOST_PAGES);
+        let stated = first.pages.min(MAX_PAGES);
         let mut pages = vec![first];
         let at_once = self.transport.lanes().free().clamp(PAGES_AT_ONCE.0, PAGES_AT_ONCE.1);
         let rest: Vec<Page<T>> = stream::iter(2..=stated).map(fetch).buffered(at_once).try_collect().await?;
@@ -94,7 +87,7 @@ impl<T> Page<T> {
     /// grown since the first page, and a count below what was fetched is wrong.
     fn goes_on(&self, fetched: u64) -> bool {
         let full = self.items.len() as u64 >= PAGE_SIZE;
-        full && self.pages != fetched && fetched < MOST_PAGES
+        full && self.pages != fetched && fetched < MAX_PAGES
     }
 }
 
@@ -119,14 +112,14 @@ fn page_of(links: &str, relation: &str) -> Option<u64> {
     query.split('&').find_map(|pair| pair.strip_prefix("page=")).and_then(|number| number.parse().ok())
 }
 
-/// Asserts that a list of which every page is this answer comes to an end.
+/// Asserts that a list whose every page is this response comes to an end.
 #[cfg(any(test, fuzzing))]
 pub(super) fn check_pages<T: Listed>(reply: &Reply) {
     for page in [Page::<T>::counted(reply), Page::linked(reply, 1)].into_iter().flatten() {
-        let mut fetched = page.pages.clamp(1, MOST_PAGES);
+        let mut fetched = page.pages.clamp(1, MAX_PAGES);
         while page.goes_on(fetched) {
             fetched += 1;
-            assert!(fetched <= MOST_PAGES, "it goes on for ever");
+            assert!(fetched <= MAX_PAGES, "it goes on for ever");
         }
         let held = page.items.len();
         assert!(without_duplicates(vec![page]).len() <= held);
@@ -148,7 +141,7 @@ mod tests {
             (99, 4, 3, false),
             (100, 4, 3, true),
             (100, 0, 3, true),
-            (100, 2_000, MOST_PAGES, false),
+            (100, 2_000, MAX_PAGES, false),
         ] {
             let page = Page { items: vec![(); items], pages };
             assert_eq!(page.goes_on(fetched), expected, "{items} items, {pages} pages, {fetched} fetched");

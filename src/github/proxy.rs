@@ -13,7 +13,7 @@ const EXCEPTIONS: [&str; 2] = ["NO_PROXY", "no_proxy"];
 ///
 /// # Errors
 /// Says which variable can't be used; its value may hold a password.
-pub(super) fn of_environment(variable: impl Fn(&str) -> Option<String>) -> Result<Option<Proxy>, String> {
+pub(super) fn from_environment(variable: impl Fn(&str) -> Option<String>) -> Result<Option<Proxy>, String> {
     let first = |names: &[&'static str]| {
         names.iter().find_map(|name| {
             let value = unwrapped(&variable(name)?).to_owned();
@@ -39,7 +39,7 @@ mod tests {
         let variable = |name: &str| {
             variables.iter().find(|(other, _)| *other == name).map(|(_, value)| (*value).to_owned())
         };
-        of_environment(variable).map(|proxy| proxy.map(|proxy| format!("{proxy:?}")))
+        from_environment(variable).map(|proxy| proxy.map(|proxy| format!("{proxy:?}")))
     }
 
     #[test]

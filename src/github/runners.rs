@@ -2,12 +2,13 @@
 
 use serde_json::json;
 
+use super::call::Call;
 use super::paging::Listed;
-use super::transport::Call;
 use super::types::{JitRunner, Runner, RunnerToken};
 use super::{Error, Github};
 use crate::domain::ids::{GroupId, RunnerId};
 use crate::domain::names::{Label, RepoName, RunnerName};
+use crate::metrics::CallKind;
 
 impl Listed for Runner {
     fn id(&self) -> u64 {
@@ -19,7 +20,7 @@ impl Github {
     /// A token with which runners are registered, into any group of the organisation.
     pub async fn registration_token(&self) -> Result<RunnerToken, Error> {
         self.send(Call::post(
-            "registration_token",
+            CallKind::RegistrationToken,
             format!("/orgs/{}/actions/runners/registration-token", self.org),
         ))
         .await?
@@ -28,21 +29,24 @@ impl Github {
 
     /// A token with which runners are removed, from any group of the organisation.
     pub async fn removal_token(&self) -> Result<RunnerToken, Error> {
-        self.send(Call::post("removal_token", format!("/orgs/{}/actions/runners/remove-token", self.org)))
-            .await?
-            .parse()
+        self.send(Call::post(
+            CallKind::RemovalToken,
+            format!("/orgs/{}/actions/runners/remove-token", self.org),
+        ))
+        .await?
+        .parse()
     }
 
     /// A token with which runners are registered at a repository.
     pub async fn repository_registration_token(&self, name: &RepoName) -> Result<RunnerToken, Error> {
         let path = format!("/repos/{}/{name}/actions/runners/registration-token", self.org);
-        self.send_for_repository(Call::post("repository_registration_token", path), name).await?.parse()
+        self.send_for_repository(Call::post(CallKind::RepositoryRegistrationToken, path), name).await?.parse()
     }
 
     /// A token with which a repository's runners are removed.
     pub async fn repository_removal_token(&self, name: &RepoName) -> Result<RunnerToken, Error> {
         let path = format!("/repos/{}/{name}/actions/runners/remove-token", self.org);
-        self.send_for_repository(Call::post("repository_removal_token", path), name).await?.parse()
+        self.send_for_repository(Call::post(CallKind::RepositoryRemovalToken, path), name).await?.parse()
     }
 
     /// Registers a runner for one job in a group, before it exists. GitHub adds no labels of its own.
@@ -59,8 +63,9 @@ impl Github {
             "labels": labels.iter().map(Label::as_str).collect::<Vec<_>>(),
             "work_folder": work_folder,
         });
-        let call = Call::post("jit_config", format!("/orgs/{}/actions/runners/generate-jitconfig", self.org))
-            .with_body(body);
+        let call =
+            Call::post(CallKind::JitConfig, format!("/orgs/{}/actions/runners/generate-jitconfig", self.org))
+                .with_body(body);
         self.send(call).await?.parse()
     }
 
@@ -69,19 +74,21 @@ impl Github {
         // Over all pages, since GHES before 3.12 doesn't look at the name; compared here, since GitHub doesn't
         // say how it compares.
         let found: Vec<Runner> = self
-            .counted_list("runner_named", &format!("/orgs/{}/actions/runners?name={name}", self.org))
+            .counted_list(CallKind::RunnerNamed, &format!("/orgs/{}/actions/runners?name={name}", self.org))
             .await?;
         Ok(found.into_iter().find(|runner| runner.name.eq_ignore_ascii_case(name.as_str())))
     }
 
     /// One runner, as it is now.
     pub async fn runner(&self, id: RunnerId) -> Result<Runner, Error> {
-        self.send(Call::get("runner", format!("/orgs/{}/actions/runners/{id}", self.org))).await?.parse()
+        self.send(Call::get(CallKind::Runner, format!("/orgs/{}/actions/runners/{id}", self.org)))
+            .await?
+            .parse()
     }
 
     /// Removes a runner from the organisation. GitHub refuses it while a job runs on it.
     pub async fn delete_runner(&self, id: RunnerId) -> Result<(), Error> {
-        self.send(Call::delete("delete_runner", format!("/orgs/{}/actions/runners/{id}", self.org)))
+        self.send(Call::delete(CallKind::DeleteRunner, format!("/orgs/{}/actions/runners/{id}", self.org)))
             .await
             .map(drop)
     }
@@ -89,6 +96,6 @@ impl Github {
     /// Moves a runner into a group, out of whichever it is in.
     pub async fn move_runner(&self, id: RunnerId, group: GroupId) -> Result<(), Error> {
         let path = format!("/orgs/{}/actions/runner-groups/{group}/runners/{id}", self.org);
-        self.send(Call::put("move_runner", path)).await.map(drop)
+        self.send(Call::put(CallKind::MoveRunner, path)).await.map(drop)
     }
 }

@@ -2,15 +2,17 @@
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::paging::Listed;
-use super::transport::Call;
-use super::types::{CollaboratorPermission, Membership, OrgMembership, Repository, Team};
+use super::call::Call;
+use super::owners;
+use super::paging::{Listed, PAGE_SIZE};
+use super::types::{CollaboratorPermission, Membership, Repository, Team};
 use super::{Error, Github};
 use crate::domain::names::{Login, RepoName, TeamSlug};
+use crate::metrics::CallKind;
 
 /// Look-ups of single repositories under way at once for one request.
 const LOOK_UPS_AT_ONCE: usize = 8;
-/// Asks for the repository itself; with any other `Accept` GitHub answers 204 without a body.
+/// Asks for the repository itself; with any other `Accept` GitHub responds with 204 and no body.
 const REPOSITORY: &str = "application/vnd.github.v3.repository+json";
 
 impl Listed for Repository {
@@ -28,18 +30,18 @@ impl Listed for Team {
 impl Github {
     /// All teams of the organisation.
     pub async fn teams(&self) -> Result<Vec<Team>, Error> {
-        self.linked_list("teams", &format!("/orgs/{}/teams", self.org)).await
+        self.linked_list(CallKind::Teams, &format!("/orgs/{}/teams", self.org)).await
     }
 
     /// The team with this slug.
     pub async fn team(&self, slug: &TeamSlug) -> Result<Team, Error> {
-        self.send(Call::get("team", format!("/orgs/{}/teams/{slug}", self.org))).await?.parse()
+        self.send(Call::get(CallKind::Team, format!("/orgs/{}/teams/{slug}", self.org))).await?.parse()
     }
 
     /// A user's membership in a team; not found when there is none.
     pub async fn membership(&self, slug: &TeamSlug, user: &Login) -> Result<Membership, Error> {
         let path = format!("/orgs/{}/teams/{slug}/memberships/{user}", self.org);
-        self.send(Call::get("membership", path)).await?.parse()
+        self.send(Call::get(CallKind::Membership, path)).await?.parse()
     }
 
     /// Which of `names` the team has access to, in whichever way takes fewer calls: each by itself, or
@@ -50,34 +52,27 @@ impl Github {
         names: &[RepoName],
         team_repositories: u64,
     ) -> Result<Vec<Option<Repository>>, Error> {
-        let pages = team_repositories.div_ceil(100).max(1);
+        let pages = team_repositories.div_ceil(PAGE_SIZE).max(1);
         if names.len() as u64 <= pages {
             let look_ups = stream::iter(names).map(|name| self.team_repository(slug, name));
             return look_ups.buffered(LOOK_UPS_AT_ONCE).try_collect().await;
         }
-        let list: Vec<Repository> =
-            self.linked_list("team_repositories", &format!("/orgs/{}/teams/{slug}/repos", self.org)).await?;
+        let list: Vec<Repository> = self
+            .linked_list(CallKind::TeamRepositories, &format!("/orgs/{}/teams/{slug}/repos", self.org))
+            .await?;
         let found = |name: &RepoName| list.iter().find(|repository| self.is_ours(repository, name)).cloned();
         Ok(names.iter().map(found).collect())
     }
 
     /// Whether a user is an active owner of the organisation.
     pub async fn is_owner(&self, user: &Login) -> Result<bool, Error> {
-        let path = format!("/orgs/{}/memberships/{user}", self.org);
-        match self.send(Call::get("org_membership", path)).await {
-            Ok(reply) => {
-                let membership: OrgMembership = reply.parse()?;
-                Ok(membership.role == "admin" && membership.state == "active")
-            }
-            Err(error) if error.is_not_found() => Ok(false),
-            Err(error) => Err(error),
-        }
+        owners::is_owner(self.send(owners::call(&self.org, user)).await)
     }
 
     /// Whether a user administers a repository, in whichever way.
     pub async fn administers(&self, user: &Login, name: &RepoName) -> Result<bool, Error> {
         let path = format!("/repos/{}/{name}/collaborators/{user}/permission", self.org);
-        match self.send(Call::get("repository_permission", path)).await {
+        match self.send(Call::get(CallKind::RepositoryPermission, path)).await {
             Ok(reply) => Ok(reply.parse::<CollaboratorPermission>()?.permission == "admin"),
             Err(error) if error.is_not_found() => Ok(false),
             Err(error) => Err(error),
@@ -91,8 +86,9 @@ impl Github {
         name: &RepoName,
     ) -> Result<Option<Repository>, Error> {
         let org = &self.org;
-        let call = Call::get("team_repository", format!("/orgs/{org}/teams/{slug}/repos/{org}/{name}"))
-            .accepting(REPOSITORY);
+        let call =
+            Call::get(CallKind::TeamRepository, format!("/orgs/{org}/teams/{slug}/repos/{org}/{name}"))
+                .accepting(REPOSITORY);
         match self.send(call).await {
             Ok(reply) => Ok(Some(reply.parse()?).filter(|repository| self.is_ours(repository, name))),
             // Officially how "no access" is answered.

@@ -1,95 +1,30 @@
-//! One call to GitHub: sent with the right credential, bounded in number, time and size, its answer
-//! read. Only reads are retried; a write is never repeated.
+//! Sends one call to GitHub, bounded in number, time and size, and reads the response. Only reads are retried; a write
+//! is never repeated.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Method, header};
+use http::Method;
 use http_body_util::{BodyExt, Limited};
 use octocrab::Octocrab;
 use tokio::time::Instant;
 
-use super::answer::{Reply, request_id};
 use super::budget::Budget;
+use super::call::Call;
 use super::circuit::{Circuit, CircuitState};
 use super::error::{Class, Error};
 use super::lanes::{Lane, Lanes, Turn};
+use super::reply::{Reply, request_id};
 use super::writes;
 use crate::clock::Clock;
-use crate::metrics;
+use crate::metrics::{self, CallKind, CallOutcome};
 
 /// A page of 100 repositories is about 600 KiB; nothing that this service asks for is larger than this.
-const MOST_ANSWER_BYTES: usize = 8 << 20;
+const MAX_RESPONSE_BYTES: usize = 8 << 20;
 /// A read is sent at most this often.
-const MOST_ATTEMPTS: u32 = 3;
+pub const MAX_ATTEMPTS: u32 = 3;
 /// The first wait before a read is sent again; doubles, and varies by half.
 const FIRST_BACK_OFF: Duration = Duration::from_millis(100);
-/// How metrics call an attempt that nobody waits for any more.
-const GIVEN_UP: &str = "given_up";
-
-/// What is sent to GitHub. Paths are built from typed names and numbers only.
-#[derive(Debug, Clone)]
-pub(super) struct Call {
-    /// What it is for, in metrics.
-    kind: &'static str,
-    method: Method,
-    path: String,
-    accept: &'static str,
-    body: Option<serde_json::Value>,
-    lane: Lane,
-}
-
-impl Call {
-    pub(super) fn get(kind: &'static str, path: String) -> Self {
-        let accept = "application/vnd.github+json";
-        Self { kind, method: Method::GET, path, accept, body: None, lane: Lane::Work }
-    }
-
-    pub(super) fn post(kind: &'static str, path: String) -> Self {
-        Self { method: Method::POST, ..Self::get(kind, path) }
-    }
-
-    pub(super) fn put(kind: &'static str, path: String) -> Self {
-        Self { method: Method::PUT, ..Self::get(kind, path) }
-    }
-
-    pub(super) fn delete(kind: &'static str, path: String) -> Self {
-        Self { method: Method::DELETE, ..Self::get(kind, path) }
-    }
-
-    pub(super) fn accepting(self, accept: &'static str) -> Self {
-        Self { accept, ..self }
-    }
-
-    pub(super) fn with_body(self, body: serde_json::Value) -> Self {
-        Self { body: Some(body), ..self }
-    }
-
-    pub(super) fn in_lane(self, lane: Lane) -> Self {
-        Self { lane, ..self }
-    }
-
-    fn request(&self, client: &Octocrab) -> Result<http::Request<octocrab::OctoBody>, Error> {
-        let builder = http::Request::builder()
-            .method(self.method.clone())
-            .uri(&self.path)
-            .header(header::ACCEPT, self.accept);
-        client.build_request(builder, self.body.as_ref()).map_err(|cause| {
-            Error::new(Class::Unexpected, format!("{} {} can't be sent: {cause}", self.method, self.path))
-        })
-    }
-
-    pub(super) fn fails(&self, class: Class, why: impl fmt::Display) -> Error {
-        Error::new(class, format!("{self}: {why}"))
-    }
-}
-
-impl fmt::Display for Call {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} {}", self.method, self.path)
-    }
-}
 
 /// Sends calls; shared by all credentials.
 pub(super) struct Transport {
@@ -119,7 +54,7 @@ impl Transport {
 
     /// Sends a call with a client that carries the credential, and keeps to what GitHub said about waiting.
     pub(super) async fn send(&self, client: &Octocrab, budget: &Budget, call: &Call) -> Result<Reply, Error> {
-        self.not_held(budget, call)?;
+        self.check_hold(budget, call)?;
         let deadline = Instant::now() + self.timeout;
         let seems_down =
             |retry_after| call.fails(Class::Unreachable { retry_after }, "not sent: GitHub seems to be down");
@@ -137,12 +72,12 @@ impl Transport {
             Err(call.fails(Class::Timeout, format_args!("no answer within {:?}", self.timeout)))
         });
         if let Some(pass) = pass {
-            pass.ended(outcome.as_ref().err().map(Error::class));
+            pass.record(outcome.as_ref().err().map(Error::class));
         }
         outcome
     }
 
-    fn not_held(&self, budget: &Budget, call: &Call) -> Result<(), Error> {
+    fn check_hold(&self, budget: &Budget, call: &Call) -> Result<(), Error> {
         match budget.must_wait(&self.clock) {
             None => Ok(()),
             Some(retry_after) => {
@@ -161,12 +96,15 @@ impl Transport {
         let mut attempt = 1;
         loop {
             let _turn = self.turn(call, deadline).await?;
-            let mut counted = Attempt::starts(call, attempt, deadline);
+            let mut counted = Attempt::start(call, attempt, deadline);
             let outcome = self.attempt(client, budget, call).await;
-            counted.ends(outcome.as_ref().map_or_else(|error| error.class().label(), |_| "success"));
+            counted
+                .end(outcome.as_ref().map_or_else(|error| error.class().outcome(), |_| CallOutcome::Success));
             drop(counted);
             match outcome {
-                Err(error) if attempt < MOST_ATTEMPTS && call.method == Method::GET && passing(&error) => {
+                Err(error)
+                    if attempt < MAX_ATTEMPTS && call.method == Method::GET && is_transient(&error) =>
+                {
                     tracing::debug!(%error, attempt, "reading from GitHub again");
                     tokio::time::sleep(back_off(attempt)).await;
                     attempt += 1;
@@ -178,7 +116,7 @@ impl Transport {
 
     async fn attempt(&self, client: &Octocrab, budget: &Budget, call: &Call) -> Result<Reply, Error> {
         // Once more: GitHub may have asked to wait while this call stood in the queue.
-        self.not_held(budget, call)?;
+        self.check_hold(budget, call)?;
         let response =
             client.execute(call.request(client)?).await.map_err(|cause| unreachable(call, &cause))?;
         let (head, body) = response.into_parts();
@@ -189,7 +127,7 @@ impl Transport {
         if let (true, Some(request_id)) = (is_change, &request_id) {
             writes::note(request_id);
         }
-        let body = match Limited::new(body, MOST_ANSWER_BYTES).collect().await {
+        let body = match Limited::new(body, MAX_RESPONSE_BYTES).collect().await {
             Ok(body) => body.to_bytes(),
             Err(cause) => {
                 let error =
@@ -197,7 +135,7 @@ impl Transport {
                 return Err(error.with_request_id(request_id));
             }
         };
-        let (outcome, hold) = call.answered(head.status, head.headers, body, self.clock.unix_seconds());
+        let (outcome, hold) = call.interpret(head.status, head.headers, body, self.clock.unix_seconds());
         budget.note(hold, &self.clock);
         outcome
     }
@@ -212,19 +150,19 @@ impl Transport {
 
 /// Counts an attempt when it ends, also when it is cut off by its deadline or with its caller.
 struct Attempt {
-    kind: &'static str,
+    kind: CallKind,
     number: u32,
     started: Instant,
     deadline: Instant,
-    outcome: Option<&'static str>,
+    outcome: Option<CallOutcome>,
 }
 
 impl Attempt {
-    fn starts(call: &Call, number: u32, deadline: Instant) -> Self {
+    fn start(call: &Call, number: u32, deadline: Instant) -> Self {
         Self { kind: call.kind, number, started: Instant::now(), deadline, outcome: None }
     }
 
-    fn ends(&mut self, outcome: &'static str) {
+    fn end(&mut self, outcome: CallOutcome) {
         self.outcome = Some(outcome);
     }
 }
@@ -232,31 +170,30 @@ impl Attempt {
 impl Drop for Attempt {
     fn drop(&mut self) {
         let is_late = Instant::now() >= self.deadline;
-        let outcome = self.outcome.unwrap_or(if is_late { Class::Timeout.label() } else { GIVEN_UP });
+        let outcome =
+            self.outcome.unwrap_or(if is_late { CallOutcome::Timeout } else { CallOutcome::GivenUp });
         metrics::github_call(self.kind, outcome, self.number, self.started.elapsed());
     }
 }
 
-/// Whether sending a read once more may help.
-fn passing(error: &Error) -> bool {
+/// Whether it may help to send a read again.
+fn is_transient(error: &Error) -> bool {
     matches!(error.class(), Class::Unreachable { .. } | Class::Faulty)
 }
 
 fn back_off(attempt: u32) -> Duration {
     let whole = FIRST_BACK_OFF * 2_u32.pow(attempt - 1);
-    // A random UUID's last bits are as good a jitter as any, and need no other dependency.
-    let jitter = uuid::Uuid::now_v7().as_u128() & 0xff;
-    whole / 2 + whole / 2 * u32::try_from(jitter).unwrap_or(0) / 0xff
+    whole / 2 + (whole / 2).mul_f64(fastrand::f64())
 }
 
 fn unreachable(call: &Call, cause: &octocrab::Error) -> Error {
     let connecting = matches!(cause, octocrab::Error::Reqwest { source, .. } if source.is_connect());
     let class = if connecting { Class::Unreachable { retry_after: None } } else { Class::Faulty };
-    call.fails(class, explained(cause))
+    call.fails(class, explain(cause))
 }
 
 /// An error with its causes, and what to look at if no connection was made.
-fn explained(error: &(dyn std::error::Error + 'static)) -> String {
+fn explain(error: &(dyn std::error::Error + 'static)) -> String {
     let reason = chain(error);
     let connecting = causes(error)
         .any(|cause| cause.downcast_ref::<reqwest::Error>().is_some_and(reqwest::Error::is_connect));
@@ -315,9 +252,9 @@ mod tests {
 
     #[test]
     fn back_off_grows_and_stays_within_bounds() {
-        for (attempt, most) in [(1, 100), (2, 200)] {
+        for (attempt, max) in [(1, 100), (2, 200)] {
             let wait = back_off(attempt).as_millis();
-            assert!((most / 2..=most).contains(&wait), "{wait} ms after attempt {attempt}");
+            assert!((max / 2..=max).contains(&wait), "{wait} ms after attempt {attempt}");
         }
     }
 }

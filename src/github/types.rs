@@ -1,4 +1,4 @@
-//! GitHub's answers, reduced to the fields used. Fields that GitHub's own examples leave out are optional.
+//! GitHub's responses, reduced to the fields used. Fields that GitHub's own examples omit are optional.
 
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -45,7 +45,7 @@ impl Membership {
         self.role == "maintainer" && self.state == "active"
     }
 
-    /// The id of the team that GitHub answered for, from `…/team/{id}/memberships/…` or `…/teams/{id}/…`.
+    /// The id of the team that the response is about, from `…/team/{id}/memberships/…` or `…/teams/{id}/…`.
     pub fn team_id(&self) -> Option<TeamId> {
         let (front, _) = self.url.rsplit_once("/memberships/")?;
         let (front, id) = front.rsplit_once('/')?;
@@ -59,7 +59,7 @@ impl Membership {
 pub struct RunnerGroup {
     /// Stays the same when the group is renamed.
     pub id: GroupId,
-    /// Unique in the organisation, whatever the letter case.
+    /// Unique in the organisation, ignoring case.
     pub name: String,
     /// `selected`, `all` or `private`.
     pub visibility: String,

@@ -1,15 +1,15 @@
-//! GitHub's ids of the calls that an operation changed something with, for its audit line.
+//! GitHub's ids of the calls with which an operation changed something, for its audit line.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The ids that one audit line names at most.
-const MOST_NOTED: usize = 100;
+/// The maximum number of ids in one audit line.
+const MAX_NOTED: usize = 100;
 
 tokio::task_local! {
     static CURRENT: WriteIds;
 }
 
-/// The ids so far. Cloning gives the same notes, so that they outlive an operation that is cut off.
+/// The ids so far. A clone shares them, so that they outlive an operation that is cut off.
 #[derive(Debug, Clone, Default)]
 pub struct WriteIds(Arc<Mutex<Vec<String>>>);
 
@@ -29,7 +29,7 @@ impl WriteIds {
 pub(super) fn note(request_id: &str) {
     let _ = CURRENT.try_with(|ids| {
         let mut ids = ids.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if ids.len() < MOST_NOTED {
+        if ids.len() < MAX_NOTED {
             ids.push(request_id.to_owned());
         }
     });

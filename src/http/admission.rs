@@ -93,7 +93,7 @@ impl Arrival {
         let allowance = outcome.as_ref().map_or_else(|limited| limited.allowance, |allowance| *allowance);
         self.context.set_allowance(allowance);
         outcome.map(drop).map_err(|limited| {
-            metrics::limited("user");
+            metrics::limited(metrics::Limiter::User);
             ApiError::Limited(limited)
         })
     }

@@ -1,4 +1,4 @@
-//! What goes on beside requests: the credential is checked, its file and the certificate's are kept in force.
+//! Background tasks: the credential is checked, its file and the certificate's files are kept in force.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -7,19 +7,20 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{Notify, watch};
 
 use super::watched::Watched;
-use crate::config::{Credentials, PrivateKeySource, SecretError, TokenSource};
+use crate::config::Credentials;
+use crate::metrics::Reloaded;
 use crate::state::{Check, Shared};
 use crate::tls::{CertificateStore, Pair};
 
-/// Waits between checks of the credential while GitHub doesn't answer: the first and the longest.
+/// Waits between checks of the credential while GitHub doesn't respond: the first and the longest.
 const CHECK_AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
 /// How often a credential that worked is checked again: a permission may be withdrawn, the App suspended.
 const CHECK_EVERY: Duration = Duration::from_mins(10);
-/// How soon at the earliest, when something speaks against it.
+/// How soon at the earliest, if something speaks against it.
 const DOUBTS_WAIT: Duration = Duration::from_secs(10);
 
-/// Checks the credential, sooner again while GitHub doesn't answer or after doubts, and reports each outcome. `unanswered`
-/// is told when there is none.
+/// Checks the credential, sooner again while GitHub doesn't respond or after doubts, and reports each outcome.
+/// `unanswered` is notified when there is none.
 pub(super) async fn check_credential(state: Shared, report: watch::Sender<Check>, unanswered: Arc<Notify>) {
     let (first, longest) = CHECK_AGAIN;
     let mut wait = first;
@@ -57,9 +58,9 @@ pub(super) async fn check_credential(state: Shared, report: watch::Sender<Check>
     }
 }
 
-/// Waits, unless somebody asks for a check now.
-async fn pause(state: &Shared, at_most: Duration) {
-    let _ = tokio::time::timeout(at_most, state.check_now.notified()).await;
+/// Waits, but no longer than until somebody asks for a check.
+async fn pause(state: &Shared, max: Duration) {
+    let _ = tokio::time::timeout(max, state.check_now.notified()).await;
 }
 
 /// The App's key or the token, where it is kept in a file that may be replaced.
@@ -79,14 +80,11 @@ impl PartialEq for Secret {
 }
 
 impl SecretFile {
-    /// Nothing when the secret stands in the configuration itself. `in_force` is what `state` works with.
+    /// None if the secret is in the configuration itself. `in_force` is what `state` works with.
     pub(super) fn of(credentials: &Credentials, in_force: SecretString, state: Shared) -> Option<Arc<Self>> {
-        let is_file = match credentials {
-            Credentials::App { private_key, .. } => matches!(private_key, PrivateKeySource::File(_)),
-            Credentials::Token(source) => matches!(source, TokenSource::File(_)),
-        };
+        credentials.file()?;
         let in_force = Mutex::new(Secret(in_force));
-        is_file.then(|| Arc::new(Self { credentials: credentials.clone(), in_force, state }))
+        Some(Arc::new(Self { credentials: credentials.clone(), in_force, state }))
     }
 
     fn in_force(&self) -> MutexGuard<'_, Secret> {
@@ -95,12 +93,12 @@ impl SecretFile {
 }
 
 impl Watched for SecretFile {
-    const NAME: &'static str = "credential";
+    const LABEL: Reloaded = Reloaded::Credential;
     const REFUSED: &'static str = "the old credential stays in force";
     type Content = Secret;
 
     fn read(&self) -> Result<Secret, String> {
-        read(&self.credentials).map(Secret).map_err(|error| error.to_string())
+        self.credentials.read().map(Secret).map_err(|error| error.to_string())
     }
 
     fn is_in_force(&self, secret: &Secret) -> bool {
@@ -108,7 +106,7 @@ impl Watched for SecretFile {
     }
 
     fn replace(&self, Secret(secret): &Secret) -> Result<(), String> {
-        self.state.organisation.github.replace_secret(secret.clone()).map_err(|error| error.to_string())?;
+        self.state.organisation.github.replace_secret(secret).map_err(|error| error.to_string())?;
         *self.in_force() = Secret(secret.clone());
         self.state.check_now.notify_one();
         tracing::info!("the credential's file was read again");
@@ -116,16 +114,8 @@ impl Watched for SecretFile {
     }
 }
 
-/// The secret as it is now.
-pub(super) fn read(credentials: &Credentials) -> Result<SecretString, SecretError> {
-    match credentials {
-        Credentials::App { private_key, .. } => private_key.read(),
-        Credentials::Token(source) => source.read(),
-    }
-}
-
 impl Watched for CertificateStore {
-    const NAME: &'static str = "certificate";
+    const LABEL: Reloaded = Reloaded::Certificate;
     const REFUSED: &'static str = "the old certificate stays in force";
     type Content = Pair;
 

@@ -1,4 +1,4 @@
-//! Opens everything that a start opens, says all that is wrong with it, and leaves no trace.
+//! Opens everything that a start opens, reports all that is wrong with it, and leaves no trace.
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -6,15 +6,15 @@ use std::path::Path;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::{background, settings_of};
+use super::settings_of;
 use crate::clock::Clock;
-use crate::config::{Config, Credentials, Diagnostic, Loaded, Reference, Target, TlsFiles, TokenSource};
+use crate::config::{Config, Diagnostic, Loaded, Reference, Target, TlsFiles};
 use crate::github::{Authorities, Github, StartupProblem, check_private_key, read_authorities};
 use crate::telemetry::check_log_file;
 use crate::tls::{self, TlsError};
 
-/// Everything wrong with what the settings refer to; `loaded` is the configuration, if it could be read as a whole. To be
-/// called on a runtime, where the connection to GitHub could stay.
+/// Everything that is wrong with what the settings refer to; `loaded` is the configuration, if it could be read as a whole.
+/// To be called on a runtime, where the connection to GitHub could stay.
 pub fn problems(references: &[Reference], loaded: Option<&Loaded>) -> Vec<Diagnostic> {
     tls::install_provider();
     let mut found: Vec<_> = references.iter().filter_map(problem).collect();
@@ -25,7 +25,7 @@ pub fn problems(references: &[Reference], loaded: Option<&Loaded>) -> Vec<Diagno
     found
 }
 
-/// What is legal and dangerous.
+/// What is allowed but dangerous.
 pub fn warnings(loaded: &Loaded) -> Vec<Diagnostic> {
     let certificate = loaded.config.server.tls.files.as_ref().map(|files| files.certificate.as_path());
     let mut warnings = loaded.warnings(tls::examine(certificate, None).validity);
@@ -35,7 +35,7 @@ pub fn warnings(loaded: &Loaded) -> Vec<Diagnostic> {
     warnings
 }
 
-/// Asks GitHub whether it accepts the credential, and whether that may do what the service does.
+/// Asks GitHub whether it accepts the credential and whether the credential may do what the service does.
 ///
 /// # Errors
 /// What doesn't work, with the setting to look at.
@@ -47,13 +47,12 @@ pub async fn ask_github(loaded: &Loaded) -> Result<(), Diagnostic> {
 }
 
 fn github_of(config: &Config) -> Result<Github, String> {
-    let secret = background::read(&config.credentials).map_err(|error| error.to_string())?;
+    let secret = config.credentials.read().map_err(|error| error.to_string())?;
     Github::new(settings_of(config, secret), Clock::system()).map_err(|error| error.to_string())
 }
 
 /// The setting that is probably wrong.
 fn key_of(problem: &StartupProblem, config: &Config) -> &'static str {
-    let is_in_a_file = matches!(config.credentials, Credentials::Token(TokenSource::File(_)));
     match problem {
         StartupProblem::NotAnswering(_) => "github.apiURL",
         StartupProblem::KeyRefused(_)
@@ -63,7 +62,7 @@ fn key_of(problem: &StartupProblem, config: &Config) -> &'static str {
         StartupProblem::TokenRefused(_)
         | StartupProblem::TokenWithoutRunners(_)
         | StartupProblem::TokenWithoutMembers(_) => {
-            if is_in_a_file {
+            if config.credentials.file().is_some() {
                 "tokenFile"
             } else {
                 "token"
@@ -123,8 +122,8 @@ pub(super) fn setting_of(error: &TlsError, files: &TlsFiles) -> &'static str {
     if error.file() == Some(&files.key) { "server.tls.keyFile" } else { "server.tls.certFile" }
 }
 
-/// Binds the address for a moment and listens to nothing. That the port is in use is no problem: the service itself may
-/// be running.
+/// Binds the address for a moment without listening. A port that is in use is no problem: the service itself may be
+/// running.
 fn check_listener(address: SocketAddr) -> io::Result<()> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;

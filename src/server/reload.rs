@@ -8,7 +8,7 @@ use crate::audit::{self, AuditRoom};
 use crate::clock::Clock;
 use crate::config::{self, Change, Config, Loaded, Problems, Snapshot, Sources};
 use crate::domain::text::one_line;
-use crate::metrics;
+use crate::metrics::{self, ReloadOutcome, Reloaded};
 use crate::state::Shared;
 
 /// Characters of a value that a log line shows. An audit line shows it as a whole.
@@ -81,7 +81,7 @@ impl Configuration {
     /// Leaves the old one in force. Said when it first shows, and to those who ask.
     fn refuse(&mut self, problems: String, is_asked: bool) {
         if is_asked || self.refused.as_ref() != Some(&problems) {
-            metrics::reload("configuration", false);
+            metrics::reload(Reloaded::Configuration, ReloadOutcome::Failure);
             tracing::error!(problems, "the old configuration stays in force");
         }
         self.refused = Some(problems);
@@ -93,7 +93,7 @@ impl Configuration {
         let mut waiting = config::changes(&self.started, &loaded);
         waiting.retain(Change::needs_restart);
         self.in_force = loaded;
-        metrics::reload("configuration", true);
+        metrics::reload(Reloaded::Configuration, ReloadOutcome::Success);
         metrics::restart_needed(!waiting.is_empty());
         let shown = (!changes.is_empty()).then(|| line_of(&changes));
         tracing::info!(changes = shown, "the configuration was read again");

@@ -1,4 +1,4 @@
-//! Files that are looked at while the service runs, and put in force when they changed: by content, since
+//! Files that are watched while the service runs, and put in force when they changed: compared by content, since
 //! Kubernetes replaces what is mounted by swapping a symbolic link.
 
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::clock::Clock;
-use crate::metrics;
+use crate::metrics::{self, ReloadOutcome, Reloaded};
 
 /// How often files are looked at.
 pub(super) const LOOKED_AT_EVERY: Duration = Duration::from_secs(30);
@@ -15,10 +15,10 @@ pub(super) const LOOKED_AT_EVERY: Duration = Duration::from_secs(30);
 const LOOKS_APART: Duration = Duration::from_secs(1);
 /// A file that still changes after so many looks is given up until it is time to look again.
 const MAX_LOOKS: usize = 10;
-/// What is wrong with such a file.
+/// The problem with such a file.
 pub(super) const KEEPS_CHANGING: &str = "the file keeps changing: no two looks, a second apart, agree";
 
-/// Tells when to look: regularly, and when somebody asks for it.
+/// When to look: regularly, and when somebody asks for it.
 pub(super) struct Looks {
     asked: watch::Receiver<()>,
     clock: Clock,
@@ -29,7 +29,7 @@ impl Looks {
         Self { asked, clock }
     }
 
-    /// Waits for the next look; says whether somebody asked for it. Those who ask during a look get one more.
+    /// Waits for the next look, and returns whether somebody asked for it. Those who ask during a look get one more.
     pub(super) async fn next(&mut self) -> bool {
         tokio::select! {
             Ok(()) = self.asked.changed() => true,
@@ -66,8 +66,8 @@ impl Looks {
 
 /// One or more files that are of use only together.
 pub(super) trait Watched: Send + Sync + 'static {
-    /// How metrics call it.
-    const NAME: &'static str;
+    /// Its label in metrics.
+    const LABEL: Reloaded;
     /// What is logged with the reason when the files can't be used.
     const REFUSED: &'static str;
     /// What is in the files.
@@ -101,10 +101,10 @@ pub(super) async fn watch<W: Watched>(watched: Arc<W>, mut looks: Looks) {
             None => Err(KEEPS_CHANGING.to_owned()),
         };
         match &outcome {
-            Ok(true) => metrics::reload(W::NAME, true),
-            Ok(false) => metrics::in_force(W::NAME, true),
+            Ok(true) => metrics::reload(W::LABEL, ReloadOutcome::Success),
+            Ok(false) => metrics::in_force(W::LABEL, true),
             Err(problem) if is_asked || logged.as_ref() != Some(problem) => {
-                metrics::reload(W::NAME, false);
+                metrics::reload(W::LABEL, ReloadOutcome::Failure);
                 tracing::error!(error = problem, "{}", W::REFUSED);
             }
             Err(_) => {}
@@ -150,7 +150,7 @@ mod tests {
     }
 
     impl Watched for File {
-        const NAME: &'static str = "certificate";
+        const LABEL: Reloaded = Reloaded::Certificate;
         const REFUSED: &'static str = "the old file stays in force";
         type Content = String;
 

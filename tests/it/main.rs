@@ -36,6 +36,7 @@ mod groups;
 mod harness;
 mod jit;
 mod jit_lost;
+mod labels;
 mod limits;
 mod links;
 mod load;

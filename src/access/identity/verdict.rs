@@ -31,7 +31,7 @@ pub(super) async fn examine(github: &Github, token: &CallerToken, history: Token
     let error = match github.user_of(token.0.clone(), history).await {
         Ok(user) => match Login::parse(&user.login) {
             Ok(login) => return Verdict::Good(Caller { id: user.id, login }),
-            Err(_) => Error::odd("GET /user: the login has an unknown form"),
+            Err(_) => Error::unexpected("GET /user: the login has an unknown form"),
         },
         Err(error) => error,
     };

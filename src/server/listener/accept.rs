@@ -15,7 +15,7 @@ use super::places::{Place, Places};
 use super::socket;
 use super::stream::{Connection, Transport};
 use crate::http::body::{Budget, Intake};
-use crate::metrics;
+use crate::metrics::{self, CutOff};
 
 /// A client has this long for its TLS handshake.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -42,7 +42,7 @@ impl Acceptor {
     pub(super) async fn accept(self: Rc<Self>, socket: TcpStream) -> Result<Accepted, ()> {
         let peer = socket.peer_addr().map_err(drop)?;
         let Some(admission) = self.places.admit(peer.ip()) else {
-            cut_off("address", peer);
+            cut_off(CutOff::Address, peer);
             return Err(());
         };
         let (transport, place) = tokio::select! {
@@ -69,14 +69,14 @@ impl Acceptor {
                 Err(())
             }
             Err(_) => {
-                cut_off("handshake", peer);
+                cut_off(CutOff::Handshake, peer);
                 Err(())
             }
         }
     }
 }
 
-fn cut_off(cause: &'static str, peer: SocketAddr) {
+fn cut_off(cause: CutOff, peer: SocketAddr) {
     metrics::connection_cut_off(cause);
-    tracing::debug!(cause, client = %peer.ip(), "a connection is closed");
+    tracing::debug!(cause = cause.as_str(), client = %peer.ip(), "a connection is closed");
 }

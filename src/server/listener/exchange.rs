@@ -20,6 +20,7 @@ use tokio::time::Instant;
 
 use super::chunks::Chunks;
 use crate::http::body::Intake;
+use crate::metrics::CutOff;
 
 /// The largest head of a request, its empty line included.
 pub(super) const MAX_HEAD_BYTES: usize = 32 << 10;
@@ -120,29 +121,7 @@ pub(super) enum Next {
     /// Say that the connection has ended.
     End,
     /// Close it without an answer.
-    Close(Cause),
-}
-
-/// Why a connection is closed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Cause {
-    /// A head is too large.
-    HeadSize,
-    /// A head takes too long.
-    HeadTime,
-    /// A body takes too long.
-    BodyTime,
-}
-
-impl Cause {
-    /// The metric's label.
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::HeadSize => "head_size",
-            Self::HeadTime => "head_time",
-            Self::BodyTime => "body_time",
-        }
-    }
+    Close(CutOff),
 }
 
 impl Exchange {
@@ -173,7 +152,7 @@ impl Exchange {
         }
         self.searched = self.received.len();
         if self.searched >= MAX_HEAD_BYTES {
-            return Next::Close(Cause::HeadSize);
+            return Next::Close(CutOff::HeadSize);
         }
         if self.searched > 0 {
             self.phase = Phase::PartOfHead { until: self.until_head() };
@@ -271,9 +250,9 @@ impl Exchange {
                 Next::End
             }
             Phase::PartOfHead { .. } | Phase::Head { .. } | Phase::HeadGiven { .. } => {
-                Next::Close(Cause::HeadTime)
+                Next::Close(CutOff::HeadTime)
             }
-            Phase::Draining { .. } => Next::Close(Cause::BodyTime),
+            Phase::Draining { .. } => Next::Close(CutOff::BodyTime),
         }
     }
 

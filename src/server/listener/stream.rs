@@ -8,10 +8,10 @@ use bytes::BufMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::exchange::{Cause, Exchange, HEAD_TIMEOUT, Next, SharedExchange};
+use super::exchange::{Exchange, HEAD_TIMEOUT, Next, SharedExchange};
 use super::places::{Admission, Place};
 use crate::http::body::Intake;
-use crate::metrics;
+use crate::metrics::{self, CutOff};
 
 /// What the bytes come from: a socket, or TLS on one.
 pub(super) trait Transport: AsyncRead + AsyncWrite + Unpin {}
@@ -104,8 +104,8 @@ impl Connection {
     }
 }
 
-fn closed(cause: Cause) -> io::Error {
-    metrics::connection_cut_off(cause.as_str());
+fn closed(cause: CutOff) -> io::Error {
+    metrics::connection_cut_off(cause);
     tracing::debug!(cause = cause.as_str(), "a connection is closed");
     io::Error::new(io::ErrorKind::TimedOut, cause.as_str())
 }

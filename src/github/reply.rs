@@ -1,4 +1,4 @@
-//! What an answer of GitHub's means: what was asked for, or the class of its refusal; and how long to wait.
+//! What a response of GitHub's means: what was asked for, or the class of the refusal; and how long to wait.
 
 use std::fmt::Write;
 
@@ -7,19 +7,19 @@ use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 
 use super::budget::Hold;
+use super::call::Call;
 use super::error::{Class, Error};
-use super::transport::Call;
 use super::types::ErrorBody;
 use crate::domain::text::one_line;
 
-/// Characters of GitHub's own message that are repeated; its longest ones are a few sentences.
-const MOST_SAID: usize = 1_000;
-/// Characters of one header that says what a call takes.
-const MOST_NEEDED: usize = 200;
-/// Characters of GitHub's id of a request, which has about 40.
-const MOST_ID: usize = 100;
+/// GitHub's own message is cut to this many characters; its longest ones are a few sentences.
+const MAX_MESSAGE_CHARS: usize = 1_000;
+/// A header that lists what a call requires is cut to this many characters.
+const MAX_HEADER_CHARS: usize = 200;
+/// GitHub's id of a request is cut to this many characters; it has about 40.
+const MAX_ID_CHARS: usize = 100;
 
-/// A successful answer.
+/// A successful response.
 #[derive(Debug)]
 pub(super) struct Reply {
     body: Bytes,
@@ -30,8 +30,8 @@ pub(super) struct Reply {
 impl Reply {
     pub(super) fn parse<T: DeserializeOwned>(&self) -> Result<T, Error> {
         serde_json::from_slice(&self.body).map_err(|cause| {
-            // A value of a wrong type is quoted, be it as long as the answer.
-            let cause = one_line(&cause.to_string(), MOST_SAID);
+            // A value of a wrong type is quoted, even if it is as long as the response.
+            let cause = one_line(&cause.to_string(), MAX_MESSAGE_CHARS);
             let detail = format!("{}: the answer is not what GitHub documents: {cause}", self.what);
             Error::new(Class::Unexpected, detail).with_request_id(self.request_id())
         })
@@ -47,8 +47,8 @@ impl Reply {
 }
 
 impl Call {
-    /// What an answer to this call means, and how long it asks to wait. `now` is in seconds since 1970.
-    pub(super) fn answered(
+    /// What a response to this call means, and how long GitHub asks to wait. `now` is in seconds since 1970.
+    pub(super) fn interpret(
         &self,
         status: StatusCode,
         headers: HeaderMap,
@@ -59,13 +59,13 @@ impl Call {
         if status.is_success() {
             return (Ok(Reply { body, headers, what: self.to_string() }), hold);
         }
-        let message = said(&body);
+        let message = message_of(&body);
         let class = classify(status, &message, hold);
         let hold = match class {
             Class::RateLimited { retry_after } => Some(Hold::for_the_next(retry_after)),
             _ => None,
         };
-        let why = format!("GitHub answered {} \"{message}\"{}", status.as_u16(), needed(&headers));
+        let why = format!("GitHub answered {} \"{message}\"{}", status.as_u16(), requirements(&headers));
         let error = self.fails(class, why).with_request_id(request_id(&headers));
         (Err(error.with_enterprise_version(enterprise_version(&headers))), hold)
     }
@@ -87,29 +87,29 @@ fn classify(status: StatusCode, message: &str, hold: Option<Hold>) -> Class {
     }
 }
 
-/// GitHub's id of the request that it answered.
+/// GitHub's id of the request.
 pub(super) fn request_id(headers: &HeaderMap) -> Option<String> {
-    Some(one_line(headers.get("x-github-request-id")?.to_str().ok()?, MOST_ID))
+    Some(one_line(headers.get("x-github-request-id")?.to_str().ok()?, MAX_ID_CHARS))
 }
 
-/// GitHub's own words in a refusal, in a form that a log line and an answer can repeat: short, one line.
-fn said(body: &[u8]) -> String {
-    one_line(&serde_json::from_slice::<ErrorBody>(body).unwrap_or_default().message, MOST_SAID)
+/// GitHub's own message in a refusal, fit for a log line or a response: short and in one line.
+fn message_of(body: &[u8]) -> String {
+    one_line(&serde_json::from_slice::<ErrorBody>(body).unwrap_or_default().message, MAX_MESSAGE_CHARS)
 }
 
-/// What GitHub's headers say that the refused call takes, for the log.
-fn needed(headers: &HeaderMap) -> String {
+/// The permissions and scopes that the refused call requires according to GitHub's headers, for the log.
+fn requirements(headers: &HeaderMap) -> String {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let mut said = String::new();
+    let mut listed = String::new();
     for name in ["X-Accepted-GitHub-Permissions", "X-Accepted-OAuth-Scopes", "X-OAuth-Scopes", "X-GitHub-SSO"]
     {
         // Behind the semicolon is an address that lets its bearer go on.
-        let value = one_line(text(name).split("; url=").next().unwrap_or_default(), MOST_NEEDED);
+        let value = one_line(text(name).split("; url=").next().unwrap_or_default(), MAX_HEADER_CHARS);
         if !value.is_empty() {
-            let _ = write!(said, ", {name}: {value}");
+            let _ = write!(listed, ", {name}: {value}");
         }
     }
-    said
+    listed
 }
 
 /// The major and minor version of an Enterprise Server.
@@ -124,6 +124,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::metrics::CallKind;
 
     #[test]
     fn a_403_is_a_rate_limit_only_when_it_says_so() {
@@ -148,8 +149,8 @@ mod tests {
         for (name, value) in headers {
             map.insert(*name, value.parse().unwrap());
         }
-        let call = Call::get("team", "/a/path".to_owned());
-        call.answered(StatusCode::from_u16(status).unwrap(), map, Bytes::copy_from_slice(body.as_bytes()), 0)
+        let call = Call::get(CallKind::Team, "/a/path".to_owned());
+        call.interpret(StatusCode::from_u16(status).unwrap(), map, Bytes::copy_from_slice(body.as_bytes()), 0)
             .0
     }
 
@@ -159,12 +160,12 @@ mod tests {
         let headers = [("x-accepted-oauth-scopes", "admin:org\tx"), ("x-github-request-id", "A:1")];
         let error = answered(422, &headers, &body).unwrap_err();
         let Class::Rejected(message) = error.class() else { panic!("{:?}", error.class()) };
-        assert!(message.starts_with("no  xxx") && message.len() == MOST_SAID, "{message}");
+        assert!(message.starts_with("no  xxx") && message.len() == MAX_MESSAGE_CHARS, "{message}");
         assert!(error.to_string().contains("X-Accepted-OAuth-Scopes: admin:org x"), "{error}");
         assert_eq!(error.request_id(), Some("A:1"));
 
         let body = serde_json::json!({ "id": "y".repeat(100_000), "slug": "a" }).to_string();
         let error = answered(200, &[], &body).unwrap().parse::<super::super::Team>().unwrap_err();
-        assert!(error.to_string().len() < MOST_SAID + 100, "{} bytes", error.to_string().len());
+        assert!(error.to_string().len() < MAX_MESSAGE_CHARS + 100, "{} bytes", error.to_string().len());
     }
 }

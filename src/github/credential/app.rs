@@ -1,4 +1,4 @@
-//! The App's credential: a JWT for the App itself, and one installation token, narrowed to what is needed,
+//! The App's credential: a JWT for the App itself, and one installation token, narrowed to what is required,
 //! minted once for all who wait for it, renewed ahead of its expiry and when GitHub refuses it.
 
 use std::sync::Arc;
@@ -7,19 +7,25 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use octocrab::Octocrab;
 use octocrab::auth::AppAuth;
+use octocrab::models::AppId;
 use secrecy::SecretString;
 use serde_json::json;
 use tokio::sync::OnceCell;
 
-use super::answer::Reply;
-use super::budget::Budget;
-use super::error::{Class, Error};
-use super::transport::{Call, Transport};
-use super::types::{Installation, InstallationToken};
-use super::with_token;
+use super::{StartupProblem, TokenState};
 use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::domain::names::{OrgName, RepoName};
+use crate::github::budget::Budget;
+use crate::github::call::Call;
+use crate::github::checks::app_auth;
+use crate::github::client::with_token;
+use crate::github::error::{Class, Error};
+use crate::github::reply::Reply;
+use crate::github::settings::{App, SetupError};
+use crate::github::transport::Transport;
+use crate::github::types::{Installation, InstallationToken};
+use crate::metrics::{self, CallKind};
 
 /// A token is renewed when it has less than this left.
 const RENEWED_BEFORE_EXPIRY: Duration = Duration::from_mins(5);
@@ -27,11 +33,11 @@ const RENEWED_BEFORE_EXPIRY: Duration = Duration::from_mins(5);
 /// How long a token that is about to expire still serves before GitHub is asked for a new one again.
 const STOPGAP: Duration = Duration::from_secs(10);
 
-/// Tokens that are kept at once: one for everything, the others for a repository each.
-const MOST_TOKENS: u64 = 1_000;
+/// The maximum number of tokens that are kept at once: one for everything, the others for a repository each.
+const MAX_TOKENS: u64 = 1_000;
 
-/// What the service needs, and with it the most that its installation token can do.
-pub(super) const PERMISSIONS: [(&str, Access, &str); 3] = [
+/// What the service needs, and the maximum that its installation token can do.
+const PERMISSIONS: [(&str, Access, &str); 3] = [
     ("metadata", Access::Read, "Metadata: read"),
     ("members", Access::Read, "Members: read"),
     ("organization_self_hosted_runners", Access::Write, "Self-hosted runners: read and write"),
@@ -39,7 +45,7 @@ pub(super) const PERMISSIONS: [(&str, Access, &str); 3] = [
 
 /// A level of access, weakest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Access {
+enum Access {
     Read,
     Write,
     Admin,
@@ -64,124 +70,13 @@ impl Access {
     }
 }
 
-/// How it stands with the token that calls are sent with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TokenState {
-    /// There is one.
-    Good,
-    /// It still works, but it is time for a new one.
-    Ageing,
-    /// There is none.
-    Missing,
-}
-
-/// What stops the service from doing its work, found at start. Says what to do about it.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum StartupProblem {
-    /// GitHub couldn't be asked; it may come back.
-    #[error("GitHub can't be asked whether the credential works: {0}")]
-    NotAnswering(Error),
-    /// The JWT was refused.
-    #[error(
-        "GitHub refused the App's key: check that appID is the App's numeric id, that the private key is one \
-         of this App's keys and has not been deleted, and that this machine's clock is right ({0})"
-    )]
-    KeyRefused(Error),
-    /// The configured token was refused.
-    #[error(
-        "GitHub refused the configured token: check that it is a user's personal access token, and that it has \
-         not expired or been revoked ({0})"
-    )]
-    TokenRefused(Error),
-    /// The configured token may not reach runner groups.
-    #[error(
-        "the configured token may not manage the organisation's runner groups: it has to be an organisation \
-         owner's, with the scope admin:org or, if fine-grained, the organisation permission Self-hosted runners \
-         (read and write) ({0})"
-    )]
-    TokenWithoutRunners(Error),
-    /// The configured token may not see teams.
-    #[error(
-        "the configured token may not see the organisation's teams: it needs the scope admin:org or, if \
-         fine-grained, the organisation permission Members (read) ({0})"
-    )]
-    TokenWithoutMembers(Error),
-    /// No such installation.
-    #[error(
-        "the App has no such installation: install it in the organisation \"{org}\", or correct \
-         installationID or leave it out to have it looked up ({detail})"
-    )]
-    NotInstalled {
-        /// The configured organisation.
-        org: OrgName,
-        /// What GitHub said.
-        detail: Error,
-    },
-    /// The configured installation belongs to another account.
-    #[error(
-        "installation {installation} is on the account \"{account}\", not on the organisation \"{org}\": \
-         correct installationID or org"
-    )]
-    OtherAccount {
-        /// The installation's id.
-        installation: u64,
-        /// Where it is installed.
-        account: String,
-        /// The configured organisation.
-        org: OrgName,
-    },
-    /// The organisation's owners suspended the App.
-    #[error(
-        "the App's installation {0} is suspended: an organisation owner can unsuspend it in GitHub's settings"
-    )]
-    Suspended(u64),
-    /// The App was not granted what it needs.
-    #[error("the App's installation lacks permissions: grant it {}, then accept the change in the organisation", .0.join(", "))]
-    PermissionsMissing(Vec<&'static str>),
-}
-
-impl StartupProblem {
-    /// Whether trying again may help without anybody changing anything.
-    pub fn is_passing(&self) -> bool {
-        matches!(self, Self::NotAnswering(_))
-    }
-
-    /// Which of these it is, in a word that names nobody.
-    pub fn word(&self) -> &'static str {
-        match self {
-            Self::NotAnswering(_) => "not_answering",
-            Self::KeyRefused(_) => "key_refused",
-            Self::TokenRefused(_) => "token_refused",
-            Self::TokenWithoutRunners(_) => "token_without_runners",
-            Self::TokenWithoutMembers(_) => "token_without_members",
-            Self::NotInstalled { .. } => "not_installed",
-            Self::OtherAccount { .. } => "other_account",
-            Self::Suspended(_) => "suspended",
-            Self::PermissionsMissing(_) => "permissions_missing",
-        }
-    }
-
-    fn of_app(error: Error) -> Self {
-        match error.class() {
-            Class::Unauthorized => Self::KeyRefused(error),
-            _ => Self::NotAnswering(error),
-        }
-    }
-
-    pub(super) fn of_token(error: Error) -> Self {
-        match error.class() {
-            Class::Unauthorized | Class::Forbidden(_) => Self::TokenRefused(error),
-            _ => Self::NotAnswering(error),
-        }
-    }
-}
-
 fn key(repository: Option<&RepoName>) -> Option<String> {
     repository.map(|name| name.as_str().to_ascii_lowercase())
 }
 
-/// The App, its installation, and the token of the moment.
-pub(super) struct AppCredential {
+/// The App, its installation, and the current token.
+pub(in crate::github) struct AppCredential {
+    org: OrgName,
     anonymous: Octocrab,
     auth: ArcSwap<AppAuth>,
     configured_installation: Option<u64>,
@@ -210,37 +105,37 @@ impl Minted {
 
 impl AppCredential {
     pub(super) fn new(
+        app: App,
+        key: &SecretString,
+        org: OrgName,
         anonymous: Octocrab,
-        auth: AppAuth,
-        configured_installation: Option<u64>,
         transport: Arc<Transport>,
         clock: Clock,
-    ) -> Self {
-        Self {
+    ) -> Result<Self, SetupError> {
+        Ok(Self {
+            org,
             anonymous,
-            auth: ArcSwap::from_pointee(auth),
-            configured_installation,
+            auth: ArcSwap::from_pointee(app_auth(AppId(app.id), key)?),
+            configured_installation: app.installation_id,
             found_installation: OnceCell::new(),
             transport,
-            tokens: Cache::counted("installation_token", MOST_TOKENS, clock.clone()),
+            tokens: Cache::counted(metrics::Cache::InstallationToken, MAX_TOKENS, clock.clone()),
             clock,
             last_minted: ArcSwapOption::empty(),
             app_budget: Budget::default(),
             installation_budget: Budget::reported(),
-        }
+        })
     }
 
-    pub(super) fn app_id(&self) -> octocrab::models::AppId {
-        self.auth.load().app_id
+    /// Signs with another key from now on; the current token stays good.
+    pub(super) fn replace(&self, key: &SecretString) -> Result<(), SetupError> {
+        let app_id = self.auth.load().app_id;
+        self.auth.store(Arc::new(app_auth(app_id, key)?));
+        Ok(())
     }
 
-    /// Signs with another key from now on; the token of the moment stays good.
-    pub(super) fn replace_key(&self, auth: AppAuth) {
-        self.auth.store(Arc::new(auth));
-    }
-
-    /// How it stands with the token of the moment.
-    pub(super) fn token_state(&self) -> TokenState {
+    /// The state of the current token.
+    pub(super) fn state(&self) -> TokenState {
         let left = self.last_minted.load().as_ref().map(|token| token.left(&self.clock));
         match left {
             Some(left) if left > RENEWED_BEFORE_EXPIRY => TokenState::Good,
@@ -252,28 +147,23 @@ impl AppCredential {
     /// Sends a call as the installation; for a repository with a token that reaches nothing else. After a 401
     /// the token is renewed and the call sent once more: GitHub did nothing with what it refused, so this
     /// repeats no write.
-    pub(super) async fn send_for(
-        &self,
-        org: &OrgName,
-        repository: Option<&RepoName>,
-        call: &Call,
-    ) -> Result<Reply, Error> {
-        let minted = self.token(org, repository).await?;
+    pub(super) async fn send(&self, repository: Option<&RepoName>, call: &Call) -> Result<Reply, Error> {
+        let minted = self.token(repository).await?;
         let outcome = self.transport.send(&minted.client, &self.installation_budget, call).await;
         match outcome {
             Err(error) if *error.class() == Class::Unauthorized => {
                 self.forget(repository, &minted).await;
-                let minted = self.token(org, repository).await?;
+                let minted = self.token(repository).await?;
                 self.transport.send(&minted.client, &self.installation_budget, call).await
             }
             outcome => outcome,
         }
     }
 
-    /// The token of the moment, or a new one; all who ask while it is minted get the same.
-    async fn token(&self, org: &OrgName, repository: Option<&RepoName>) -> Result<Arc<Minted>, Error> {
+    /// The current token, or a new one; all who ask while it is minted get the same.
+    async fn token(&self, repository: Option<&RepoName>) -> Result<Arc<Minted>, Error> {
         let load = async {
-            match self.mint(org, repository).await {
+            match self.mint(repository).await {
                 Ok(minted) => {
                     let minted = Arc::new(minted);
                     if repository.is_none() {
@@ -301,14 +191,11 @@ impl AppCredential {
         self.tokens.forget_if(key(repository), |token| token.as_ref().is_ok_and(is_refused)).await;
     }
 
-    async fn mint(&self, org: &OrgName, repository: Option<&RepoName>) -> Result<Minted, Error> {
+    async fn mint(&self, repository: Option<&RepoName>) -> Result<Minted, Error> {
         let installation = match self.configured_installation {
             Some(id) => id,
             None => {
-                *self
-                    .found_installation
-                    .get_or_try_init(async || Ok(self.installation(org).await?.id))
-                    .await?
+                *self.found_installation.get_or_try_init(async || Ok(self.installation().await?.id)).await?
             }
         };
         let wanted = match repository {
@@ -325,18 +212,18 @@ impl AppCredential {
             }),
         };
         let path = format!("/app/installations/{installation}/access_tokens");
-        let call = Call::post("installation_token", path).with_body(wanted);
+        let call = Call::post(CallKind::InstallationToken, path).with_body(wanted);
         let token: InstallationToken = self.send_as_app(&call).await?.parse()?;
         let client = with_token(&self.anonymous, token.token)?;
         Ok(Minted { client, expires: u64::try_from(token.expires_at.timestamp()).unwrap_or(0) })
     }
 
-    async fn installation(&self, org: &OrgName) -> Result<Installation, Error> {
+    async fn installation(&self) -> Result<Installation, Error> {
         let path = match self.configured_installation {
             Some(id) => format!("/app/installations/{id}"),
-            None => format!("/orgs/{org}/installation"),
+            None => format!("/orgs/{}/installation", self.org),
         };
-        self.send_as_app(&Call::get("installation", path)).await?.parse()
+        self.send_as_app(&Call::get(CallKind::Installation, path)).await?.parse()
     }
 
     async fn send_as_app(&self, call: &Call) -> Result<Reply, Error> {
@@ -350,14 +237,18 @@ impl AppCredential {
     }
 
     /// Asks GitHub whether the App is installed where it should be and may do what it must.
-    pub(super) async fn check(&self, org: &OrgName) -> Result<(), StartupProblem> {
-        let found = self.installation(org).await.map_err(|error| match error.class() {
-            Class::NotFound => StartupProblem::NotInstalled { org: org.clone(), detail: error },
-            _ => StartupProblem::of_app(error),
+    pub(super) async fn check(&self) -> Result<(), StartupProblem> {
+        let found = self.installation().await.map_err(|error| match error.class() {
+            Class::NotFound => StartupProblem::NotInstalled { org: self.org.clone(), detail: error },
+            _ => StartupProblem::from_app(error),
         })?;
         let account = found.account.and_then(|account| account.login).unwrap_or_default();
-        if !org.is(&account) {
-            return Err(StartupProblem::OtherAccount { installation: found.id, account, org: org.clone() });
+        if !self.org.is(&account) {
+            return Err(StartupProblem::OtherAccount {
+                installation: found.id,
+                account,
+                org: self.org.clone(),
+            });
         }
         if found.suspended_at.is_some() {
             return Err(StartupProblem::Suspended(found.id));
@@ -372,6 +263,6 @@ impl AppCredential {
         if !missing.is_empty() {
             return Err(StartupProblem::PermissionsMissing(missing));
         }
-        self.token(org, None).await.map(drop).map_err(StartupProblem::of_app)
+        self.token(None).await.map(drop).map_err(StartupProblem::from_app)
     }
 }

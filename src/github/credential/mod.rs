@@ -1,0 +1,88 @@
+//! The credential that operations are carried out with.
+
+mod app;
+mod problem;
+mod token;
+
+use std::sync::Arc;
+
+use octocrab::Octocrab;
+use secrecy::SecretString;
+
+use self::app::AppCredential;
+pub use self::problem::StartupProblem;
+use self::token::TokenCredential;
+use super::call::Call;
+use super::error::Error;
+use super::reply::Reply;
+use super::settings::{Settings, SetupError};
+use super::transport::Transport;
+use crate::clock::Clock;
+use crate::domain::names::RepoName;
+
+/// Who the service acts as.
+pub(super) enum Credential {
+    App(Box<AppCredential>),
+    Token(Box<TokenCredential>),
+}
+
+/// The state of the token that calls are sent with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenState {
+    /// There is one.
+    Good,
+    /// It still works, but it is time for a new one.
+    Ageing,
+    /// There is none.
+    Missing,
+}
+
+impl Credential {
+    /// `anonymous` carries no credential; the clients that do derive from it.
+    pub(super) fn new(
+        settings: &Settings,
+        anonymous: Octocrab,
+        transport: Arc<Transport>,
+        clock: Clock,
+    ) -> Result<Self, SetupError> {
+        let (org, secret) = (settings.org.clone(), &settings.secret);
+        Ok(match settings.app {
+            Some(app) => {
+                Self::App(Box::new(AppCredential::new(app, secret, org, anonymous, transport, clock)?))
+            }
+            None => Self::Token(Box::new(TokenCredential::new(secret, org, anonymous, transport)?)),
+        })
+    }
+
+    /// Sends a call; for a repository, if possible, with a token that may administer it and nothing else.
+    pub(super) async fn send(&self, repository: Option<&RepoName>, call: &Call) -> Result<Reply, Error> {
+        match self {
+            Self::App(app) => app.send(repository, call).await,
+            Self::Token(token) => token.send(call).await,
+        }
+    }
+
+    /// Asks GitHub whether it accepts the credential and lets it do what the service does.
+    pub(super) async fn check(&self) -> Result<(), StartupProblem> {
+        match self {
+            Self::App(app) => app.check().await,
+            Self::Token(token) => token.check().await,
+        }
+    }
+
+    /// Uses another private key or token from now on. If it can't be one, the old one stays.
+    pub(super) fn replace(&self, secret: &SecretString) -> Result<(), SetupError> {
+        match self {
+            Self::App(app) => app.replace(secret),
+            Self::Token(token) => token.replace(secret),
+        }
+    }
+
+    /// Whether there is a token to send calls with. Asks nobody.
+    pub(super) fn state(&self) -> TokenState {
+        match self {
+            Self::App(app) => app.state(),
+            Self::Token(token) => token.state(),
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! The closed lists that labels take their values from. `docs/operations.md` lists the same.
+
+use crate::domain::words::words;
+
+words! {
+    /// A kind of call to GitHub: the label `call`.
+    #[expect(missing_docs, reason = "each says which call it is")]
+    pub enum CallKind {
+        AddGroupRepository = "add_group_repository",
+        CreateGroup = "create_group",
+        DeleteGroup = "delete_group",
+        DeleteRunner = "delete_runner",
+        Group = "group",
+        GroupHostedRunners = "group_hosted_runners",
+        GroupRepositories = "group_repositories",
+        GroupRunners = "group_runners",
+        Groups = "groups",
+        Installation = "installation",
+        InstallationToken = "installation_token",
+        JitConfig = "jit_config",
+        Membership = "membership",
+        MoveRunner = "move_runner",
+        OrgMembership = "org_membership",
+        RegistrationToken = "registration_token",
+        RemovalToken = "removal_token",
+        RemoveGroupRepository = "remove_group_repository",
+        RepositoryPermission = "repository_permission",
+        RepositoryRegistrationToken = "repository_registration_token",
+        RepositoryRemovalToken = "repository_removal_token",
+        Runner = "runner",
+        RunnerNamed = "runner_named",
+        SetGroupRepositories = "set_group_repositories",
+        Team = "team",
+        TeamRepositories = "team_repositories",
+        TeamRepository = "team_repository",
+        Teams = "teams",
+        User = "user",
+    }
+}
+
+words! {
+    /// How a call to GitHub ended: the label `outcome` of calls. The failures are those of `github::Class`.
+    #[expect(missing_docs, reason = "`github::Class` describes them")]
+    pub enum CallOutcome {
+        Success = "success",
+        NotFound = "not_found",
+        Unauthorized = "unauthorized",
+        Forbidden = "forbidden",
+        Conflict = "conflict",
+        Rejected = "rejected",
+        RateLimited = "rate_limited",
+        Overloaded = "overloaded",
+        Timeout = "timeout",
+        Unreachable = "unreachable",
+        Faulty = "faulty",
+        Unexpected = "unexpected",
+        /// Nobody waits for it any more.
+        GivenUp = "given_up",
+    }
+}
+
+words! {
+    /// A cache whose look-ups are counted: the label `cache`.
+    pub enum Cache {
+        /// Whose a token is.
+        Identity = "identity",
+        /// A team by its slug.
+        Team = "team",
+        /// Whether a user maintains a team.
+        Membership = "membership",
+        /// A team's runner group.
+        Group = "group",
+        /// The App's installation tokens.
+        InstallationToken = "installation_token",
+    }
+}
+
+words! {
+    /// How a look-up in a cache ended: the label `outcome` of look-ups.
+    pub enum LookUp {
+        /// It was there.
+        Hit = "hit",
+        /// It was not.
+        Miss = "miss",
+    }
+}
+
+words! {
+    /// A limiter that refuses requests: the label `limiter`.
+    pub enum Limiter {
+        /// Of users.
+        User = "user",
+        /// Of unknown tokens from addresses that sent bad ones.
+        UnknownToken = "unknown_token",
+    }
+}
+
+words! {
+    /// What is read again while the service runs: the label `what`.
+    pub enum Reloaded {
+        /// The configuration's file.
+        Configuration = "configuration",
+        /// The TLS certificate with its key.
+        Certificate = "certificate",
+        /// The App's key or the token.
+        Credential = "credential",
+    }
+}
+
+words! {
+    /// How a reload ended: the label `outcome` of reloads.
+    pub enum ReloadOutcome {
+        /// It is in force.
+        Success = "success",
+        /// The old one stays in force.
+        Failure = "failure",
+    }
+}
+
+words! {
+    /// The limit that closed a connection: the label `cause`.
+    pub enum CutOff {
+        /// Its address has too many.
+        Address = "address",
+        /// The TLS handshake took too long.
+        Handshake = "handshake",
+        /// A head was too large.
+        HeadSize = "head_size",
+        /// A head took too long.
+        HeadTime = "head_time",
+        /// A body took too long, after its response.
+        BodyTime = "body_time",
+    }
+}
