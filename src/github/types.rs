@@ -67,6 +67,18 @@ pub struct RunnerGroup {
     pub default: bool,
     /// Shared into the organisation by its enterprise.
     pub inherited: bool,
+    /// Whether jobs of public repositories may run in it.
+    #[serde(default)]
+    pub allows_public_repositories: bool,
+    /// Whether only `selected_workflows` may use it. GHES before 3.5 has no such restriction.
+    #[serde(default)]
+    pub restricted_to_workflows: bool,
+    /// The workflows that may use it, as `owner/repository/.github/workflows/file@ref`.
+    #[serde(default)]
+    pub selected_workflows: Option<Vec<String>>,
+    /// Whether the enterprise set the restriction, so that the organisation can't change it.
+    #[serde(default)]
+    pub workflow_restrictions_read_only: bool,
 }
 
 /// A repository.
@@ -78,6 +90,9 @@ pub struct Repository {
     pub name: String,
     /// `owner/name`.
     pub full_name: String,
+    /// Whether only those with access see it; an internal one is private, too.
+    #[serde(default)]
+    pub private: bool,
     /// What the one on whose list it stands may do; GitHub says it of a team's repositories.
     #[serde(default)]
     pub permissions: Option<RepositoryPermissions>,

@@ -8,8 +8,8 @@ use super::error::missing_group;
 use super::runners::{GROUPS_AT_ONCE, Outcome, each, move_all};
 use super::{Error, Work};
 use crate::access::{Authority, ManagedGroup, Oversight, Reach};
-use crate::domain::ids::GroupId;
-use crate::github::{Class, Github, Runner};
+use crate::domain::ids::{GroupId, RepositoryId, TeamId};
+use crate::github::{Class, Github, Repository, Runner};
 
 /// What is in a group.
 #[derive(Debug, Default, Serialize, ToSchema)]
@@ -165,6 +165,118 @@ async fn contents_of_all(work: &Work<Reach>, oversight: &Oversight) -> Result<Gr
     all.repos.sort();
     all.repos.dedup();
     Ok(all)
+}
+
+/// A team's group in full.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct GroupDetails {
+    team: TeamSummary,
+    group: GroupSettings,
+    /// The repositories that may use it.
+    repositories: Vec<RepositorySummary>,
+    runners: RunnerCounts,
+}
+
+/// A team.
+#[derive(Debug, Serialize, ToSchema)]
+struct TeamSummary {
+    /// GitHub's id; stays the same when the team is renamed.
+    #[schema(value_type = u64)]
+    id: TeamId,
+    slug: String,
+}
+
+/// How a group is set up.
+#[derive(Debug, Serialize, ToSchema)]
+struct GroupSettings {
+    /// GitHub's id; stays the same when the group is renamed.
+    #[schema(value_type = u64)]
+    id: GroupId,
+    /// What `config.sh --runnergroup` takes.
+    name: String,
+    /// selected, all or private.
+    visibility: String,
+    /// Whether jobs of public repositories may run in it.
+    allows_public_repositories: bool,
+    /// Whether only the selected workflows may use it.
+    restricted_to_workflows: bool,
+    /// The workflows that may use it, if it is restricted.
+    selected_workflows: Vec<String>,
+    /// Whether the restriction can't be changed in the organisation.
+    workflow_restrictions_read_only: bool,
+}
+
+/// A repository.
+#[derive(Debug, Serialize, ToSchema)]
+struct RepositorySummary {
+    /// GitHub's id; stays the same when the repository is renamed.
+    #[schema(value_type = u64)]
+    id: RepositoryId,
+    name: String,
+    /// Whether only those with access see it.
+    private: bool,
+}
+
+/// How many self-hosted runners a group has.
+#[derive(Debug, Default, Serialize, ToSchema)]
+struct RunnerCounts {
+    total: usize,
+    /// Connected to GitHub.
+    online: usize,
+    /// Connected, and no job runs on them.
+    idle: usize,
+    /// A job runs on them.
+    busy: usize,
+    /// Not connected.
+    offline: usize,
+}
+
+/// The team's group in full, as it is now: its settings, repositories and runners are read side by side.
+pub async fn show(work: &Work) -> Result<GroupDetails, Error> {
+    let found = work.find_group().await?;
+    work.on_group(found, |group| async move { details(work, group.id()).await }).await
+}
+
+async fn details(work: &Work, id: GroupId) -> Result<GroupDetails, Error> {
+    let github = work.github();
+    let (group, repositories, runners) = futures_util::future::try_join3(
+        github.runner_group(id),
+        github.group_repositories(id),
+        github.group_runners(id),
+    )
+    .await
+    .map_err(missing_group)?;
+    let team = work.authority().team();
+    let summary = |repository: Repository| RepositorySummary {
+        id: repository.id,
+        name: repository.name,
+        private: repository.private,
+    };
+    Ok(GroupDetails {
+        team: TeamSummary { id: team.id(), slug: team.slug().to_string() },
+        group: GroupSettings {
+            id: group.id,
+            name: group.name,
+            visibility: group.visibility,
+            allows_public_repositories: group.allows_public_repositories,
+            restricted_to_workflows: group.restricted_to_workflows,
+            selected_workflows: group.selected_workflows.unwrap_or_default(),
+            workflow_restrictions_read_only: group.workflow_restrictions_read_only,
+        },
+        repositories: repositories.into_iter().map(summary).collect(),
+        runners: count(&runners),
+    })
+}
+
+fn count(runners: &[Runner]) -> RunnerCounts {
+    let number = |is_counted: fn(&Runner) -> bool| runners.iter().filter(|runner| is_counted(runner)).count();
+    RunnerCounts {
+        total: runners.len(),
+        online: number(Runner::is_online),
+        idle: number(|runner| runner.is_online() && !runner.busy),
+        busy: number(|runner| runner.busy),
+        offline: number(|runner| !runner.is_online()),
+    }
 }
 
 async fn contents(github: &Github, group: GroupId) -> Result<GroupContents, Error> {

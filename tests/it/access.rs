@@ -20,6 +20,7 @@ pub const TEAM_OPERATIONS: &[Operation] = &[
     ("POST", "group-create", &[]),
     ("DELETE", "group-delete", &[]),
     ("GET", "group-list", &[]),
+    ("GET", "group-show", &[]),
     ("PATCH", "repos-add", &[("repos", "web")]),
     ("PATCH", "repos-remove", &[("repos", "web")]),
     ("PATCH", "repos-set", &[("repos", "web")]),

@@ -15,6 +15,7 @@ pub const METHODS: &[(&str, &str, bool)] = &[
     ("group-create", "POST", true),
     ("group-delete", "DELETE, POST", true),
     ("group-list", "GET, HEAD", false),
+    ("group-show", "GET, HEAD", false),
     ("repos-add", "PATCH, POST", true),
     ("repos-remove", "PATCH, POST, DELETE", true),
     ("repos-set", "PATCH, PUT, POST", true),

@@ -32,6 +32,7 @@ mod enterprise;
 mod forgetting;
 mod forwarded;
 mod group_delete;
+mod group_show;
 mod groups;
 mod harness;
 mod jit;

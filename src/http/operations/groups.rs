@@ -12,7 +12,7 @@ use crate::http::ApiError;
 use crate::http::envelope::success;
 use crate::http::field::{Field, ParameterSet};
 use crate::http::standing::{Everywhere, OfTeam};
-use crate::ops::groups::{self, GroupContents, RunnersOfDeleted};
+use crate::ops::groups::{self, GroupContents, GroupDetails, RunnersOfDeleted};
 
 /// What the response of `group-add` begins with; the group's name follows.
 const CREATED: &str = "Runner group created successfully: ";
@@ -130,5 +130,39 @@ impl Endpoint for List {
 
     async fn handle(admitted: Admitted<Self>) -> Result<HttpResponse, ApiError> {
         Ok(success(groups::list(&admitted.work).await?))
+    }
+}
+
+pub(super) struct Show;
+
+impl Endpoint for Show {
+    type Standing = OfTeam;
+    type Parameters = ();
+
+    const DESCRIPTION: Description = Description {
+        name: "group-show",
+        methods: &[Method::GET],
+        right: Right::GroupShow,
+        tag: Tag::Groups,
+        summary: "Show the team's group in full",
+        about: "Its name and id, who may use it, its repositories, and how many runners it has. Read from GitHub at each \
+                request.",
+        reasons: &[Reason::GroupProtected, Reason::GroupNotFound],
+        response: || {
+            ResponseDescription::of::<GroupDetails>(json!({
+                "team": { "id": 7, "slug": "payments" },
+                "group": {
+                    "id": 12, "name": "payments", "visibility": "selected", "allows_public_repositories": false,
+                    "restricted_to_workflows": false, "selected_workflows": [], "workflow_restrictions_read_only": false,
+                },
+                "repositories": [{ "id": 1296269, "name": "shop", "private": true }],
+                "runners": { "total": 3, "online": 2, "idle": 1, "busy": 1, "offline": 1 },
+            }))
+        },
+        ..Description::V1
+    };
+
+    async fn handle(admitted: Admitted<Self>) -> Result<HttpResponse, ApiError> {
+        Ok(success(groups::show(&admitted.work).await?))
     }
 }

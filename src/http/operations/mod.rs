@@ -63,6 +63,8 @@ operations! {
     GroupDelete: groups::Delete,
     /// Lists what is in it.
     GroupList: groups::List,
+    /// Shows it in full.
+    GroupShow: groups::Show,
     /// Adds repositories to it.
     ReposAdd: repositories::Add,
     /// Removes repositories from it.
