@@ -56,6 +56,7 @@ impl Membership {
 
 /// A runner group of the organisation.
 #[derive(Debug, Clone, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "these are GitHub's fields")]
 pub struct RunnerGroup {
     /// Stays the same when the group is renamed.
     pub id: GroupId,

@@ -40,7 +40,7 @@ async fn a_maintainer_sees_the_settings_repositories_and_runners_of_the_teams_gr
 
 #[tokio::test]
 async fn what_an_owner_changed_shows_at_once() {
-    let (world, cast) = acme_with_groups();
+    let (world, cast, _) = acme_with_groups();
     let app = App::start(world).await;
     app.call("GET", "group-show", &cast.ada, &PAYMENTS).await.response();
     let workflow = "acme/web/.github/workflows/deploy.yml@refs/heads/main";
@@ -67,7 +67,7 @@ async fn without_a_group_there_is_nothing_to_show() {
 
 #[tokio::test]
 async fn a_group_that_is_deleted_meanwhile_is_not_found() {
-    let (world, cast) = acme_with_groups();
+    let (world, cast, _) = acme_with_groups();
     let app = App::start(world).await;
     app.call("GET", "group-show", &cast.ada, &PAYMENTS).await.response();
     app.fake.inject(Fault::on("GET", GROUP).error(404, "Not Found"));
@@ -76,7 +76,7 @@ async fn a_group_that_is_deleted_meanwhile_is_not_found() {
 
 #[tokio::test]
 async fn it_costs_one_call_for_the_group_and_one_for_each_list() {
-    let (world, cast) = acme_with_groups();
+    let (world, cast, _) = acme_with_groups();
     let app = App::start(world).await.settled().await;
     app.call("GET", "group-show", &cast.ada, &PAYMENTS).await.response();
     app.fake.clear_calls();

@@ -155,7 +155,7 @@ impl Endpoint for Show {
                     "id": 12, "name": "payments", "visibility": "selected", "allows_public_repositories": false,
                     "restricted_to_workflows": false, "selected_workflows": [], "workflow_restrictions_read_only": false,
                 },
-                "repositories": [{ "id": 1296269, "name": "shop", "private": true }],
+                "repositories": [{ "id": 129, "name": "shop", "private": true }],
                 "runners": { "total": 3, "online": 2, "idle": 1, "busy": 1, "offline": 1 },
             }))
         },
