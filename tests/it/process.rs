@@ -67,8 +67,9 @@ impl Service {
         let folder = tempfile::tempdir().unwrap();
         let certificate = harness::write_certificate(folder.path());
         write_configuration(folder.path(), &fake, &extra);
-        // As the image, the unit and the chart set it.
-        let binary = Binary::start(&[], &[("MIMALLOC_PURGE_DELAY", "0")], folder.path());
+        // As the image, the unit and the chart set them.
+        let allocator = [("MIMALLOC_PURGE_DELAY", "0"), ("MIMALLOC_ALLOW_THP", "0")];
+        let binary = Binary::start(&[], &allocator, folder.path());
         Self { binary, fake, folder, http: harness::client(&certificate), port: 0, extra }
     }
 
