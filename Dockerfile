@@ -53,8 +53,9 @@ LABEL org.opencontainers.image.title="Actions Runner Manager" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.created="${CREATED}"
 COPY --from=build /image /
-# The allocator gives memory back at once, so that a flood of connections leaves none taken.
-ENV MIMALLOC_PURGE_DELAY=0
+# The allocator gives memory back at once and in small pages, so that a flood of connections leaves none taken.
+ENV MIMALLOC_PURGE_DELAY=0 \
+    MIMALLOC_ALLOW_THP=0
 # A number, so that Kubernetes can see that it isn't root.
 USER 65532:65532
 # Where config.yml is looked for, unless CONFIG_PATH says otherwise.

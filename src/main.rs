@@ -17,7 +17,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 /// Gives memory back that is not used any more, which musl's own allocator does as well, at a many times higher price
-/// in time; `MIMALLOC_PURGE_DELAY=0` makes it do so at once.
+/// in time; `MIMALLOC_PURGE_DELAY=0` makes it do so at once, and `MIMALLOC_ALLOW_THP=0` in small pages.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -157,6 +157,7 @@ impl Prepared {
             .env_clear()
             // As the image, the unit and the chart set it.
             .env("MIMALLOC_PURGE_DELAY", "0")
+            .env("MIMALLOC_ALLOW_THP", "0")
             .stdin(Stdio::null())
             .stdout(output)
             .spawn()?;

@@ -83,7 +83,11 @@ impl Service {
         let certificate = harness::write_certificate(folder.path());
         write_configuration(folder.path(), &fake, &extra);
         // As the image, the unit and the chart set it.
-        let variables: Vec<_> = variables.iter().copied().chain([("MIMALLOC_PURGE_DELAY", "0")]).collect();
+        let variables: Vec<_> = variables
+            .iter()
+            .copied()
+            .chain([("MIMALLOC_PURGE_DELAY", "0"), ("MIMALLOC_ALLOW_THP", "0")])
+            .collect();
         let binary = Binary::start(&[], &variables, folder.path());
         Self { binary, fake, folder, http: harness::client(&certificate), port: 0, extra }
     }

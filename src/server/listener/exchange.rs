@@ -150,7 +150,8 @@ impl Exchange {
             self.phase = Phase::Head { left, until: self.until_head() };
             return Next::Head(left);
         }
-        self.searched = self.received.len();
+        // A carriage return alone may be the first half of another empty line.
+        self.searched = if *self.received == *b"\r" { 0 } else { self.received.len() };
         if self.searched >= MAX_HEAD_BYTES {
             return Next::Close(CutOff::HeadSize);
         }

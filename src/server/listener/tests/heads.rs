@@ -26,7 +26,7 @@ async fn the_first_head_that_is_late_gets_408() {
 async fn a_later_head_that_is_late_ends_the_connection_without_a_response() {
     locally(async {
         for beginning in
-            ["G", "\r", "GET /echo HTTP/1.1\r\nhost: h\r\n", "GET /echo HTTP/1.1\r\nhost: h\r\n\r"]
+            ["G", "\rG", "GET /echo HTTP/1.1\r\nhost: h\r\n", "GET /echo HTTP/1.1\r\nhost: h\r\n\r"]
         {
             let mut client = Client::connect().await;
             client.is_served().await;
@@ -136,6 +136,10 @@ async fn empty_lines_before_a_head_are_skipped_and_make_no_connection_last_longe
         let mut client = Client::connect().await;
         client.is_served().await;
         client.send("\r\n\n\r\n").await;
+        client.is_served().await;
+        client.send("\r").await;
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        client.send("\n").await;
         client.is_served().await;
         client.send("\r\n").await;
         let (rest, after) = client.rest().await;
