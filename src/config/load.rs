@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use super::document::{Document, END_MARK, MOST_BYTES, has_end_mark};
+use super::document::{Document, END_MARK, MAX_BYTES, has_end_mark};
 use super::environment::{Environment, is_text, variable};
 use super::node::Node;
 use super::reader::{File, Reader};
@@ -259,10 +259,10 @@ fn read_file(sources: &Sources) -> Result<Option<Snapshot>, Problems> {
     }
     // One byte more than allowed tells a file that is too large, even if it grows meanwhile or is a pipe.
     std::fs::File::open(&path)
-        .and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes))
+        .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
         .map_err(|cause| problem(&format!("cannot be read: {cause}")))?;
-    if bytes.len() as u64 > MOST_BYTES {
-        return Err(problem(&format!("expected at most {MOST_BYTES} bytes; this is no configuration")));
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(problem(&format!("expected at most {MAX_BYTES} bytes; this is no configuration")));
     }
     let folder = path.parent().map(Path::to_owned).unwrap_or_default();
     Ok(Some(Snapshot { name, folder, bytes }))

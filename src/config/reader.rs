@@ -5,10 +5,10 @@ mod notes;
 use std::path::PathBuf;
 
 use self::notes::Notes;
-use super::document::{Document, Step};
+use super::document::Document;
 use super::environment::{Environment, variable_of};
 use super::load::{Setting, Source};
-use super::node::{Node, looks_secret};
+use super::node::{Entry, Node, Position, looks_secret, show_list};
 use super::problem::Problems;
 use super::values::{Complaint, Outcome, in_yaml, text_or_empty};
 use super::{Diagnostic, unknown};
@@ -17,7 +17,8 @@ use crate::domain::text::unwrapped;
 /// Who set a value, before lines are looked up.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Origin {
-    File(Vec<Step>),
+    WholeFile,
+    File(Position),
     Variable(String),
 }
 
@@ -37,7 +38,7 @@ impl Found {
     pub(super) fn name(&self) -> String {
         match &self.origin {
             Origin::Variable(name) => name.clone(),
-            Origin::File(_) => self.key.to_owned(),
+            Origin::WholeFile | Origin::File(_) => self.key.to_owned(),
         }
     }
 }
@@ -107,13 +108,9 @@ impl Reader {
             self.warn_of_override(&found, key);
             return Some(found);
         }
-        let root = &self.file.as_ref()?.document.root;
-        let node = key.split('.').try_fold(root, Node::child)?;
-        if matches!(node, Node::Null) {
-            return None;
-        }
+        let entry = self.file.as_ref()?.entry(key)?;
         // A block of YAML ends with a line break, which belongs to no setting.
-        Some(Found { key, node: node.trimmed(), origin: Origin::File(steps_of(key)) })
+        Some(Found { key, node: entry.node.trimmed(), origin: Origin::File(entry.position) })
     }
 
     /// A value with a default, written as one would in a variable.
@@ -166,31 +163,46 @@ impl Reader {
         split: Split,
         parse: impl Fn(&Node) -> Outcome<T>,
     ) -> Valid<Vec<T>> {
-        let found = self.find(key);
-        let (items, origin) = match found.map(|found| (found.node, found.origin)) {
-            None => (default.iter().map(|&item| Node::Variable(item.to_owned())).collect(), None),
-            Some((Node::List(items), origin)) => (items, Some(origin)),
-            Some((Node::Variable(text), origin)) => (items_of(&text, split), Some(origin)),
-            Some((other, origin)) => {
-                let message = format!("expected a list such as [\"a\", \"b\"], found {}", other.found());
-                self.complain(Some(origin), key, message);
-                return Err(Invalid);
-            }
-        };
-        self.settings.push((key, Node::List(items.clone()).shown(), origin.clone()));
+        let items = self.items(key, default, split)?;
         let mut values = Vec::new();
-        for (index, item) in items.iter().enumerate() {
-            match (whole_item(item).and_then(|()| parse(item)), &origin) {
+        for (index, (item, origin)) in items.iter().enumerate() {
+            match (whole_item(item).and_then(|()| parse(item)), origin) {
                 (Ok(value), _) => values.push(value),
-                (Err(complaint), Some(Origin::File(steps))) => {
-                    let steps = steps.iter().cloned().chain([Step::Item(index)]).collect();
+                (Err(complaint), Some(Origin::File(_))) => {
                     let message = worded(complaint, item) + &quoting_hint(item, &parse);
-                    self.complain(Some(Origin::File(steps)), &format!("{key}[{index}]"), message);
+                    self.complain(origin.clone(), &format!("{key}[{index}]"), message);
                 }
                 (Err(complaint), _) => self.complain(origin.clone(), key, worded(complaint, item)),
             }
         }
         (values.len() == items.len()).then_some(values).ok_or(Invalid)
+    }
+
+    /// The items of a list, and who set each.
+    fn items(
+        &mut self,
+        key: &'static str,
+        default: &[&str],
+        split: Split,
+    ) -> Valid<Vec<(Node, Option<Origin>)>> {
+        let found = self.find(key);
+        let origin = found.as_ref().map(|found| found.origin.clone());
+        let items: Vec<_> = match found.map(|found| found.node) {
+            None => default.iter().map(|&item| (Node::Variable(item.to_owned()), None)).collect(),
+            Some(Node::List(items)) => {
+                items.into_iter().map(|item| (item.node, Some(Origin::File(item.position)))).collect()
+            }
+            Some(Node::Variable(text)) => {
+                items_of(&text, split).into_iter().map(|item| (item, origin.clone())).collect()
+            }
+            Some(other) => {
+                let message = format!("expected a list such as [\"a\", \"b\"], found {}", other.found());
+                self.complain(origin, key, message);
+                return Err(Invalid);
+            }
+        };
+        self.settings.push((key, show_list(items.iter().map(|(item, _)| item)), origin));
+        Ok(items)
     }
 
     /// Reads a value that is no secret.
@@ -269,9 +281,8 @@ impl Reader {
 
     /// Whether the file has this section, be it empty.
     pub(super) fn has_section(&self, key: &str) -> bool {
-        let root = self.file.as_ref().map(|file| &file.document.root);
-        root.and_then(|root| key.split('.').try_fold(root, Node::child))
-            .is_some_and(|node| matches!(node, Node::Section(_)))
+        let entry = self.file.as_ref().and_then(|file| file.entry(key));
+        entry.is_some_and(|entry| matches!(entry.node, Node::Section(_)))
     }
 
     /// Adds a problem with a value that no source has.
@@ -294,7 +305,7 @@ impl Reader {
     /// Says what nobody asked for, and ends reading.
     pub(super) fn finish(mut self) -> Result<Vec<Setting>, Problems> {
         if let Some(file) = &self.file {
-            self.problems.extend(unknown::in_document(&file.document, &self.known));
+            self.problems.extend(unknown::in_document(&file.document.root, &self.known));
         }
         self.problems.extend(unknown::in_environment(&self.environment, &self.known));
         if !self.problems.is_empty() {
@@ -317,9 +328,7 @@ impl Reader {
     fn setting(&self, (key, value, origin): &(&'static str, String, Option<Origin>)) -> Setting {
         let source = match (origin, &self.file) {
             (Some(Origin::Variable(name)), _) => Source::Variable(name.clone()),
-            (Some(Origin::File(steps)), Some(file)) => {
-                Source::File { name: file.name.clone(), line: file.line_of(steps) }
-            }
+            (Some(Origin::File(position)), Some(file)) => file.source_at(Some(*position)),
             _ => Source::Default,
         };
         Setting { path: (*key).to_owned(), value: value.clone(), source }
@@ -327,18 +336,18 @@ impl Reader {
 
     fn diagnostic(&self, problem: &Problem) -> Diagnostic {
         let Problem { origin, key, message } = problem;
-        let steps = match origin {
-            Some(Origin::Variable(name)) => {
-                return said(key, Some(Source::Variable(name.clone())), message);
+        let source = match (origin, &self.file) {
+            (Some(Origin::Variable(name)), _) => Some(Source::Variable(name.clone())),
+            (_, None) => None,
+            (Some(Origin::File(position)), Some(file)) => Some(file.source_at(Some(*position))),
+            (Some(Origin::WholeFile), Some(file)) => Some(file.source_at(None)),
+            // The innermost section around the key that is there.
+            (None, Some(file)) => {
+                let entries = file.document.root.entries_to(key);
+                Some(file.source_at(entries.last().map(|entry| entry.position)))
             }
-            Some(Origin::File(steps)) => steps.clone(),
-            None => steps_of(key),
         };
-        let in_file = self
-            .file
-            .as_ref()
-            .map(|file| Source::File { name: file.name.clone(), line: file.line_of(&steps) });
-        said(key, in_file, message)
+        said(key, source, message)
     }
 }
 
@@ -350,14 +359,16 @@ fn said(key: &str, source: Option<Source>, message: &str) -> Diagnostic {
 }
 
 impl File {
-    /// The line of a value, or of the innermost section around it that the file has.
-    fn line_of(&self, steps: &[Step]) -> usize {
-        (1..=steps.len()).rev().find_map(|length| self.document.line_of(&steps[..length])).unwrap_or(1)
+    /// The entry of a key that has a value.
+    fn entry(&self, key: &str) -> Option<&Entry> {
+        self.document.root.entry(key).filter(|entry| !matches!(entry.node, Node::Null))
     }
-}
 
-fn steps_of(key: &str) -> Vec<Step> {
-    key.split('.').map(|part| Step::Key(part.to_owned())).collect()
+    /// Where in the file that is; its first line if nowhere in particular.
+    fn source_at(&self, position: Option<Position>) -> Source {
+        let line = position.map_or(1, |position| self.document.line_of(position));
+        Source::File { name: self.name.clone(), line }
+    }
 }
 
 /// The items of a list that is one text: separated, or as a list of JSON. Quotes around an item are not part of it.

@@ -73,7 +73,7 @@ fn organisation_of_scopes(reader: &mut Reader) -> Option<Found> {
     let allowed = reader.find("scopes.allow")?;
     let items = match &allowed.node {
         Node::Variable(text) => items_of(text, Split::Semicolons),
-        Node::List(items) => items.clone(),
+        Node::List(items) => items.iter().map(|item| item.node.clone()).collect(),
         _ => return None,
     };
     let organisation = |item: &Node| match item {
