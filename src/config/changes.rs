@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::load::Loaded;
+use super::loaded::Loaded;
 
 /// Sections and settings that are put in force while the service runs. All others need a restart.
 const LIVE: [&str; 6] =
@@ -59,7 +59,7 @@ mod tests {
     use std::path::PathBuf;
 
     use super::super::fuzzing::load_text;
-    use super::super::load::Sources;
+    use super::super::loaded::Sources;
     use super::*;
 
     const BASE: &str = "org: my-org\nserver: {tls: {enabled: false}}\n";

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Source;
+use super::origin::Source;
 use crate::domain::text::one_line;
 
 /// Something wrong with a configuration, or dangerous.

@@ -1,105 +1,20 @@
 //! Reads the file and the environment.
 
-use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
+use super::diagnostic::Diagnostic;
 use super::document::{Document, END_MARK, MAX_BYTES, has_end_mark};
 use super::environment::{Environment, is_text, variable};
+use super::file::File;
+use super::loaded::{DEFAULT_FILE, Loaded, Snapshot, Sources, Surroundings};
 use super::node::Node;
-use super::reader::{File, Reader};
-use super::warnings::Surroundings;
-use super::{Config, Diagnostic, Noticed, Problems, mistyped, sections};
+use super::origin::Source;
+use super::problem::Problems;
+use super::reader::Reader;
+use super::references::Noticed;
+use super::{mistyped, sections};
 use crate::domain::text::{NotText, decoded};
-
-/// Where a configuration comes from.
-#[derive(Clone)]
-pub struct Sources {
-    /// The file named with `--config`; without it `CONFIG_PATH`, then `config.yml`.
-    pub path: Option<PathBuf>,
-    /// The process's environment variables, with a replacement character for each byte that is no text. They override
-    /// the file.
-    pub environment: BTreeMap<String, String>,
-    /// What relative paths start from, save those in the file.
-    pub working_directory: PathBuf,
-}
-
-/// A configuration, and where each setting came from.
-#[derive(Debug, Clone)]
-pub struct Loaded {
-    /// The configuration.
-    pub config: Config,
-    /// The file that was read, if any.
-    pub file: Option<PathBuf>,
-    /// Every setting, in the order of `config.example.yml`.
-    pub settings: Vec<Setting>,
-    /// The content of the file, if any.
-    pub snapshot: Option<Snapshot>,
-    /// Whether the file's last line is YAML's end mark, so that one that is cut off later can be told.
-    pub has_end_mark: bool,
-    /// What warnings need to know in addition to the configuration.
-    pub(super) surroundings: Surroundings,
-}
-
-/// A configuration's file as it was at one moment. It may hold secrets, so it isn't shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Snapshot {
-    /// As the administrator gave it.
-    name: String,
-    folder: PathBuf,
-    bytes: Vec<u8>,
-}
-
-impl std::fmt::Debug for Snapshot {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Snapshot").field("name", &self.name).finish_non_exhaustive()
-    }
-}
-
-#[cfg(any(test, fuzzing))]
-impl Snapshot {
-    /// A file with this content.
-    pub(super) fn of(text: &[u8], folder: &Path) -> Self {
-        Self { name: super::fuzzing::NAME.to_owned(), folder: folder.to_owned(), bytes: text.to_vec() }
-    }
-}
-
-/// One setting as it is in force.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Setting {
-    /// The full key, such as `server.tls.certFile`.
-    pub path: String,
-    /// The value as written; `<secret>` for secrets, empty if not set.
-    pub value: String,
-    /// Who set it.
-    pub source: Source,
-}
-
-/// Who set a value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
-    /// Nobody.
-    Default,
-    /// The file, on this line.
-    File {
-        /// The file's name as it was given.
-        name: String,
-        /// Counted from 1.
-        line: usize,
-    },
-    /// The environment variable of this name.
-    Variable(String),
-}
-
-impl std::fmt::Display for Source {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Default => formatter.write_str("default"),
-            Self::File { name, line } => write!(formatter, "{name}:{line}"),
-            Self::Variable(name) => write!(formatter, "variable {name}"),
-        }
-    }
-}
 
 /// Reads and checks everything.
 ///
@@ -218,7 +133,6 @@ fn end_of(sources: &Sources, in_force: Option<&Loaded>) -> Result<Option<End>, S
     }
 }
 
-const DEFAULT_FILE: &str = "config.yml";
 const PATH_VARIABLE: &str = "CONFIG_PATH";
 /// The variable that asks for the end mark, and its one value.
 const END_VARIABLE: &str = "CONFIG_END";

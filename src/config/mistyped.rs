@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use super::diagnostic::Diagnostic;
 use super::environment::{NAMED, PREFIX, folded, is_service_link, variable_of};
-use super::{Diagnostic, Source};
+use super::origin::Source;
 
 /// Shorter names are near to too many others.
 const MIN_LENGTH: usize = 8;

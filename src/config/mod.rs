@@ -9,12 +9,15 @@ mod cut;
 mod diagnostic;
 mod document;
 mod environment;
+mod file;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod load;
+mod loaded;
 mod logging;
 mod mistyped;
 mod node;
+mod origin;
 mod problem;
 #[cfg(test)]
 mod properties;
@@ -32,8 +35,10 @@ use std::time::Duration;
 pub use changes::{Change, changes};
 pub use credentials::{Credentials, PrivateKeySource, SecretError, TokenSource};
 pub use diagnostic::Diagnostic;
-pub use load::{Loaded, Setting, Snapshot, Source, Sources, load, load_again, load_noticing, look};
+pub use load::{load, load_again, load_noticing, look};
+pub use loaded::{Loaded, Snapshot, Sources};
 pub use logging::{LogFormat, LogLevel, LoggingConfig};
+pub use origin::{Setting, Source};
 pub use problem::Problems;
 pub use references::{Noticed, Reference, Target};
 

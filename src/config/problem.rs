@@ -2,7 +2,17 @@
 
 use std::fmt;
 
-use super::{Diagnostic, Source};
+use super::diagnostic::Diagnostic;
+use super::origin::{Origin, Source};
+
+/// Something wrong.
+pub(super) struct Problem {
+    /// Where; nowhere in particular if the value is missing from every source.
+    pub(super) origin: Option<Origin>,
+    /// The full key, and more behind it for a list item.
+    pub(super) key: String,
+    pub(super) message: String,
+}
 
 /// Everything wrong that was found; prints one problem a line and then how many there are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,13 +23,13 @@ pub struct Problems {
 }
 
 /// More problems than this are counted, not printed: they have one cause.
-const MOST_PRINTED: usize = 50;
+const MAX_PRINTED: usize = 50;
 
 impl Problems {
     /// Keeps the first problems of `all`, in the order of their lines.
     pub fn new(all: Vec<Diagnostic>) -> Self {
         let found = all.len();
-        let mut diagnostics: Vec<_> = all.into_iter().take(MOST_PRINTED).collect();
+        let mut diagnostics: Vec<_> = all.into_iter().take(MAX_PRINTED).collect();
         diagnostics.sort_by_key(Diagnostic::line);
         Self { diagnostics, found, note: None }
     }
@@ -40,7 +50,7 @@ impl Problems {
     pub fn and(mut self, more: Vec<Diagnostic>) -> Self {
         self.found += more.len();
         self.diagnostics.extend(more);
-        self.diagnostics.truncate(MOST_PRINTED);
+        self.diagnostics.truncate(MAX_PRINTED);
         self.diagnostics.sort_by_key(Diagnostic::line);
         self
     }

@@ -8,8 +8,9 @@ use proptest::sample::{Index, select, subsequence};
 use serde_json::{Map, Value, json};
 
 use super::environment::variable_of;
-use super::fuzzing::{NAME, check_problems, config, load_text};
-use super::load::{Loaded, Source, Sources};
+use super::fuzzing::{check_problems, config, load_text};
+use super::loaded::{DEFAULT_FILE, Loaded, Sources};
+use super::origin::Source;
 
 /// A setting: its key, the value in a file, and the same in a variable.
 type Given = (&'static str, Value, String);
@@ -128,7 +129,7 @@ fn block(node: &Value, depth: usize) -> String {
 
 fn load(text: &str, variables: &[(String, String)]) -> Result<Loaded, String> {
     let sources = Sources {
-        path: Some(PathBuf::from(NAME)),
+        path: Some(PathBuf::from(DEFAULT_FILE)),
         environment: variables.iter().cloned().collect::<BTreeMap<_, _>>(),
         working_directory: PathBuf::from("/nowhere"),
     };
@@ -197,7 +198,7 @@ proptest! {
         let text = block(&root, 0);
         let printed = load(&text, &[]).map(|loaded| loaded.settings).unwrap_err();
         let line = 1 + text.lines().position(|line| line.trim_start().starts_with(&format!("{name}:"))).unwrap();
-        prop_assert!(printed.starts_with(&format!("{NAME}:{line}: {key}: unknown key")), "{}", printed);
+        prop_assert!(printed.starts_with(&format!("{DEFAULT_FILE}:{line}: {key}: unknown key")), "{}", printed);
         prop_assert!(printed.ends_with("1 problem in the configuration"), "{}", printed);
     }
 
@@ -212,7 +213,7 @@ proptest! {
         put(&mut root, key, wrong.clone());
         let text = block(&root, 0);
         let printed = load(&text, &[]).map(|loaded| loaded.settings).unwrap_err();
-        prop_assert!(printed.starts_with(&format!("{NAME}:")), "{} as {}: {}", key, wrong, printed);
+        prop_assert!(printed.starts_with(&format!("{DEFAULT_FILE}:")), "{} as {}: {}", key, wrong, printed);
         prop_assert!(printed.contains(key), "{} as {}: {}", key, wrong, printed);
     }
 }

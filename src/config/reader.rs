@@ -1,26 +1,20 @@
 //! Reads settings by key from the environment and the file, and collects everything that is wrong.
 
+mod lists;
 mod notes;
 
 use std::path::PathBuf;
 
+pub(super) use self::lists::{Split, items_of};
 use self::notes::Notes;
-use super::document::Document;
+use super::diagnostic::Diagnostic;
 use super::environment::{Environment, variable_of};
-use super::load::{Setting, Source};
-use super::node::{Entry, Node, Position, looks_secret, show_list};
-use super::problem::Problems;
+use super::file::File;
+use super::node::{Node, looks_secret};
+use super::origin::{Origin, Setting, Source};
+use super::problem::{Problem, Problems};
+use super::unknown;
 use super::values::{Complaint, Outcome, in_yaml, text_or_empty};
-use super::{Diagnostic, unknown};
-use crate::domain::text::unwrapped;
-
-/// Who set a value, before lines are looked up.
-#[derive(Clone, PartialEq, Eq)]
-pub(super) enum Origin {
-    WholeFile,
-    File(Position),
-    Variable(String),
-}
 
 /// A value, and who set it.
 pub(super) struct Found {
@@ -50,23 +44,6 @@ pub(super) struct Invalid;
 /// A usable value, or none. Reading goes on either way.
 pub(super) type Valid<T> = Result<T, Invalid>;
 
-/// Something wrong.
-pub(super) struct Problem {
-    /// Where; nowhere in particular if the value is missing from every source.
-    pub(super) origin: Option<Origin>,
-    /// The full key, and more behind it for a list item.
-    pub(super) key: String,
-    pub(super) message: String,
-}
-
-/// The file that is read, and its name as the administrator gave it.
-pub(super) struct File {
-    pub(super) name: String,
-    pub(super) document: Document,
-    /// What relative paths in it start from.
-    pub(super) folder: PathBuf,
-}
-
 /// Hands out values by key. What it was asked for is what is known; the rest is a problem in the end.
 pub(super) struct Reader {
     file: Option<File>,
@@ -76,15 +53,6 @@ pub(super) struct Reader {
     settings: Vec<(&'static str, String, Option<Origin>)>,
     problems: Vec<Problem>,
     notes: Notes,
-}
-
-/// How the text of a variable becomes a list. A line break always separates.
-#[derive(Clone, Copy)]
-pub(super) enum Split {
-    /// Else at `;` only: a comma may be part of an item.
-    Semicolons,
-    /// Else at `;`, or at `,` when there is no `;`.
-    SemicolonsOrCommas,
 }
 
 impl Reader {
@@ -153,56 +121,6 @@ impl Reader {
         }
         self.settings.push((key, default.to_owned(), None));
         Ok(PathBuf::from(default))
-    }
-
-    /// A list with a default.
-    pub(super) fn list<T>(
-        &mut self,
-        key: &'static str,
-        default: &[&str],
-        split: Split,
-        parse: impl Fn(&Node) -> Outcome<T>,
-    ) -> Valid<Vec<T>> {
-        let items = self.items(key, default, split)?;
-        let mut values = Vec::new();
-        for (index, (item, origin)) in items.iter().enumerate() {
-            match (whole_item(item).and_then(|()| parse(item)), origin) {
-                (Ok(value), _) => values.push(value),
-                (Err(complaint), Some(Origin::File(_))) => {
-                    let message = worded(complaint, item) + &quoting_hint(item, &parse);
-                    self.complain(origin.clone(), &format!("{key}[{index}]"), message);
-                }
-                (Err(complaint), _) => self.complain(origin.clone(), key, worded(complaint, item)),
-            }
-        }
-        (values.len() == items.len()).then_some(values).ok_or(Invalid)
-    }
-
-    /// The items of a list, and who set each.
-    fn items(
-        &mut self,
-        key: &'static str,
-        default: &[&str],
-        split: Split,
-    ) -> Valid<Vec<(Node, Option<Origin>)>> {
-        let found = self.find(key);
-        let origin = found.as_ref().map(|found| found.origin.clone());
-        let items: Vec<_> = match found.map(|found| found.node) {
-            None => default.iter().map(|&item| (Node::Variable(item.to_owned()), None)).collect(),
-            Some(Node::List(items)) => {
-                items.into_iter().map(|item| (item.node, Some(Origin::File(item.position)))).collect()
-            }
-            Some(Node::Variable(text)) => {
-                items_of(&text, split).into_iter().map(|item| (item, origin.clone())).collect()
-            }
-            Some(other) => {
-                let message = format!("expected a list such as [\"a\", \"b\"], found {}", other.found());
-                self.complain(origin, key, message);
-                return Err(Invalid);
-            }
-        };
-        self.settings.push((key, show_list(items.iter().map(|(item, _)| item)), origin));
-        Ok(items)
     }
 
     /// Reads a value that is no secret.
@@ -355,45 +273,6 @@ fn said(key: &str, source: Option<Source>, message: &str) -> Diagnostic {
     match key {
         "" => Diagnostic::new(None, source, message),
         key => Diagnostic::of_setting(key, source, message),
-    }
-}
-
-impl File {
-    /// The entry of a key that has a value.
-    fn entry(&self, key: &str) -> Option<&Entry> {
-        self.document.root.entry(key).filter(|entry| !matches!(entry.node, Node::Null))
-    }
-
-    /// Where in the file that is; its first line if nowhere in particular.
-    fn source_at(&self, position: Option<Position>) -> Source {
-        let line = position.map_or(1, |position| self.document.line_of(position));
-        Source::File { name: self.name.clone(), line }
-    }
-}
-
-/// The items of a list that is one text: separated, or as a list of JSON. Quotes around an item are not part of it.
-pub(super) fn items_of(text: &str, split: Split) -> Vec<Node> {
-    let variable = |item: &str| Node::Variable(item.to_owned());
-    if let Some(items) =
-        text.starts_with('[').then(|| serde_json::from_str::<Vec<String>>(text).ok()).flatten()
-    {
-        return items.iter().map(|item| variable(unwrapped(item))).collect();
-    }
-    let separator = match split {
-        Split::SemicolonsOrCommas if !text.contains(';') => ',',
-        _ => ';',
-    };
-    let items = text.split([separator, '\n', '\r']).map(unwrapped).filter(|item| !item.is_empty());
-    items.map(variable).collect()
-}
-
-/// Refuses an item of a variable that was cut out of quotes: as a pattern it would match nothing, and deny nothing.
-fn whole_item(item: &Node) -> Outcome<()> {
-    match item {
-        Node::Variable(text) if text.starts_with(['"', '\'']) || text.ends_with(['"', '\'']) => {
-            Err(Complaint::Expected("quotes around all of an item, or none".to_owned()))
-        }
-        _ => Ok(()),
     }
 }
 

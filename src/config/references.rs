@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use super::{Credentials, Diagnostic, PrivateKeySource, Source};
+use super::credentials::{Credentials, PrivateKeySource};
+use super::diagnostic::Diagnostic;
+use super::origin::Source;
 
 /// What is learnt while a configuration is read, whether or not something is wrong with it.
 #[derive(Debug, Default)]

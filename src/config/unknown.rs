@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use super::environment::{Environment, variable_of};
 use super::node::{Entry, Node, looks_secret};
-use super::reader::{Origin, Problem};
+use super::origin::Origin;
+use super::problem::Problem;
 use crate::domain::text::one_line;
 
 /// More of an unknown key is not repeated.

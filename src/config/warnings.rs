@@ -7,11 +7,12 @@ mod server;
 #[cfg(test)]
 mod tests;
 
-use std::path::PathBuf;
-
 use chrono::{DateTime, Utc};
 
-use super::{Config, Diagnostic, Loaded, Setting, Source, Sources};
+use super::Config;
+use super::diagnostic::Diagnostic;
+use super::loaded::Loaded;
+use super::origin::{Setting, Source};
 use crate::domain::certificate::Validity;
 
 /// A setting, and what looks at it. It gives one sentence for each danger, in which the setting is named.
@@ -68,27 +69,6 @@ struct Seen<'a> {
     config: &'a Config,
     certificate: Option<Validity>,
     now: DateTime<Utc>,
-}
-
-/// What warnings need to know beside the configuration.
-#[derive(Debug, Clone)]
-pub(super) struct Surroundings {
-    /// Where the file is, if there is one.
-    file: Option<PathBuf>,
-    /// What was noticed while the configuration was read.
-    noticed: Vec<Diagnostic>,
-    /// Whether the process runs in a container, whose addresses are its own.
-    is_container: bool,
-}
-
-/// Set in every container of Kubernetes, and by container managers (and our image) for who wants to know.
-const CONTAINER_VARIABLES: [&str; 2] = ["KUBERNETES_SERVICE_HOST", "container"];
-
-impl Surroundings {
-    pub(super) fn new(file: Option<PathBuf>, noticed: Vec<Diagnostic>, sources: &Sources) -> Self {
-        let is_set = |name: &&str| sources.environment.get(*name).is_some_and(|value| !value.is_empty());
-        Self { file, noticed, is_container: CONTAINER_VARIABLES.iter().any(is_set) }
-    }
 }
 
 impl Loaded {

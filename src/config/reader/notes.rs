@@ -1,8 +1,10 @@
 //! What is noticed while reading and is no problem: what settings refer to, and variables that surprise.
 
-use super::{Found, Origin, Reader};
+use super::{Found, Reader};
+use crate::config::diagnostic::Diagnostic;
 use crate::config::environment::PREFIX;
-use crate::config::{Diagnostic, Reference, Source, Target};
+use crate::config::origin::{Origin, Source};
+use crate::config::references::{Reference, Target};
 
 /// What was noticed.
 #[derive(Default)]
