@@ -9,11 +9,12 @@ use actions_runner_manager::server;
 use clap::Args;
 
 use self::report::{Asked, Report};
-use crate::{EXIT_USAGE, fail, on_runtime, write};
+use super::output::{EXIT_USAGE, fail, write};
+use super::runtime::on_runtime;
 
 // No doc comment: clap would take it for what the command is about.
 #[derive(Args, Clone, Copy)]
-pub(crate) struct Flags {
+pub(super) struct Flags {
     #[arg(long, help = "Ask GitHub as well whether it accepts the credential, and what that may do")]
     online: bool,
     #[arg(long, help = "Print one JSON object: problems, warnings, and every setting with its source")]
@@ -26,7 +27,7 @@ pub(crate) struct Flags {
 const KEYS_OF_CONNECTION: [&str; 3] = ["privateKey", "privateKeyFile", "github.caFile"];
 
 /// Checks, prints, and ends with 2 if anything is wrong.
-pub(crate) fn run(sources: &Sources, flags: Flags) -> ExitCode {
+pub(super) fn run(sources: &Sources, flags: Flags) -> ExitCode {
     on_runtime(async {
         let report = check(sources, flags.online).await;
         let printed = print(&report, flags);

@@ -11,7 +11,7 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Asks as a load balancer would: the answer shows that listener, TLS and routes work, costs no call to GitHub, and leaves
 /// nothing in log and metrics.
-pub(crate) async fn run(config: Config) -> Result<(), String> {
+pub(super) async fn run(config: Config) -> Result<(), String> {
     tls::install_provider();
     let scheme = if config.server.tls.files.is_some() { "https" } else { "http" };
     let url = format!("{scheme}://{}/livez", reachable(config.server.bind_address()));

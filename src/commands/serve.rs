@@ -8,7 +8,7 @@ use actions_runner_manager::telemetry::{self, Telemetry};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Serves until SIGTERM or SIGINT; SIGHUP reads the configuration again.
-pub(crate) async fn run(sources: Sources, loaded: Loaded) -> Result<(), String> {
+pub(super) async fn run(sources: Sources, loaded: Loaded) -> Result<(), String> {
     let mut signals = Signals::new()?;
     let config = &loaded.config;
     let telemetry = telemetry::init(&config.logging).map_err(|error| error.to_string())?;
@@ -29,7 +29,7 @@ pub(crate) async fn run(sources: Sources, loaded: Loaded) -> Result<(), String> 
 }
 
 /// The signals that the service listens to.
-pub(crate) struct Signals {
+pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
@@ -37,7 +37,7 @@ pub(crate) struct Signals {
 
 impl Signals {
     /// Listens from now on; a signal before that ends the process as the system does.
-    pub(crate) fn new() -> Result<Self, String> {
+    pub(super) fn new() -> Result<Self, String> {
         let listen = |kind| signal(kind).map_err(|cause| format!("signals can't be listened to: {cause}"));
         Ok(Self {
             terminate: listen(SignalKind::terminate())?,
@@ -48,13 +48,13 @@ impl Signals {
 }
 
 /// Keeps the configuration's file in force.
-pub(crate) fn watch(server: &mut Server, telemetry: &Telemetry, configuration: Configuration) {
+pub(super) fn watch(server: &mut Server, telemetry: &Telemetry, configuration: Configuration) {
     let set_level = telemetry.level_setter();
     server.watch(configuration, move |config: &Config| set_level(config.logging.level));
 }
 
 /// Waits for the signal to stop, or for the finding that the service can't work, and reloads meanwhile.
-pub(crate) async fn until_told(
+pub(super) async fn until_told(
     signals: &mut Signals,
     server: &Server,
     telemetry: &Telemetry,

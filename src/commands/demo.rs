@@ -14,10 +14,11 @@ use actions_runner_manager::server::{self, Configuration, DRAIN, StartError};
 use actions_runner_manager::telemetry;
 use fake_github::{AppKey, Demo, DemoPerson, FakeGithub, Options};
 
-use crate::serve::{Signals, until_told, watch};
+use super::output::print;
+use super::serve::{Signals, until_told, watch};
 
-/// Runs the demo until it is told to stop; `print` gets the tour.
-pub(crate) async fn run(port: u16, print: fn(&str)) -> Result<(), String> {
+/// Runs the demo until it is told to stop.
+pub(super) async fn run(port: u16) -> Result<(), String> {
     let mut signals = Signals::new()?;
     let mut demo = fake_github::demo();
     let key = AppKey::generate().map_err(|_| "the system gives no random numbers".to_owned())?;
