@@ -20,7 +20,7 @@ pub(super) async fn run(sources: Sources, loaded: Loaded) -> Result<(), String> 
         error.to_string()
     })?;
     watch(&mut server, &telemetry, Configuration::of(sources, loaded));
-    let outcome = until_told(&mut signals, &server, &telemetry).await;
+    let outcome = run_until_stopped(&mut signals, &server, &telemetry).await;
     server.stop(DRAIN).await;
     match telemetry.flush() {
         0 => outcome,
@@ -54,7 +54,7 @@ pub(super) fn watch(server: &mut Server, telemetry: &Telemetry, configuration: C
 }
 
 /// Waits for the signal to stop, or for the finding that the service can't work, and reloads meanwhile.
-pub(super) async fn until_told(
+pub(super) async fn run_until_stopped(
     signals: &mut Signals,
     server: &Server,
     telemetry: &Telemetry,

@@ -63,7 +63,7 @@ pub enum SecretError {
 }
 
 /// A key or token is far smaller; a larger file is the wrong one.
-const MOST_BYTES: u64 = 64 * 1024;
+const MAX_BYTES: u64 = 64 * 1024;
 
 impl Credentials {
     /// Whether both have the same secret, as far as it stands in the configuration itself.
@@ -118,10 +118,10 @@ fn read_secret(path: &Path, advice: fn(Binary) -> &'static str) -> Result<Secret
     // One byte more than allowed tells a file that is too large, even if it says that it has none, as devices do.
     let mut bytes = Vec::new();
     File::open(path)
-        .and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes))
+        .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
         .map_err(|cause| unreadable(cause.to_string()))?;
-    if bytes.len() as u64 > MOST_BYTES {
-        return Err(unreadable(format!("it is larger than {MOST_BYTES} bytes")));
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(unreadable(format!("it is larger than {MAX_BYTES} bytes")));
     }
     if let Some(binary) = Binary::of(&bytes) {
         return Err(unreadable(advice(binary).to_owned()));
@@ -167,12 +167,12 @@ const fn base64_in(alphabet: &alphabet::Alphabet) -> GeneralPurpose {
 }
 
 /// A secret that went through several tools was sometimes encoded by each of them.
-const MOST_LAYERS: usize = 3;
+const MAX_LAYERS: usize = 3;
 
 /// Takes the PEM of an RSA private key, or base64 of it, and gives clean PEM.
 pub(super) fn private_key(text: &str) -> Result<SecretString, SecretError> {
     let mut text = SecretString::from(with_line_breaks(unwrapped(text)));
-    for layer in 0..=MOST_LAYERS {
+    for layer in 0..=MAX_LAYERS {
         let plain = unwrapped(text.expose_secret());
         if plain.contains("-----BEGIN ") {
             return pem(plain);

@@ -47,7 +47,7 @@ impl Document {
                 "expected text, found a zero byte: the file is damaged, or something other than text";
             return Err(SyntaxError { line, reason: reason.to_owned() });
         }
-        match Build::default().deserialize(Yaml::from_str(&text)) {
+        match Builder::default().deserialize(Yaml::from_str(&text)) {
             Ok(root) => Ok(Self { text, root, has_end_mark }),
             Err(error) => {
                 let line = error.location().map_or(1, |location| location.line());
@@ -61,7 +61,7 @@ impl Document {
     /// The line of a key or an item. The library gives a line with an error only, so the tree is built once more, up to an
     /// error there.
     pub(super) fn line_of(&self, position: Position) -> usize {
-        let end = Build::until(position).deserialize(Yaml::from_str(&self.text)).err();
+        let end = Builder::up_to(position).deserialize(Yaml::from_str(&self.text)).err();
         end.and_then(|error| error.location()).map_or(1, |location| location.line())
     }
 }
@@ -97,7 +97,7 @@ fn is_indented_by_tabs(text: &str, line: usize) -> bool {
 
 /// Builds the tree. Unlike the library's own, it keeps keys that stand twice, and bounds aliases.
 #[derive(Default)]
-struct Build {
+struct Builder {
     /// Building ends here, with an error.
     until: Option<Position>,
     /// The last position that was given.
@@ -108,8 +108,8 @@ struct Build {
     text: usize,
 }
 
-impl Build {
-    fn until(position: Position) -> Self {
+impl Builder {
+    fn up_to(position: Position) -> Self {
         Self { until: Some(position), ..Self::default() }
     }
 
@@ -132,7 +132,7 @@ impl Build {
     }
 }
 
-impl<'de> DeserializeSeed<'de> for &mut Build {
+impl<'de> DeserializeSeed<'de> for &mut Builder {
     type Value = Node;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node, D::Error> {
@@ -140,7 +140,7 @@ impl<'de> DeserializeSeed<'de> for &mut Build {
     }
 }
 
-impl<'de> Visitor<'de> for &mut Build {
+impl<'de> Visitor<'de> for &mut Builder {
     type Value = Node;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -257,7 +257,7 @@ mod tests {
             }
             Node::List(items) => {
                 for item in items {
-                    lines.push((item.node.shown(), document.line_of(item.position)));
+                    lines.push((item.node.display(), document.line_of(item.position)));
                     collect(document, &item.node, lines);
                 }
             }

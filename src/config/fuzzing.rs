@@ -13,7 +13,7 @@ use crate::domain::checks::assert_is_one_segment;
 /// A comment that starts so sets a variable: `#env NAME=VALUE`.
 const VARIABLE: &str = "#env ";
 /// A problem repeats little of what was written.
-const LONGEST_PROBLEM: usize = 1_000;
+const MAX_PROBLEM_CHARACTERS: usize = 1_000;
 
 /// A `config.yml`, in which comments such as `#env ARM_ORG=my-org` also set variables.
 ///
@@ -64,7 +64,7 @@ pub(super) fn check_problems(problems: &Problems, lines_of_file: usize) {
 
 fn check_problem(problem: &str, lines_of_file: usize) {
     assert!(!problem.contains(char::is_control), "{problem:?}");
-    assert!(problem.chars().count() <= LONGEST_PROBLEM, "{problem}");
+    assert!(problem.chars().count() <= MAX_PROBLEM_CHARACTERS, "{problem}");
     let Some(rest) = problem.strip_prefix(DEFAULT_FILE).and_then(|rest| rest.strip_prefix(':')) else {
         let name = problem.split(": ").next().unwrap_or_default();
         assert!(!name.is_empty() && name != problem, "no variable is named: {problem}");

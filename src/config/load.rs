@@ -140,17 +140,17 @@ const REQUIRED: &str = "required";
 
 /// Where the configuration's file is, or would be if there were one.
 fn file_of(sources: &Sources) -> PathBuf {
-    let given = named(sources).unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
+    let given = selected_path(sources).unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
     sources.working_directory.join(given)
 }
 
-fn named(sources: &Sources) -> Option<PathBuf> {
+fn selected_path(sources: &Sources) -> Option<PathBuf> {
     let from_variable = variable(&sources.environment, PATH_VARIABLE);
     sources.path.clone().or_else(|| from_variable.map(PathBuf::from))
 }
 
 fn given_name(sources: &Sources) -> String {
-    named(sources).unwrap_or_else(|| PathBuf::from(DEFAULT_FILE)).display().to_string()
+    selected_path(sources).unwrap_or_else(|| PathBuf::from(DEFAULT_FILE)).display().to_string()
 }
 
 fn read_file(sources: &Sources) -> Result<Option<Snapshot>, Problems> {
@@ -167,7 +167,9 @@ fn read_file(sources: &Sources) -> Result<Option<Snapshot>, Problems> {
     let mut bytes = Vec::new();
     match std::fs::metadata(&path) {
         Ok(metadata) if metadata.is_dir() => return Err(problem("expected a file, found a directory")),
-        Err(cause) if cause.kind() == ErrorKind::NotFound && named(sources).is_none() => return Ok(None),
+        Err(cause) if cause.kind() == ErrorKind::NotFound && selected_path(sources).is_none() => {
+            return Ok(None);
+        }
         Ok(_) => {}
         Err(cause) => return Err(problem(&format!("cannot be read: {cause}"))),
     }

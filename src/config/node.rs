@@ -89,9 +89,9 @@ impl Node {
     }
 
     /// The value as a message repeats it, short and without control characters.
-    pub(super) fn found(&self) -> String {
+    pub(super) fn describe(&self) -> String {
         match self {
-            Self::Bool(_) | Self::Whole(_) => self.shown(),
+            Self::Bool(_) | Self::Whole(_) => self.display(),
             Self::Number(number) if number.is_finite() => number.to_string(),
             Self::Text(text) | Self::Variable(text) if looks_secret(text) => {
                 "what looks like a secret".to_owned()
@@ -108,7 +108,7 @@ impl Node {
     }
 
     /// The value as a list of settings shows it.
-    pub(super) fn shown(&self) -> String {
+    pub(super) fn display(&self) -> String {
         match self {
             Self::Null | Self::Section(_) | Self::NotText => String::new(),
             Self::Bool(value) => value.to_string(),
@@ -122,7 +122,7 @@ impl Node {
 
 /// Values in the form of a list.
 pub(super) fn show_list<'a>(items: impl Iterator<Item = &'a Node>) -> String {
-    let items: Vec<_> = items.map(|item| format!("{:?}", item.shown())).collect();
+    let items: Vec<_> = items.map(|item| format!("{:?}", item.display())).collect();
     format!("[{}]", items.join(", "))
 }
 

@@ -74,14 +74,12 @@ const NEEDED: [(&str, &str); 2] = [("token", "a-token"), ("server.tls.enabled", 
 fn given((key, kind): (&'static str, Kind)) -> BoxedStrategy<Given> {
     match kind {
         Flag => any::<bool>().prop_map(move |value| (key, json!(value), value.to_string())).boxed(),
-        Whole(least, most) => {
-            (least..=most).prop_map(move |value| (key, json!(value), value.to_string())).boxed()
-        }
-        Span(least, most) => (least..=most, any::<Index>())
+        Whole(min, max) => (min..=max).prop_map(move |value| (key, json!(value), value.to_string())).boxed(),
+        Span(min, max) => (min..=max, any::<Index>())
             .prop_map(move |(seconds, unit)| {
                 let units =
                     [("ms", seconds * 1_000), ("s", seconds), ("m", seconds / 60), ("h", seconds / 3_600)];
-                let fitting: Vec<_> = units.into_iter().filter(|(_, number)| *number >= least).collect();
+                let fitting: Vec<_> = units.into_iter().filter(|(_, number)| *number >= min).collect();
                 let (unit, number) = fitting[unit.index(fitting.len())];
                 let text = format!("{number}{unit}");
                 (key, json!(text), text)

@@ -125,12 +125,12 @@ impl Reader {
 
     /// Reads a value that is no secret.
     pub(super) fn read<T>(&mut self, found: &Found, parse: impl Fn(&Node) -> Outcome<T>) -> Valid<T> {
-        self.settings.push((found.key, found.node.shown(), Some(found.origin.clone())));
+        self.settings.push((found.key, found.node.display(), Some(found.origin.clone())));
         match parse(&found.node) {
             Ok(value) => Ok(value),
             Err(complaint) => {
                 let hint = quoting_hint(&found.node, &parse);
-                let message = worded(complaint, &found.node) + &hint;
+                let message = word(complaint, &found.node) + &hint;
                 self.complain(Some(found.origin.clone()), found.key, message);
                 Err(Invalid)
             }
@@ -140,7 +140,7 @@ impl Reader {
     /// Reads a path, as [`Reader::path`].
     pub(super) fn read_path(&mut self, found: &Found) -> Valid<PathBuf> {
         let text = self.read(found, |node| match text_or_empty(node) {
-            Ok(text) if looks_secret(&text) || text.contains('\n') => Err(Complaint::Says(
+            Ok(text) if looks_secret(&text) || text.contains('\n') => Err(Complaint::Message(
                 "expected the path of a file; this looks like what should be inside it".to_owned(),
             )),
             Ok(text) if !text.is_empty() => Ok(text),
@@ -265,21 +265,21 @@ impl Reader {
                 Some(file.source_at(entries.last().map(|entry| entry.position)))
             }
         };
-        said(key, source, message)
+        diagnose(key, source, message)
     }
 }
 
-fn said(key: &str, source: Option<Source>, message: &str) -> Diagnostic {
+fn diagnose(key: &str, source: Option<Source>, message: &str) -> Diagnostic {
     match key {
         "" => Diagnostic::new(None, source, message),
         key => Diagnostic::of_setting(key, source, message),
     }
 }
 
-fn worded(complaint: Complaint, node: &Node) -> String {
+fn word(complaint: Complaint, node: &Node) -> String {
     match complaint {
-        Complaint::Expected(what) => format!("expected {what}, found {}", node.found()),
-        Complaint::Says(message) => message,
+        Complaint::Expected(what) => format!("expected {what}, found {}", node.describe()),
+        Complaint::Message(message) => message,
     }
 }
 
@@ -287,11 +287,11 @@ fn worded(complaint: Complaint, node: &Node) -> String {
 fn quoting_hint<T>(node: &Node, parse: impl Fn(&Node) -> Outcome<T>) -> String {
     match node {
         Node::Text(text) => match in_yaml(text).filter(|plain| parse(plain).is_ok()) {
-            Some(plain) if plain.shown() == *text => " (as text; leave the quotes out)".to_owned(),
-            Some(plain) => format!(" (write {})", plain.shown()),
+            Some(plain) if plain.display() == *text => " (as text; leave the quotes out)".to_owned(),
+            Some(plain) => format!(" (write {})", plain.display()),
             None => String::new(),
         },
-        Node::Bool(_) | Node::Whole(_) | Node::Number(_) if parse(&Node::Text(node.shown())).is_ok() => {
+        Node::Bool(_) | Node::Whole(_) | Node::Number(_) if parse(&Node::Text(node.display())).is_ok() => {
             " (put it in quotes)".to_owned()
         }
         _ => String::new(),

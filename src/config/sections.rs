@@ -103,7 +103,7 @@ const GITHUB: &str = "https://api.github.com";
 fn api_url(reader: &mut Reader) -> Valid<ApiUrl> {
     let key = "github.apiURL";
     let api_url = reader.or_default(key, GITHUB, |node| {
-        ApiUrl::parse(&text(node)?).map_err(|reason| Complaint::Says(reason.to_owned()))
+        ApiUrl::parse(&text(node)?).map_err(|reason| Complaint::Message(reason.to_owned()))
     });
     // Every job of GitHub Actions has the variable; the credential goes to whatever it names.
     if let (Ok(url), Some(found)) = (&api_url, reader.find(key))
@@ -118,7 +118,7 @@ fn api_url(reader: &mut Reader) -> Valid<ApiUrl> {
 }
 
 fn group_name(node: &Node) -> Outcome<GroupNameTemplate> {
-    GroupNameTemplate::parse(&text_or_empty(node)?).map_err(|error| Complaint::Says(error.to_string()))
+    GroupNameTemplate::parse(&text_or_empty(node)?).map_err(|error| Complaint::Message(error.to_string()))
 }
 
 const LEVELS: &[(&str, LogLevel)] = &[

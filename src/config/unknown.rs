@@ -31,7 +31,7 @@ fn find_duplicates(node: &Node, path: &mut Vec<String>, problems: &mut Vec<Probl
         Node::Section(entries) => {
             let mut earlier = HashSet::new();
             for entry in entries {
-                path.push(shown(&entry.key));
+                path.push(mask_secret(&entry.key));
                 if !earlier.insert(&entry.key) {
                     let message = "stands twice in its section; leave one out".to_owned();
                     problems.push(problem_at(entry, path, message));
@@ -54,7 +54,7 @@ fn find_duplicates(node: &Node, path: &mut Vec<String>, problems: &mut Vec<Probl
 fn find_unknown(section: &Node, path: &mut Vec<String>, known: &[&'static str], problems: &mut Vec<Problem>) {
     let Node::Section(entries) = section else { return };
     for entry in entries {
-        path.push(shown(&entry.key));
+        path.push(mask_secret(&entry.key));
         let full = joined(path);
         let is_section = known.iter().any(|known| is_below(known, &full));
         let message = match &entry.node {
@@ -110,7 +110,7 @@ fn is_below(key: &str, section: &str) -> bool {
 }
 
 /// A key as a message repeats it.
-fn shown(key: &str) -> String {
+fn mask_secret(key: &str) -> String {
     if looks_secret(key) { "<secret>".to_owned() } else { key.to_owned() }
 }
 

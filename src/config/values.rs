@@ -14,7 +14,7 @@ pub(super) enum Complaint {
     /// What was expected; the reader adds what was found.
     Expected(String),
     /// The whole message.
-    Says(String),
+    Message(String),
 }
 
 /// The outcome of looking at a value.
@@ -77,8 +77,8 @@ pub(super) fn in_yaml(text: &str) -> Option<Node> {
         .or_else(|| text.parse().ok().map(Node::Number))
 }
 
-/// A whole number from `least` to `most`.
-pub(super) fn whole<T: TryFrom<u64>>(least: u64, most: u64) -> impl Fn(&Node) -> Outcome<T> {
+/// A whole number from `min` to `max`.
+pub(super) fn whole<T: TryFrom<u64>>(min: u64, max: u64) -> impl Fn(&Node) -> Outcome<T> {
     move |node| {
         let number = match node {
             Node::Whole(number) => Some(*number),
@@ -86,12 +86,12 @@ pub(super) fn whole<T: TryFrom<u64>>(least: u64, most: u64) -> impl Fn(&Node) ->
             Node::Variable(text) => parse_whole(text),
             _ => None,
         };
-        let fitting = number.filter(|number| (least..=most).contains(number));
+        let fitting = number.filter(|number| (min..=max).contains(number));
         fitting.and_then(|number| T::try_from(number).ok()).ok_or_else(|| {
-            Complaint::Expected(match (least, most) {
+            Complaint::Expected(match (min, max) {
                 (1, u64::MAX) => "a whole number above 0".to_owned(),
-                (_, u64::MAX) => format!("a whole number, at least {least}"),
-                _ => format!("a whole number from {least} to {most}"),
+                (_, u64::MAX) => format!("a whole number, at least {min}"),
+                _ => format!("a whole number from {min} to {max}"),
             })
         })
     }
@@ -137,8 +137,8 @@ pub(super) fn rate(node: &Node) -> Outcome<f64> {
     }
 }
 
-/// A span of time from `least` to `most`.
-pub(super) fn duration(least: Duration, most: Duration) -> impl Fn(&Node) -> Outcome<Duration> {
+/// A span of time from `min` to `max`.
+pub(super) fn duration(min: Duration, max: Duration) -> impl Fn(&Node) -> Outcome<Duration> {
     move |node| {
         let span = match node {
             Node::Whole(0) => Some(Duration::ZERO),
@@ -147,8 +147,8 @@ pub(super) fn duration(least: Duration, most: Duration) -> impl Fn(&Node) -> Out
         };
         match span {
             None => expected("a duration such as 500ms, 10s, 5m or 1h"),
-            Some(span) if span < least => expected(format!("a duration, at least {}", in_words(least))),
-            Some(span) if span > most => expected(format!("a duration, at most {}", in_words(most))),
+            Some(span) if span < min => expected(format!("a duration, at least {}", in_words(min))),
+            Some(span) if span > max => expected(format!("a duration, at most {}", in_words(max))),
             Some(span) => Ok(span),
         }
     }
@@ -176,8 +176,8 @@ fn in_words(span: Duration) -> String {
     }
 }
 
-/// A number of bytes, at least `least`: plain, or with a unit.
-pub(super) fn bytes(least: u64) -> impl Fn(&Node) -> Outcome<u64> {
+/// A number of bytes, at least `min`: plain, or with a unit.
+pub(super) fn bytes(min: u64) -> impl Fn(&Node) -> Outcome<u64> {
     move |node| {
         let number = match node {
             Node::Whole(number) => Some(*number),
@@ -185,10 +185,8 @@ pub(super) fn bytes(least: u64) -> impl Fn(&Node) -> Outcome<u64> {
             _ => None,
         };
         match number {
-            Some(number) if number >= least => Ok(number),
-            Some(_) => {
-                expected(format!("at least {least} bytes; a bare number is bytes, \"100MB\" megabytes"))
-            }
+            Some(number) if number >= min => Ok(number),
+            Some(_) => expected(format!("at least {min} bytes; a bare number is bytes, \"100MB\" megabytes")),
             None => expected("a number of bytes, or text such as \"100MB\" or \"10MiB\""),
         }
     }
@@ -227,7 +225,7 @@ pub(super) fn network(node: &Node) -> Outcome<IpNet> {
 }
 
 pub(super) fn pattern(node: &Node) -> Outcome<Pattern> {
-    Pattern::parse(&text_or_empty(node)?).map_err(|error| Complaint::Says(error.to_string()))
+    Pattern::parse(&text_or_empty(node)?).map_err(|error| Complaint::Message(error.to_string()))
 }
 
 /// One of a few words.

@@ -16,7 +16,7 @@ use super::origin::{Setting, Source};
 use crate::domain::certificate::Validity;
 
 /// A setting, and what looks at it. It gives one sentence for each danger, in which the setting is named.
-type Rule = (&'static str, fn(&Seen<'_>) -> Vec<String>);
+type Rule = (&'static str, fn(&Facts<'_>) -> Vec<String>);
 
 /// Every rule, in the order of `config.example.yml`.
 const RULES: [Rule; 41] = [
@@ -64,7 +64,7 @@ const RULES: [Rule; 41] = [
 ];
 
 /// What rules look at.
-struct Seen<'a> {
+struct Facts<'a> {
     loaded: &'a Loaded,
     config: &'a Config,
     certificate: Option<Validity>,
@@ -79,13 +79,13 @@ impl Loaded {
     }
 
     fn warnings_at(&self, now: DateTime<Utc>, certificate: Option<Validity>) -> Vec<Diagnostic> {
-        let seen = Seen { loaded: self, config: &self.config, certificate, now };
+        let facts = Facts { loaded: self, config: &self.config, certificate, now };
         let warning = |key: &str, sentence: &str| {
             let source = self.setting(key).map(|setting| setting.source.clone());
             Diagnostic::new(Some(key.to_owned()), source, sentence)
         };
         let found = RULES.iter().flat_map(|(key, look)| {
-            look(&seen).into_iter().map(|sentence| warning(key, &sentence)).collect::<Vec<_>>()
+            look(&facts).into_iter().map(|sentence| warning(key, &sentence)).collect::<Vec<_>>()
         });
         self.surroundings.noticed.iter().cloned().chain(found).collect()
     }
@@ -101,7 +101,7 @@ impl Loaded {
     }
 }
 
-impl Seen<'_> {
+impl Facts<'_> {
     /// The value as it was written.
     fn value(&self, key: &str) -> &str {
         self.loaded.setting(key).map_or("", |setting| &setting.value)
@@ -115,6 +115,6 @@ impl Seen<'_> {
 }
 
 /// The sentence, if the danger is there.
-fn when(danger: bool, sentence: impl FnOnce() -> String) -> Vec<String> {
+fn warn_if(danger: bool, sentence: impl FnOnce() -> String) -> Vec<String> {
     if danger { vec![sentence()] } else { Vec::new() }
 }

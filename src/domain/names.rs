@@ -27,18 +27,18 @@ impl NameError {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Form {
     punctuation: &'static str,
-    most: usize,
+    max: usize,
 }
 
 impl Form {
-    /// 1 to `most` letters, digits and characters of `punctuation`.
-    pub(super) const fn new(punctuation: &'static str, most: usize) -> Self {
-        Self { punctuation, most }
+    /// 1 to `max` letters, digits and characters of `punctuation`.
+    pub(super) const fn new(punctuation: &'static str, max: usize) -> Self {
+        Self { punctuation, max }
     }
 
     /// Whether a value is made of that.
     pub(super) fn fits(self, value: &str) -> bool {
-        (1..=self.most).contains(&value.len())
+        (1..=self.max).contains(&value.len())
             && value
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || self.punctuation.as_bytes().contains(&byte))
@@ -48,7 +48,7 @@ impl Form {
     pub(super) fn pattern(self) -> String {
         // Browsers want a hyphen in a class escaped.
         let punctuation = self.punctuation.replace('-', r"\-");
-        format!("[A-Za-z0-9{punctuation}]{{1,{}}}", self.most)
+        format!("[A-Za-z0-9{punctuation}]{{1,{}}}", self.max)
     }
 }
 

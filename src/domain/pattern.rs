@@ -38,7 +38,7 @@ impl Pattern {
         };
         if text.len() > MAX_BYTES {
             let too_far = text.char_indices().position(|(at, letter)| at + letter.len_utf8() > MAX_BYTES);
-            return Err(error("longer than 1000 bytes", too_far.unwrap_or(0) + 1));
+            return Err(error(&format!("longer than {MAX_BYTES} bytes"), too_far.unwrap_or(0) + 1));
         }
         if let Some((at, _)) = text.chars().enumerate().find(|(_, character)| character.is_control()) {
             return Err(error("a control character", at + 1));

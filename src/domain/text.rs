@@ -1,13 +1,13 @@
 //! Others' text: read from the encodings and wrappings that tools produce, and made fit to be repeated.
 
-/// Its first `most` characters in one line, with nothing that a terminal would act on.
-pub fn one_line(text: &str, most: usize) -> String {
+/// Its first `max` characters in one line, with nothing that a terminal would act on.
+pub fn one_line(text: &str, max: usize) -> String {
     let shown = |character: char| match character {
         '\t' | '\n' | '\r' => ' ',
         character if character.is_control() => char::REPLACEMENT_CHARACTER,
         character => character,
     };
-    text.chars().take(most).map(shown).collect()
+    text.chars().take(max).map(shown).collect()
 }
 
 /// Why bytes are not text.

@@ -1,6 +1,6 @@
 //! Lists, which a variable holds as one text.
 
-use super::{Invalid, Reader, Valid, quoting_hint, worded};
+use super::{Invalid, Reader, Valid, quoting_hint, word};
 use crate::config::node::{Node, show_list};
 use crate::config::origin::Origin;
 use crate::config::values::{Complaint, Outcome};
@@ -30,10 +30,10 @@ impl Reader {
             match (whole_item(item).and_then(|()| parse(item)), origin) {
                 (Ok(value), _) => values.push(value),
                 (Err(complaint), Some(Origin::File(_))) => {
-                    let message = worded(complaint, item) + &quoting_hint(item, &parse);
+                    let message = word(complaint, item) + &quoting_hint(item, &parse);
                     self.complain(origin.clone(), &format!("{key}[{index}]"), message);
                 }
-                (Err(complaint), _) => self.complain(origin.clone(), key, worded(complaint, item)),
+                (Err(complaint), _) => self.complain(origin.clone(), key, word(complaint, item)),
             }
         }
         (values.len() == items.len()).then_some(values).ok_or(Invalid)
@@ -57,7 +57,7 @@ impl Reader {
                 items_of(&text, split).into_iter().map(|item| (item, origin.clone())).collect()
             }
             Some(other) => {
-                let message = format!("expected a list such as [\"a\", \"b\"], found {}", other.found());
+                let message = format!("expected a list such as [\"a\", \"b\"], found {}", other.describe());
                 self.complain(origin, key, message);
                 return Err(Invalid);
             }

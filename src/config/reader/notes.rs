@@ -61,7 +61,7 @@ impl Reader {
     pub(super) fn warn_of_override(&mut self, found: &Found, key: &str) {
         let (Origin::Variable(name), Some(file)) = (&found.origin, &self.file) else { return };
         let Some(in_file) = file.entry(key) else { return };
-        if name.starts_with(PREFIX) || in_file.node.shown() == found.node.shown() {
+        if name.starts_with(PREFIX) || in_file.node.display() == found.node.display() {
             return;
         }
         let place = format!("{}:{}", file.name, file.document.line_of(in_file.position));
