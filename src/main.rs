@@ -1,12 +1,12 @@
-//! The program: what every command needs before it runs, and then the command.
+//! The program: prepares the process, then runs the command.
 
 mod commands;
 mod hardening;
 
 use std::process::ExitCode;
 
-/// Gives memory back that is not used any more, which musl's own allocator does as well, at a many times higher price
-/// in time; `MIMALLOC_PURGE_DELAY=0` makes it do so at once.
+/// Returns unused memory to the system. musl's own allocator does that too, but is many times slower. With
+/// `MIMALLOC_PURGE_DELAY=0` it does so at once.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

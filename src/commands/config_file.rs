@@ -1,4 +1,4 @@
-//! The option that names the configuration, and what it is read from.
+//! `--config`, and the sources that a configuration is read from.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -29,7 +29,7 @@ impl ConfigFile {
         self.config.is_some()
     }
 
-    /// Does what needs the configuration, or says all that is wrong with it.
+    /// Runs a command with the configuration, or reports everything that is wrong with it.
     pub(super) fn load_for(self, command: impl FnOnce(Sources, Loaded) -> ExitCode) -> ExitCode {
         let sources = match self.sources() {
             Ok(sources) => sources,

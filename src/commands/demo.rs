@@ -81,7 +81,7 @@ fn configuration(org: &str, (app, installation): (u64, u64), github: &str, port:
     )
 }
 
-/// Writes what only their owner may read: the keys open nothing elsewhere, but this is what people copy.
+/// Writes files that only their owner may read. The keys are of no use elsewhere, but people copy what they see here.
 fn write_files(folder: &Path, key: &AppKey, configuration: &str) -> Result<(), String> {
     let (certificate, certificate_key) =
         fake_github::self_signed(&["localhost", "127.0.0.1"]).map_err(|error| error.to_string())?;
@@ -112,7 +112,7 @@ fn explain(error: &StartError, port: u16) -> String {
     }
 }
 
-/// A word of a shell's, whatever is in it.
+/// Quotes a text as one word for a shell.
 fn quote(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }

@@ -7,7 +7,7 @@ use clap::CommandFactory;
 use super::Arguments;
 use super::output::{EXIT_USAGE, fail, write};
 
-/// The page of the whole, or of one of its commands.
+/// Prints the page of the program, or of one of its commands.
 pub(super) fn run(of: Option<&str>) -> ExitCode {
     let mut whole = Arguments::command();
     whole.build();

@@ -1,4 +1,4 @@
-//! The command line. One file a command; here is which there are.
+//! The command line: the list of commands, each in a file of its own.
 
 mod check_config;
 mod completions;

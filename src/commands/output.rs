@@ -1,18 +1,18 @@
-//! What a command prints, and the codes with which it ends.
+//! A command's output and exit codes.
 
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 use std::sync::mpsc;
 use std::time::Duration;
 
-/// The configuration is wrong, or the command line is: something to correct before another try.
+/// The configuration or the command line has to be corrected.
 pub(super) const EXIT_USAGE: u8 = 2;
-/// The service could not start, or ended because it can't work.
+/// The service could not start, or stopped because it can't work.
 pub(super) const EXIT_FAILURE: u8 = 1;
-/// How long the last words may take.
+/// How long writing an error may take.
 const MAX_WAIT: Duration = Duration::from_secs(1);
 
-/// Writes a command's answer. Whoever reads it may have seen enough, as `head` does.
+/// Writes a command's output. A reader such as `head` may close the pipe early.
 pub(super) fn write(answer: &[u8]) -> ExitCode {
     let mut out = std::io::stdout().lock();
     match out.write_all(answer).and_then(|()| out.flush()) {

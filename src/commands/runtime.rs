@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use super::output::{EXIT_FAILURE, fail};
 
-/// Runs on a runtime with several threads: what talks to GitHub must not wait for one busy thread.
+/// Runs a command on several threads: calls to GitHub must not wait for one busy thread.
 pub(super) fn run_to_end(command: impl Future<Output = Result<(), String>>) -> ExitCode {
     on_runtime(async {
         match command.await {

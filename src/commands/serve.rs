@@ -1,4 +1,4 @@
-//! `serve`: runs until it is told to stop, or finds that it can't work.
+//! `serve`: runs until it is stopped, or until the start-up check fails for good.
 
 use actions_runner_manager::clock::Clock;
 use actions_runner_manager::config::{Config, Loaded, Sources};
@@ -36,7 +36,7 @@ pub(super) struct Signals {
 }
 
 impl Signals {
-    /// Listens from now on; a signal before that ends the process as the system does.
+    /// Starts listening. Until then a signal ends the process by default.
     pub(super) fn new() -> Result<Self, String> {
         let listen = |kind| signal(kind).map_err(|cause| format!("signals can't be listened to: {cause}"));
         Ok(Self {
@@ -47,13 +47,13 @@ impl Signals {
     }
 }
 
-/// Keeps the configuration's file in force.
+/// Applies changes of the configuration's file.
 pub(super) fn watch(server: &mut Server, telemetry: &Telemetry, configuration: Configuration) {
     let set_level = telemetry.level_setter();
     server.watch(configuration, move |config: &Config| set_level(config.logging.level));
 }
 
-/// Waits for the signal to stop, or for the finding that the service can't work, and reloads meanwhile.
+/// Waits for a signal to stop or for the start-up check to fail; reloads on SIGHUP in the meantime.
 pub(super) async fn run_until_stopped(
     signals: &mut Signals,
     server: &Server,

@@ -1,4 +1,4 @@
-//! What the service shows to GitHub, and where it comes from.
+//! The service's own credential at GitHub, and where it comes from.
 
 use std::fs::File;
 use std::io::Read;
@@ -137,7 +137,7 @@ fn malformed<T>(reason: &'static str) -> Result<T, SecretError> {
     Err(SecretError::Malformed(reason))
 }
 
-/// What templates and scripts write where they have nothing.
+/// What templates and scripts write in place of a missing value.
 const NOTHING: [&str; 5] = ["null", "nil", "none", "undefined", "<nil>"];
 
 /// Checks a token: one word of printable characters.
@@ -157,7 +157,7 @@ pub(super) fn token(text: &str) -> Result<SecretString, SecretError> {
     Ok(text.into())
 }
 
-/// Base64 in either alphabet, with or without the signs that fill it up.
+/// Base64 in either alphabet, with or without padding.
 const BASE64: GeneralPurpose = base64_in(&alphabet::STANDARD);
 const BASE64_FOR_URLS: GeneralPurpose = base64_in(&alphabet::URL_SAFE);
 
@@ -169,7 +169,7 @@ const fn base64_in(alphabet: &alphabet::Alphabet) -> GeneralPurpose {
 /// A secret that went through several tools was sometimes encoded by each of them.
 const MAX_LAYERS: usize = 3;
 
-/// Takes the PEM of an RSA private key, or base64 of it, and gives clean PEM.
+/// Takes the PEM of an RSA private key, or base64 of it, and returns clean PEM.
 pub(super) fn private_key(text: &str) -> Result<SecretString, SecretError> {
     let mut text = SecretString::from(with_line_breaks(unwrapped(text)));
     for layer in 0..=MAX_LAYERS {

@@ -9,12 +9,12 @@ use super::node::{Entry, Item, Node, Position};
 
 /// A larger file is not a configuration.
 pub(super) const MAX_BYTES: u64 = 1 << 20;
-/// Aliases can blow a small file up; the largest sensible configuration has a few hundred values.
+/// Aliases can expand a small file enormously; the largest sensible configuration has a few hundred values.
 const MAX_VALUES: usize = 10_000;
-/// The most text that all values together may hold, aliases spelt out.
+/// The maximum number of bytes of text in all values together, aliases expanded.
 const MAX_TEXT: usize = 4 << 20;
 
-/// YAML's end mark. As a file's last line it tells a whole file from one that was cut off.
+/// YAML's end mark. As a file's last line it shows that the file was not cut off.
 pub(super) const END_MARK: &str = "...";
 
 /// A parsed file.
@@ -66,8 +66,8 @@ impl Document {
     }
 }
 
-/// Whether the end mark is the last line: `...` from the line's start, with nothing but white space after it. Whatever
-/// comes behind a mark is refused, a comment too: a file that is cut off there would look whole.
+/// Whether the end mark is the last line: `...` at the line's start, followed only by white space. Anything else after
+/// a mark is refused, even a comment: a file that is cut off there would look complete.
 pub(super) fn has_end_mark(text: &str) -> Result<bool, SyntaxError> {
     // The line in which the mark is.
     let mut mark = None;
@@ -95,7 +95,7 @@ fn is_indented_by_tabs(text: &str, line: usize) -> bool {
     line.len() > line.trim_start().len() && line[..line.len() - line.trim_start().len()].contains('\t')
 }
 
-/// Builds the tree. Unlike the library's own, it keeps keys that stand twice, and bounds aliases.
+/// Builds the tree. Unlike the library's own builder, it keeps duplicate keys and limits aliases.
 #[derive(Default)]
 struct Builder {
     /// Building ends here, with an error.

@@ -6,11 +6,12 @@ use super::document::Document;
 use super::node::{Entry, Node, Position};
 use super::origin::Source;
 
-/// The file that is read, and its name as the administrator gave it.
+/// A parsed file.
 pub(super) struct File {
+    /// As the administrator gave it.
     pub(super) name: String,
     pub(super) document: Document,
-    /// What relative paths in it start from.
+    /// The folder that relative paths in it start from.
     pub(super) folder: PathBuf,
 }
 
@@ -20,7 +21,7 @@ impl File {
         self.document.root.entry(key).filter(|entry| !matches!(entry.node, Node::Null))
     }
 
-    /// Where in the file that is; its first line if nowhere in particular.
+    /// The line of a position; without one, the first line.
     pub(super) fn source_at(&self, position: Option<Position>) -> Source {
         let line = position.map_or(1, |position| self.document.line_of(position));
         Source::File { name: self.name.clone(), line }

@@ -24,7 +24,7 @@ pub fn load(sources: &Sources) -> Result<Loaded, Problems> {
     load_noticing(sources, &mut Noticed::default())
 }
 
-/// The same; also gives what is learnt on the way.
+/// The same; also collects what is noticed on the way.
 ///
 /// # Errors
 /// All problems found, not only the first.
@@ -45,7 +45,7 @@ pub fn look(sources: &Sources) -> Result<Option<Snapshot>, Problems> {
     read_file(sources)
 }
 
-/// Checks everything in place of what is in force, which has had a file and its end mark for good.
+/// Checks a configuration that is to replace the one in force. If that one had a file or an end mark, so must this one.
 ///
 /// # Errors
 /// All problems found; that the file is gone or was cut off is one.
@@ -113,7 +113,7 @@ pub(super) fn understand(
     Ok(Loaded { config, file: name, settings, snapshot, has_end_mark, surroundings })
 }
 
-/// Why a file has to end with the mark.
+/// Why a file must end with the mark.
 #[derive(Clone, Copy)]
 enum End {
     /// The environment asks for it.
@@ -122,7 +122,7 @@ enum End {
     AsInForce,
 }
 
-/// Whether the file has to end with the mark, or what is wrong with the variable that says so.
+/// Whether the file must end with the mark, or what is wrong with the variable that requires it.
 fn end_of(sources: &Sources, in_force: Option<&Loaded>) -> Result<Option<End>, String> {
     let value = sources.environment.get(END_VARIABLE).map_or("", |value| value.trim());
     match value {
@@ -184,7 +184,7 @@ fn read_file(sources: &Sources) -> Result<Option<Snapshot>, Problems> {
     Ok(Some(Snapshot { name, folder, bytes }))
 }
 
-/// Parses a file. That it lacks a mark that it has to have is added to `problems`.
+/// Parses a file. If a required end mark is missing, that is added to `problems`.
 fn file(snapshot: &Snapshot, end: Option<End>, problems: &mut Vec<Diagnostic>) -> Result<File, Problems> {
     let Snapshot { name, folder, bytes } = snapshot;
     let text = decoded(bytes.clone()).map_err(|reason| {

@@ -20,7 +20,7 @@ pub struct Sources {
     /// The process's environment variables, with a replacement character for each byte that is no text. They override
     /// the file.
     pub environment: BTreeMap<String, String>,
-    /// What relative paths start from, save those in the file.
+    /// The folder that relative paths start from, except those in the file.
     pub working_directory: PathBuf,
 }
 
@@ -35,13 +35,13 @@ pub struct Loaded {
     pub settings: Vec<Setting>,
     /// The content of the file, if any.
     pub snapshot: Option<Snapshot>,
-    /// Whether the file's last line is YAML's end mark, so that one that is cut off later can be told.
+    /// Whether the file's last line is YAML's end mark, so that a later file that is cut off is recognised.
     pub has_end_mark: bool,
     /// What warnings need to know in addition to the configuration.
     pub(super) surroundings: Surroundings,
 }
 
-/// A configuration's file as it was at one moment. It may hold secrets, so it isn't shown.
+/// The content of a configuration's file at one moment. It may contain secrets, so it isn't printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Snapshot {
     /// As the administrator gave it.
@@ -64,7 +64,7 @@ impl Snapshot {
     }
 }
 
-/// What warnings need to know beside the configuration.
+/// What warnings need to know in addition to the configuration.
 #[derive(Debug, Clone)]
 pub(super) struct Surroundings {
     /// Where the file is, if there is one.
@@ -75,7 +75,7 @@ pub(super) struct Surroundings {
     pub(super) is_container: bool,
 }
 
-/// Set in every container of Kubernetes, and by container managers (and our image) for who wants to know.
+/// The first is set in every container of Kubernetes, the second by container managers and our image.
 const CONTAINER_VARIABLES: [&str; 2] = ["KUBERNETES_SERVICE_HOST", "container"];
 
 impl Surroundings {

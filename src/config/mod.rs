@@ -54,11 +54,11 @@ pub struct Config {
     pub file: Option<PathBuf>,
     /// The organisation whose runner groups are managed.
     pub org: OrgName,
-    /// What the service itself shows to GitHub.
+    /// The service's own credential at GitHub.
     pub credentials: Credentials,
     /// How GitHub is reached.
     pub github: GithubConfig,
-    /// How groups are called.
+    /// The names of groups.
     pub groups: GroupsConfig,
     /// Where log lines go.
     pub logging: LoggingConfig,
@@ -81,11 +81,11 @@ pub struct Config {
 pub struct GithubConfig {
     /// The root of the REST API.
     pub api_url: ApiUrl,
-    /// PEM certificates that are trusted beside the system's roots.
+    /// PEM certificates that are trusted in addition to the system's roots.
     pub ca_file: Option<PathBuf>,
     /// The deadline of one call, retries included.
     pub timeout: Duration,
-    /// The most calls under way at once.
+    /// The maximum number of concurrent calls.
     pub concurrency: usize,
 }
 
@@ -210,7 +210,7 @@ impl ApiUrl {
     /// Takes a URL without query, fragment and user.
     ///
     /// # Errors
-    /// Says what was expected; never quotes the text, which may hold a password.
+    /// States what was expected; never quotes the text, which may contain a password.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let uri: http::Uri = text.parse().map_err(|_| "expected a URL, such as https://HOST/api/v3")?;
         let host = uri.host().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! A value as it was found, before anybody knows what it should be.
+//! A value as it was found, before it is parsed for its setting.
 
 use crate::domain::text::{trimmed, unwrapped};
 
@@ -34,18 +34,18 @@ pub(super) enum Node {
     Text(String),
     /// The text of a variable or a default, which may stand for a number as well.
     Variable(String),
-    /// A variable whose bytes are no text.
+    /// A variable whose bytes are not UTF-8.
     NotText,
     List(Vec<Item>),
     /// Keys in the order of the file; a duplicate key is in it twice.
     Section(Vec<Entry>),
 }
 
-/// More of a wrong value is not repeated.
+/// The maximum number of characters of a wrong value that a message repeats.
 const MAX_QUOTED: usize = 60;
 
 impl Node {
-    /// The entries from here to a key such as `server.port`, as far as they are there.
+    /// The entries on the way to a key such as `server.port`, as far as they exist.
     pub(super) fn entries_to(&self, key: &str) -> Vec<&Entry> {
         let mut node = self;
         let mut entries = Vec::new();
@@ -63,7 +63,7 @@ impl Node {
         self.entries_to(key).get(key.split('.').count() - 1).copied()
     }
 
-    /// The same without the white space around text.
+    /// The same value, without white space around text.
     pub(super) fn trimmed(&self) -> Node {
         match self {
             Self::Text(text) => Self::Text(trimmed(text).to_owned()),
@@ -75,7 +75,7 @@ impl Node {
         }
     }
 
-    /// What sort of value this is, for values that must not be repeated.
+    /// The kind of value, for messages that must not repeat it.
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Null => "nothing",
@@ -88,7 +88,7 @@ impl Node {
         }
     }
 
-    /// The value as a message repeats it, short and without control characters.
+    /// The value as messages repeat it: short, and without control characters.
     pub(super) fn describe(&self) -> String {
         match self {
             Self::Bool(_) | Self::Whole(_) => self.display(),
@@ -126,7 +126,7 @@ pub(super) fn show_list<'a>(items: impl Iterator<Item = &'a Node>) -> String {
     format!("[{}]", items.join(", "))
 }
 
-/// Whether a text is a key or token that strayed into the wrong setting.
+/// Whether a text is a key or token that was put into the wrong setting.
 pub(super) fn looks_secret(text: &str) -> bool {
     let starts = ["LS0tLS1CRUdJTi", "github_pat_", "ghp_", "gho_", "ghu_", "ghs_", "ghr_"];
     let text = unwrapped(text);

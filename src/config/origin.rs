@@ -1,8 +1,8 @@
-//! Who set a value.
+//! Where a value comes from.
 
 use super::node::Position;
 
-/// Who set a value, before lines are looked up.
+/// Where a value comes from, before its line is looked up.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Origin {
     WholeFile,
@@ -10,21 +10,21 @@ pub(super) enum Origin {
     Variable(String),
 }
 
-/// One setting as it is in force.
+/// A setting in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting {
     /// The full key, such as `server.tls.certFile`.
     pub path: String,
     /// The value as written; `<secret>` for secrets, empty if not set.
     pub value: String,
-    /// Who set it.
+    /// Where the value comes from.
     pub source: Source,
 }
 
-/// Who set a value.
+/// Where a value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
-    /// Nobody.
+    /// The default.
     Default,
     /// The file, on this line.
     File {

@@ -1,15 +1,15 @@
-//! What is wrong with a configuration, all of it at once.
+//! Everything that is wrong with a configuration.
 
 use std::fmt;
 
 use super::diagnostic::Diagnostic;
 use super::origin::{Origin, Source};
 
-/// Something wrong.
+/// A problem, before its line is looked up.
 pub(super) struct Problem {
     /// Where; nowhere in particular if the value is missing from every source.
     pub(super) origin: Option<Origin>,
-    /// The full key, and more behind it for a list item.
+    /// The full key, with the index of a list item.
     pub(super) key: String,
     pub(super) message: String,
 }
@@ -22,7 +22,7 @@ pub struct Problems {
     note: Option<String>,
 }
 
-/// More problems than this are counted, not printed: they have one cause.
+/// Further problems are counted but not printed: they have the same cause.
 const MAX_PRINTED: usize = 50;
 
 impl Problems {
@@ -55,7 +55,7 @@ impl Problems {
         self
     }
 
-    /// Adds a remark that is no problem by itself.
+    /// Adds a remark that is not itself a problem.
     pub(super) fn with_note(self, note: String) -> Self {
         Self { note: Some(note), ..self }
     }

@@ -37,14 +37,14 @@ impl Found {
     }
 }
 
-/// A value is not usable; what is wrong with it was noted.
+/// A value is not usable; the problem has been recorded.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Invalid;
 
-/// A usable value, or none. Reading goes on either way.
+/// A usable value, or none. Reading continues either way.
 pub(super) type Valid<T> = Result<T, Invalid>;
 
-/// Hands out values by key. What it was asked for is what is known; the rest is a problem in the end.
+/// Looks values up by key. The keys that it was asked for are the known ones; any other key is reported at the end.
 pub(super) struct Reader {
     file: Option<File>,
     environment: Environment,
@@ -61,7 +61,7 @@ impl Reader {
         Self { file, environment, working_directory, known, settings, problems, notes: Notes::default() }
     }
 
-    /// Finds a value and says that `key` is known. An empty variable and an empty key count as not set.
+    /// Finds a value and marks `key` as known. An empty variable and an empty key count as not set.
     pub(super) fn find(&mut self, key: &'static str) -> Option<Found> {
         self.known.push(key);
         let variables = self.environment.of(key);
@@ -81,7 +81,7 @@ impl Reader {
         Some(Found { key, node: entry.node.trimmed(), origin: Origin::File(entry.position) })
     }
 
-    /// A value with a default, written as one would in a variable.
+    /// A value with a default, in the form that a variable has.
     pub(super) fn or_default<T>(
         &mut self,
         key: &'static str,
@@ -95,7 +95,7 @@ impl Reader {
         parse(&Node::Variable(default.to_owned())).map_err(|_| Invalid)
     }
 
-    /// A path that may be left out; a relative one starts from the file's folder, or from the working directory in a variable.
+    /// An optional path. A relative one starts from the file's folder, or from the working directory if a variable sets it.
     pub(super) fn path(&mut self, key: &'static str) -> Valid<Option<PathBuf>> {
         if let Some(found) = self.find(key) {
             return self.read_path(&found).map(Some);
@@ -104,7 +104,7 @@ impl Reader {
         Ok(None)
     }
 
-    /// A path; without a configuration file the default one, if such a file is in the working directory.
+    /// A path. Without a configuration file it defaults to a file in the working directory, if that exists.
     pub(super) fn path_or_present(&mut self, key: &'static str, default: &str) -> Valid<Option<PathBuf>> {
         let present = self.working_directory.join(default);
         if self.file.is_some() || self.find(key).is_some() || !present.is_file() {
@@ -123,7 +123,7 @@ impl Reader {
         Ok(PathBuf::from(default))
     }
 
-    /// Reads a value that is no secret.
+    /// Reads a value that is not a secret.
     pub(super) fn read<T>(&mut self, found: &Found, parse: impl Fn(&Node) -> Outcome<T>) -> Valid<T> {
         self.settings.push((found.key, found.node.display(), Some(found.origin.clone())));
         match parse(&found.node) {
@@ -137,7 +137,7 @@ impl Reader {
         }
     }
 
-    /// Reads a path, as [`Reader::path`].
+    /// Reads a path; see [`Reader::path`].
     pub(super) fn read_path(&mut self, found: &Found) -> Valid<PathBuf> {
         let text = self.read(found, |node| match text_or_empty(node) {
             Ok(text) if looks_secret(&text) || text.contains('\n') => Err(Complaint::Message(
@@ -170,7 +170,7 @@ impl Reader {
         })
     }
 
-    /// Of two keys that exclude each other, the one in force: the environment's before the file's.
+    /// Of two keys that exclude each other, the one in force. The environment takes precedence over the file.
     pub(super) fn either(&mut self, keys: [&'static str; 2]) -> Option<Found> {
         let in_force = match (self.find(keys[0]), self.find(keys[1])) {
             (Some(one), Some(two)) => {
@@ -192,18 +192,18 @@ impl Reader {
         in_force
     }
 
-    /// Notes that a key is known and not in force.
+    /// Marks a key as known and not in force.
     pub(super) fn unused(&mut self, key: &'static str) {
         self.settings.push((key, String::new(), None));
     }
 
-    /// Whether the file has this section, be it empty.
+    /// Whether the file has this section, even an empty one.
     pub(super) fn has_section(&self, key: &str) -> bool {
         let entry = self.file.as_ref().and_then(|file| file.entry(key));
         entry.is_some_and(|entry| matches!(entry.node, Node::Section(_)))
     }
 
-    /// Adds a problem with a value that no source has.
+    /// Reports a required value that no source sets.
     pub(super) fn missing(&mut self, key: &'static str, what: &str) {
         // The section around it has the wrong type, which is a problem of its own.
         if self.file.as_ref().is_some_and(|file| unknown::is_inside_of_a_value(&file.document.root, key)) {
@@ -220,7 +220,7 @@ impl Reader {
         }
     }
 
-    /// Says what nobody asked for, and ends reading.
+    /// Reports unknown keys and variables, and returns the settings.
     pub(super) fn finish(mut self) -> Result<Vec<Setting>, Problems> {
         if let Some(file) = &self.file {
             self.problems.extend(unknown::in_document(&file.document.root, &self.known));
@@ -283,7 +283,7 @@ fn word(complaint: Complaint, node: &Node) -> String {
     }
 }
 
-/// The commonest slips: quotes around a number, none around text that reads as one, and words of YAML 1.1.
+/// A hint for common mistakes: quotes around a number, no quotes around text that looks like one, and words of YAML 1.1.
 fn quoting_hint<T>(node: &Node, parse: impl Fn(&Node) -> Outcome<T>) -> String {
     match node {
         Node::Text(text) => match in_yaml(text).filter(|plain| parse(plain).is_ok()) {

@@ -1,4 +1,4 @@
-//! Every key, its default and what it may be: one function a section of `config.yml`.
+//! Every key with its default and its parser: one function for each section of `config.yml`.
 
 mod app;
 
@@ -24,13 +24,13 @@ use crate::domain::template::GroupNameTemplate;
 const SECOND: Duration = Duration::from_secs(1);
 /// No load balancer keeps idle connections for longer.
 const HOUR: Duration = Duration::from_hours(1);
-/// More than one process can serve, and than a system gives it files for.
+/// More than one process can serve or has file descriptors for.
 const MAX_CONNECTIONS: u64 = 1_000_000;
-/// No cached answer is worth keeping longer, and no sweep should run more seldom.
+/// No response should be cached for longer, and no sweep should run less often.
 const DAY: Duration = Duration::from_hours(24);
 const MONTH: Duration = Duration::from_hours(31 * 24);
 
-/// Reads all sections. All are read before any missing one ends it, so that no problem goes unseen.
+/// Reads all sections. An invalid one ends reading only after all have been read, so that every problem is reported.
 pub(super) fn read(reader: &mut Reader) -> Valid<Config> {
     let org = organisation(reader);
     let credentials = credentials_section(reader);
@@ -59,7 +59,7 @@ pub(super) fn read(reader: &mut Reader) -> Valid<Config> {
     })
 }
 
-/// The organisation; if it is not set, the one that all allowed scopes are of.
+/// The organisation; if it is not set, the one that all allowed scopes belong to.
 fn organisation(reader: &mut Reader) -> Valid<OrgName> {
     let given = reader.find("org").or_else(|| organisation_of_scopes(reader));
     if let Some(found) = given {

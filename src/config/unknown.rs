@@ -1,4 +1,4 @@
-//! Keys and variables that nobody asked for, and what was probably meant.
+//! Keys and variables that no setting has, with a suggestion of what was intended.
 
 use std::collections::HashSet;
 
@@ -8,7 +8,7 @@ use super::origin::Origin;
 use super::problem::Problem;
 use crate::domain::text::one_line;
 
-/// More of an unknown key is not repeated.
+/// The maximum number of characters of an unknown key that a message repeats.
 const MAX_QUOTED: usize = 60;
 
 /// Duplicate keys, unknown keys, and values where a section should be.
@@ -83,7 +83,7 @@ fn problem_at(entry: &Entry, path: &[String], message: String) -> Problem {
     Problem { origin, key: one_line(&joined(path), MAX_QUOTED), message }
 }
 
-/// Variables of ours that set nothing.
+/// Variables with our prefix that set nothing.
 pub(super) fn in_environment(environment: &Environment, known: &[&'static str]) -> Vec<Problem> {
     let unknown = environment.unknown(known).into_iter();
     let problem = |name: &str| {
@@ -98,7 +98,7 @@ pub(super) fn in_environment(environment: &Environment, known: &[&'static str]) 
     unknown.map(|variable| problem(&variable.name)).collect()
 }
 
-/// Whether a plain value stands where the section around `key` should be.
+/// Whether there is a plain value in the place of the section around `key`.
 pub(super) fn is_inside_of_a_value(root: &Node, key: &str) -> bool {
     let entries = root.entries_to(key);
     let deepest = entries.last().map_or(root, |entry| &entry.node);
@@ -138,7 +138,7 @@ fn did_you_mean(name: &str) -> String {
     format!("; did you mean {name}?")
 }
 
-/// The candidate that differs least, if it differs little.
+/// The most similar candidate, if it is similar enough.
 fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let name: String = name.chars().take(MAX_QUOTED).collect::<String>().to_ascii_lowercase();
     candidates

@@ -1,4 +1,4 @@
-//! What a value may be: one function a kind.
+//! Parsers of values: one function for each kind.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -17,7 +17,7 @@ pub(super) enum Complaint {
     Message(String),
 }
 
-/// The outcome of looking at a value.
+/// The outcome of parsing a value.
 pub(super) type Outcome<T> = Result<T, Complaint>;
 
 pub(super) fn expected<T>(what: impl Into<String>) -> Outcome<T> {
@@ -57,7 +57,7 @@ pub(super) fn boolean(node: &Node) -> Outcome<bool> {
     }
 }
 
-/// What a word for yes or no means: those of YAML 1.1, and what scripts put into variables.
+/// The meaning of a word for yes or no: those of YAML 1.1, and what scripts write into variables.
 fn truth(text: &str) -> Option<bool> {
     let is_one_of = |words: &[&str]| words.iter().any(|word| word.eq_ignore_ascii_case(text));
     match text {
@@ -67,7 +67,7 @@ fn truth(text: &str) -> Option<bool> {
     }
 }
 
-/// What the file would have to hold instead of text that a variable may hold: true, false or a number.
+/// The value that a text stands for: true, false or a number. A variable may hold it as text; the file may not.
 pub(super) fn in_yaml(text: &str) -> Option<Node> {
     let is_digits = text.bytes().all(|byte| byte.is_ascii_digit());
     truth(text)
@@ -97,7 +97,7 @@ pub(super) fn whole<T: TryFrom<u64>>(min: u64, max: u64) -> impl Fn(&Node) -> Ou
     }
 }
 
-/// Digits, which may have underscores between them and zeros behind a point.
+/// Digits, optionally with underscores between them, and zeros after a decimal point.
 fn parse_whole(text: &str) -> Option<u64> {
     let text = text.trim();
     let digits =
@@ -107,7 +107,7 @@ fn parse_whole(text: &str) -> Option<u64> {
     digits.replace('_', "").parse().ok().filter(|_| grouped)
 }
 
-/// The whole number that a tool wrote as `5.0` or `1e2`, as long as no digit was lost.
+/// The whole number that a tool wrote as `5.0` or `1e2`, if it is exact.
 fn whole_of(number: f64) -> Option<u64> {
     const EXACT: f64 = 9_007_199_254_740_992.0;
     if number.fract() != 0.0 || !(0.0..=EXACT).contains(&number) {
@@ -117,10 +117,10 @@ fn whole_of(number: f64) -> Option<u64> {
     number.abs().to_string().parse().ok()
 }
 
-/// The slowest and the fastest rate that make sense, in requests a second.
+/// The minimum and the maximum rate, in requests per second.
 const RATES: std::ops::RangeInclusive<f64> = 0.001..=1_000_000.0;
 
-/// Requests a second.
+/// Requests per second.
 pub(super) fn rate(node: &Node) -> Outcome<f64> {
     let number = match node {
         Node::Whole(number) => {
@@ -214,7 +214,7 @@ pub(super) fn address(node: &Node) -> Outcome<IpAddr> {
     bare.parse().or_else(|_| expected("an IP address such as 0.0.0.0 or ::1"))
 }
 
-/// A network, or a bare address, which stands for itself alone.
+/// A network, or a single address.
 pub(super) fn network(node: &Node) -> Outcome<IpNet> {
     let text = text(node).unwrap_or_default();
     let text = text.trim();

@@ -18,7 +18,7 @@ pub struct Pattern {
 pub struct PatternError {
     pattern: String,
     reason: String,
-    /// In characters from the pattern's start, from 1.
+    /// In characters, counted from 1.
     position: usize,
 }
 
@@ -68,13 +68,13 @@ impl Pattern {
         self.text == "*"
     }
 
-    /// Whether the whole of `value` fits.
+    /// Whether it matches the whole of `value`.
     pub fn matches(&self, value: &str) -> bool {
         self.regex.is_match(value)
     }
 }
 
-/// Whether an expression's case counts.
+/// How an expression treats case.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Case {
     Kept,
@@ -123,7 +123,7 @@ impl PartialEq for Pattern {
     }
 }
 
-/// What may pass: something allowed and nothing denied.
+/// What is permitted: a value that a pattern allows and none denies.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Rules {
     allow: Vec<Pattern>,
@@ -131,7 +131,7 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// Rules of patterns; an empty `allow` lets nothing pass.
+    /// Makes rules of patterns; with an empty `allow` nothing is permitted.
     pub fn new(allow: Vec<Pattern>, deny: Vec<Pattern>) -> Self {
         Self { allow, deny }
     }
@@ -146,7 +146,7 @@ impl Rules {
         &self.deny
     }
 
-    /// Whether `value` may pass: deny is asked first and wins.
+    /// Whether `value` is permitted; `deny` takes precedence.
     pub fn permit(&self, value: &str) -> bool {
         !self.deny.iter().any(|pattern| pattern.matches(value))
             && self.allow.iter().any(|pattern| pattern.matches(value))

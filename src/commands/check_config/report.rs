@@ -1,5 +1,5 @@
-//! What was found, for people and as JSON. The keys of the JSON are part of the documentation: they may be joined by
-//! others, and none is ever left out or changed.
+//! The report of a check, as text and as JSON. The keys of the JSON are documented: new ones may be added, but none is
+//! removed or changed.
 
 use actions_runner_manager::config::{Diagnostic, Loaded, Problems, Setting, Source};
 use serde::Serialize;
@@ -114,7 +114,7 @@ impl Report {
         serde_json::to_string(&json).unwrap_or_default() + "\n"
     }
 
-    /// What people read of a valid configuration: warnings, and every setting with its source; secrets are not shown.
+    /// The text for a valid configuration: warnings, and every setting with its source. Secrets are not shown.
     pub(super) fn text(&self, quiet: bool) -> String {
         let mut lines: Vec<_> = self.warnings.iter().map(|warning| format!("warning: {warning}\n")).collect();
         if !quiet {

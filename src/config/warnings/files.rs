@@ -1,4 +1,4 @@
-//! Who else can read or change the files that a configuration lives in and names.
+//! Rules about who else can read or change the configuration's files.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
@@ -118,8 +118,8 @@ impl Access {
     }
 }
 
-/// Who can read a secret that need not. A group is needed where the service itself reads the file through it: the file is
-/// another user's (root's, as the systemd unit has it, and as Kubernetes mounts it), or root looks at what is meant for it.
+/// Who can read a secret without need. A group is needed if the service itself reads the file through it: the file belongs
+/// to another user (to root, as with the systemd unit and with Kubernetes), or root examines a file of the service.
 pub(super) fn readers(file: &Access, us: &Account) -> Option<&'static str> {
     const ROOT: u32 = 0;
     let read_through_group = file.owner != us.user && us.groups.contains(&file.group);

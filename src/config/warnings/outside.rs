@@ -1,4 +1,4 @@
-//! How GitHub is reached, and where log lines go.
+//! Rules about the connection to GitHub and about log files.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Who may do what, for how long a lost role still counts, and what goes on by itself.
+//! Rules about permissions, caches and the sweep.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::config::SweepGroups;
 use crate::domain::names::TeamSlug;
 use crate::domain::pattern::Pattern;
 
-/// A role that was lost should not count much longer than it takes to notice.
+/// A role that was revoked should not remain valid for much longer than this.
 const LONG_KEPT: Duration = Duration::from_mins(10);
 /// A machine takes this long to boot, or to come back from an update.
 const BOOT_TIME: Duration = Duration::from_mins(10);

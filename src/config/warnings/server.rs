@@ -1,15 +1,15 @@
-//! Listeners, limits, and whom the service believes.
+//! Rules about listeners, limits and trusted proxies.
 
 use chrono::TimeDelta;
 
 use super::{Facts, warn_if};
 use ipnet::IpNet;
 
-/// Requests a second of one user, or at once, that no client of this service needs.
+/// More requests per second, or at once, than any client of this service needs.
 const MANY_REQUESTS: u32 = 1_000;
 /// A certificate should have been renewed by then: ACME renews it 30 days before it ends.
 const RENEWED_BEFORE: TimeDelta = TimeDelta::days(21);
-/// Networks as wide as these hold more than anybody's proxies: an IPv4 /8, what IPv6 providers are given.
+/// Networks of this size contain more than one's own proxies: an IPv4 /8, and what an IPv6 provider is assigned.
 const WIDE_PREFIXES: (u8, u8) = (8, 32);
 
 pub(super) fn rate_limit(facts: &Facts<'_>) -> Vec<String> {
