@@ -1,10 +1,10 @@
-//! What one configuration changes that takes the place of another.
+//! The differences between the configuration in force and the one that replaces it.
 
 use serde::Serialize;
 
-use super::load::Loaded;
+use super::loaded::Loaded;
 
-/// Sections and settings that are put in force while the service runs. All others need a restart.
+/// Sections and settings that take effect while the service runs. All others require a restart.
 const LIVE: [&str; 6] =
     ["policy", "scopes", "server.rateLimit", "server.rateBurst", "server.unknownTokenRate", "logging.level"];
 
@@ -23,14 +23,14 @@ pub struct Change {
 }
 
 impl Change {
-    /// Whether the new value is in force only after a restart.
+    /// Whether the new value takes effect only after a restart.
     pub fn needs_restart(&self) -> bool {
         let is_in = |section: &str| self.key.strip_prefix(section).is_some_and(|rest| rest.starts_with('.'));
         !LIVE.iter().any(|live| self.key == *live || is_in(live))
     }
 }
 
-/// The settings whose values differ, whoever set them.
+/// The settings whose values differ, wherever they come from.
 pub fn changes(old: &Loaded, new: &Loaded) -> Vec<Change> {
     let value = |loaded: &Loaded, key: &str| {
         let setting = loaded.settings.iter().find(|setting| setting.path == key);
@@ -59,7 +59,7 @@ mod tests {
     use std::path::PathBuf;
 
     use super::super::fuzzing::load_text;
-    use super::super::load::Sources;
+    use super::super::loaded::Sources;
     use super::*;
 
     const BASE: &str = "org: my-org\nserver: {tls: {enabled: false}}\n";

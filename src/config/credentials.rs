@@ -1,4 +1,4 @@
-//! What the service shows to GitHub, and where it comes from.
+//! The service's own credential at GitHub, and where it comes from.
 
 use std::fs::File;
 use std::io::Read;
@@ -63,7 +63,7 @@ pub enum SecretError {
 }
 
 /// A key or token is far smaller; a larger file is the wrong one.
-const MOST_BYTES: u64 = 64 * 1024;
+const MAX_BYTES: u64 = 64 * 1024;
 
 impl Credentials {
     /// The key as PEM text, or the token, read now.
@@ -138,10 +138,10 @@ fn read_secret(path: &Path, advice: fn(Binary) -> &'static str) -> Result<Secret
     // One byte more than allowed tells a file that is too large, even if it says that it has none, as devices do.
     let mut bytes = Vec::new();
     File::open(path)
-        .and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes))
+        .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
         .map_err(|cause| unreadable(cause.to_string()))?;
-    if bytes.len() as u64 > MOST_BYTES {
-        return Err(unreadable(format!("it is larger than {MOST_BYTES} bytes")));
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(unreadable(format!("it is larger than {MAX_BYTES} bytes")));
     }
     if let Some(binary) = Binary::of(&bytes) {
         return Err(unreadable(advice(binary).to_owned()));
@@ -157,7 +157,7 @@ fn malformed<T>(reason: &'static str) -> Result<T, SecretError> {
     Err(SecretError::Malformed(reason))
 }
 
-/// What templates and scripts write where they have nothing.
+/// What templates and scripts write in place of a missing value.
 const NOTHING: [&str; 5] = ["null", "nil", "none", "undefined", "<nil>"];
 
 /// Checks a token: one word of printable characters.
@@ -177,7 +177,7 @@ pub(super) fn token(text: &str) -> Result<SecretString, SecretError> {
     Ok(text.into())
 }
 
-/// Base64 in either alphabet, with or without the signs that fill it up.
+/// Base64 in either alphabet, with or without padding.
 const BASE64: GeneralPurpose = base64_in(&alphabet::STANDARD);
 const BASE64_FOR_URLS: GeneralPurpose = base64_in(&alphabet::URL_SAFE);
 
@@ -187,12 +187,12 @@ const fn base64_in(alphabet: &alphabet::Alphabet) -> GeneralPurpose {
 }
 
 /// A secret that went through several tools was sometimes encoded by each of them.
-const MOST_LAYERS: usize = 3;
+const MAX_LAYERS: usize = 3;
 
-/// Takes the PEM of an RSA private key, or base64 of it, and gives clean PEM.
+/// Takes the PEM of an RSA private key, or base64 of it, and returns clean PEM.
 pub(super) fn private_key(text: &str) -> Result<SecretString, SecretError> {
     let mut text = SecretString::from(with_line_breaks(unwrapped(text)));
-    for layer in 0..=MOST_LAYERS {
+    for layer in 0..=MAX_LAYERS {
         let plain = unwrapped(text.expose_secret());
         if plain.contains("-----BEGIN ") {
             return pem(plain);

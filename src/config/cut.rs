@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::Problems;
-use super::load::{Loaded, Snapshot, Sources, understand};
+use super::load::understand;
+use super::loaded::{Loaded, Snapshot, Sources};
+use super::problem::Problems;
+use super::references::Noticed;
 
 const EXAMPLE: &str = include_str!("../../config.example.yml");
 /// Forms in which a part could pass for the whole: dots in other places, and every kind of value.
@@ -28,7 +30,7 @@ fn load(text: &[u8], in_force: Option<&Loaded>) -> Result<Loaded, Problems> {
         Some(Snapshot::of(text, &sources().working_directory)),
         &sources(),
         in_force,
-        &mut super::Noticed::default(),
+        &mut Noticed::default(),
     )
 }
 

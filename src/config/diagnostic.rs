@@ -1,8 +1,8 @@
-//! One thing to say about a configuration: the setting, where it stands, and a sentence.
+//! A problem or warning about a configuration: the setting, its source, and a sentence.
 
 use std::fmt;
 
-use super::Source;
+use super::origin::Source;
 use crate::domain::text::one_line;
 
 /// Something wrong with a configuration, or dangerous.
@@ -49,7 +49,7 @@ impl Diagnostic {
         &self.message
     }
 
-    /// The line that it is sorted by: variables come last, what stands nowhere first.
+    /// The line to sort by: what has no source comes first, variables come last.
     pub(super) fn line(&self) -> usize {
         match &self.source {
             Some(Source::File { line, .. }) => *line,

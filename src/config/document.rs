@@ -1,42 +1,26 @@
 //! The YAML file as a tree, and the line of each of its keys. The only place that knows YAML.
 
-use std::cell::{Cell, RefCell};
 use std::fmt;
 
-use serde::de::{
-    DeserializeSeed, Deserializer, EnumAccess, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
-};
+use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, Visitor};
 use serde_yaml::Deserializer as Yaml;
 
-use super::node::Node;
+use super::node::{Entry, Item, Node, Position};
 
 /// A larger file is not a configuration.
-pub(super) const MOST_BYTES: u64 = 1 << 20;
-/// Aliases can blow a small file up; the largest sensible configuration has a few hundred values.
-const MOST_VALUES: usize = 10_000;
-/// The most text that all values together may hold, aliases spelt out.
-const MOST_TEXT: usize = 4 << 20;
+pub(super) const MAX_BYTES: u64 = 1 << 20;
+/// Aliases can expand a small file enormously; the largest sensible configuration has a few hundred values.
+const MAX_VALUES: usize = 10_000;
+/// The maximum number of bytes of text in all values together, aliases expanded.
+const MAX_TEXT: usize = 4 << 20;
 
-/// YAML's end mark. As a file's last line it tells a whole file from one that was cut off.
+/// YAML's end mark. As a file's last line it shows that the file was not cut off.
 pub(super) const END_MARK: &str = "...";
-
-/// One step on the way to a value.
-#[derive(Clone, PartialEq, Eq)]
-pub(super) enum Step {
-    /// The value of this key.
-    Key(String),
-    /// This key once more, after so many of the same name.
-    Again(String, usize),
-    /// The list item at this index.
-    Item(usize),
-}
 
 /// A parsed file.
 pub(super) struct Document {
     text: String,
     pub(super) root: Node,
-    /// The keys that stand twice in their section.
-    pub(super) duplicates: Vec<Vec<Step>>,
     /// Whether the end mark is the last line.
     pub(super) has_end_mark: bool,
 }
@@ -55,7 +39,7 @@ impl Document {
         };
         // YAML also ends a line, and so a comment, at these.
         if text.split(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']).all(blank) {
-            return Ok(Self { text, root: Node::Null, duplicates: Vec::new(), has_end_mark });
+            return Ok(Self { text, root: Node::Null, has_end_mark });
         }
         if let Some(at) = text.find('\0') {
             let line = 1 + text[..at].matches('\n').count();
@@ -63,9 +47,8 @@ impl Document {
                 "expected text, found a zero byte: the file is damaged, or something other than text";
             return Err(SyntaxError { line, reason: reason.to_owned() });
         }
-        let state = RefCell::new(State::default());
-        match Build(&state).deserialize(Yaml::from_str(&text)) {
-            Ok(root) => Ok(Self { text, root, duplicates: state.into_inner().duplicates, has_end_mark }),
+        match Builder::default().deserialize(Yaml::from_str(&text)) {
+            Ok(root) => Ok(Self { text, root, has_end_mark }),
             Err(error) => {
                 let line = error.location().map_or(1, |location| location.line());
                 let hint =
@@ -75,20 +58,16 @@ impl Document {
         }
     }
 
-    /// The line of the key or item that `steps` lead to, if the file has it.
-    pub(super) fn line_of(&self, steps: &[Step]) -> Option<usize> {
-        if steps.is_empty() || matches!(self.root, Node::Null) {
-            return None;
-        }
-        // Arriving is reported as an error, because only errors carry a location.
-        let arrived = Cell::new(false);
-        let end = Follow { steps, arrived: &arrived }.deserialize(Yaml::from_str(&self.text)).err()?;
-        end.location().filter(|_| arrived.get()).map(|location| location.line())
+    /// The line of a key or an item. The library gives a line with an error only, so the tree is built once more, up to an
+    /// error there.
+    pub(super) fn line_of(&self, position: Position) -> usize {
+        let end = Builder::up_to(position).deserialize(Yaml::from_str(&self.text)).err();
+        end.and_then(|error| error.location()).map_or(1, |location| location.line())
     }
 }
 
-/// Whether the end mark is the last line: `...` from the line's start, with nothing but white space after it. Whatever
-/// comes behind a mark is refused, a comment too: a file that is cut off there would look whole.
+/// Whether the end mark is the last line: `...` at the line's start, followed only by white space. Anything else after
+/// a mark is refused, even a comment: a file that is cut off there would look complete.
 pub(super) fn has_end_mark(text: &str) -> Result<bool, SyntaxError> {
     // The line in which the mark is.
     let mut mark = None;
@@ -116,38 +95,44 @@ fn is_indented_by_tabs(text: &str, line: usize) -> bool {
     line.len() > line.trim_start().len() && line[..line.len() - line.trim_start().len()].contains('\t')
 }
 
+/// Builds the tree. Unlike the library's own builder, it keeps duplicate keys and limits aliases.
 #[derive(Default)]
-struct State {
-    path: Vec<Step>,
-    duplicates: Vec<Vec<Step>>,
+struct Builder {
+    /// Building ends here, with an error.
+    until: Option<Position>,
+    /// The last position that was given.
+    positions: usize,
+    /// Whether the next value is the item that building ends at.
+    is_at_end: bool,
     values: usize,
     text: usize,
 }
 
-/// Builds the tree. Unlike the library's own, it collects duplicate keys and bounds aliases.
-#[derive(Clone, Copy)]
-struct Build<'a>(&'a RefCell<State>);
+impl Builder {
+    fn up_to(position: Position) -> Self {
+        Self { until: Some(position), ..Self::default() }
+    }
 
-impl Build<'_> {
-    fn count<E: Error>(self, text: usize) -> Result<(), E> {
-        let mut state = self.0.borrow_mut();
-        state.values += 1;
-        state.text += text;
-        if state.values > MOST_VALUES || state.text > MOST_TEXT {
-            return Err(E::custom(format!("more than {MOST_VALUES} values or {MOST_TEXT} bytes of text")));
+    fn next_position(&mut self) -> Position {
+        self.positions += 1;
+        Position(self.positions)
+    }
+
+    /// Counts a value before anything in it is built.
+    fn count<E: Error>(&mut self, text: usize) -> Result<(), E> {
+        if self.is_at_end {
+            return Err(E::custom("here"));
+        }
+        self.values += 1;
+        self.text += text;
+        if self.values > MAX_VALUES || self.text > MAX_TEXT {
+            return Err(E::custom(format!("more than {MAX_VALUES} values or {MAX_TEXT} bytes of text")));
         }
         Ok(())
     }
-
-    fn inside<T, E>(self, step: Step, read: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
-        self.0.borrow_mut().path.push(step);
-        let value = read();
-        self.0.borrow_mut().path.pop();
-        value
-    }
 }
 
-impl<'de> DeserializeSeed<'de> for Build<'_> {
+impl<'de> DeserializeSeed<'de> for &mut Builder {
     type Value = Node;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node, D::Error> {
@@ -155,7 +140,7 @@ impl<'de> DeserializeSeed<'de> for Build<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Build<'_> {
+impl<'de> Visitor<'de> for &mut Builder {
     type Value = Node;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -201,142 +186,114 @@ impl<'de> Visitor<'de> for Build<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Node, A::Error> {
         self.count(0)?;
         let mut list = Vec::new();
-        while let Some(item) = self.inside(Step::Item(list.len()), || items.next_element_seed(self))? {
-            list.push(item);
+        loop {
+            let position = self.next_position();
+            self.is_at_end = self.until == Some(position);
+            match items.next_element_seed(&mut *self)? {
+                Some(node) => list.push(Item { position, node }),
+                None => return Ok(Node::List(list)),
+            }
         }
-        Ok(Node::List(list))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Node, A::Error> {
         self.count(0)?;
-        let mut section: Vec<(String, Node)> = Vec::new();
-        while let Some(key) = entries.next_key::<String>()? {
-            let earlier = section.iter().filter(|(other, _)| *other == key).count();
-            if earlier > 0 {
-                let mut state = self.0.borrow_mut();
-                let mut path = state.path.clone();
-                path.push(Step::Again(key.clone(), earlier));
-                state.duplicates.push(path);
-            }
-            let value = self.inside(Step::Key(key.clone()), || entries.next_value_seed(self))?;
-            section.push((key, value));
-        }
-        Ok(Node::Section(section))
-    }
-}
-
-/// Walks to a key or item and fails there.
-#[derive(Clone, Copy)]
-struct Follow<'a> {
-    steps: &'a [Step],
-    /// Tells arriving from other failures, such as a section that was left before its end.
-    arrived: &'a Cell<bool>,
-}
-
-impl Follow<'_> {
-    fn here<E: Error>(self) -> E {
-        self.arrived.set(true);
-        E::custom("here")
-    }
-
-    /// A list item is arrived at; a section that has no keys at all is not.
-    fn scalar<E: Error>(self) -> Result<(), E> {
-        if self.steps.is_empty() { Err(self.here()) } else { Ok(()) }
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for Follow<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Follow<'_> {
-    type Value = ();
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("the next step")
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<(), E> {
-        self.scalar()
-    }
-
-    fn visit_bool<E: Error>(self, _: bool) -> Result<(), E> {
-        self.scalar()
-    }
-
-    fn visit_u64<E: Error>(self, _: u64) -> Result<(), E> {
-        self.scalar()
-    }
-
-    fn visit_i64<E: Error>(self, _: i64) -> Result<(), E> {
-        self.scalar()
-    }
-
-    fn visit_f64<E: Error>(self, _: f64) -> Result<(), E> {
-        self.scalar()
-    }
-
-    fn visit_str<E: Error>(self, _: &str) -> Result<(), E> {
-        self.scalar()
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        let Some((Step::Item(wanted), steps)) = self.steps.split_first() else { return Err(self.here()) };
-        for _ in 0..*wanted {
-            items.next_element::<IgnoredAny>()?;
-        }
-        items.next_element_seed(Follow { steps, ..self }).map(|_| ())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
-        let (wanted, mut skip, steps) = match self.steps.split_first() {
-            Some((Step::Key(key), steps)) => (key, 0, steps),
-            Some((Step::Again(key, earlier), steps)) => (key, *earlier, steps),
-            _ => return Err(self.here()),
-        };
+        let mut section = Vec::new();
         loop {
-            let stop = (steps.is_empty() && skip == 0).then_some(self);
-            match entries.next_key_seed(KeyIs { wanted, stop })? {
-                None => return Ok(()),
-                Some(true) if skip == 0 => return entries.next_value_seed(Follow { steps, ..self }),
-                Some(is_wanted) => {
-                    skip -= usize::from(is_wanted);
-                    entries.next_value::<IgnoredAny>()?;
-                }
-            }
+            let position = self.next_position();
+            let Some(key) = entries.next_key_seed(Key { is_end: self.until == Some(position) })? else {
+                return Ok(Node::Section(section));
+            };
+            let node = entries.next_value_seed(&mut *self)?;
+            section.push(Entry { position, key, node });
         }
     }
 }
 
-/// Compares a key; fails at the one wanted if that is where the way ends.
-struct KeyIs<'a> {
-    wanted: &'a str,
-    stop: Option<Follow<'a>>,
+/// Reads a key, or fails at it if building ends there.
+struct Key {
+    is_end: bool,
 }
 
-impl<'de> DeserializeSeed<'de> for KeyIs<'_> {
-    type Value = bool;
+impl<'de> DeserializeSeed<'de> for Key {
+    type Value = String;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<String, D::Error> {
         deserializer.deserialize_str(self)
     }
 }
 
-impl Visitor<'_> for KeyIs<'_> {
-    type Value = bool;
+impl Visitor<'_> for Key {
+    type Value = String;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a key")
+        formatter.write_str("a string")
     }
 
-    fn visit_str<E: Error>(self, key: &str) -> Result<bool, E> {
-        match self.stop {
-            Some(follow) if key == self.wanted => Err(follow.here()),
-            _ => Ok(key == self.wanted),
+    fn visit_str<E: Error>(self, key: &str) -> Result<String, E> {
+        if self.is_end { Err(E::custom("here")) } else { Ok(key.to_owned()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The lines of all keys and items, in the order of the file.
+    fn lines(text: &str) -> Vec<(String, usize)> {
+        let document = Document::parse(text.to_owned()).map_err(|error| error.reason).unwrap();
+        let mut lines = Vec::new();
+        collect(&document, &document.root, &mut lines);
+        lines
+    }
+
+    fn collect(document: &Document, node: &Node, lines: &mut Vec<(String, usize)>) {
+        match node {
+            Node::Section(entries) => {
+                for entry in entries {
+                    lines.push((entry.key.clone(), document.line_of(entry.position)));
+                    collect(document, &entry.node, lines);
+                }
+            }
+            Node::List(items) => {
+                for item in items {
+                    lines.push((item.node.display(), document.line_of(item.position)));
+                    collect(document, &item.node, lines);
+                }
+            }
+            _ => {}
         }
+    }
+
+    fn assert_lines(text: &str, expected: &[(&str, usize)]) {
+        let expected: Vec<_> = expected.iter().map(|&(key, line)| (key.to_owned(), line)).collect();
+        assert_eq!(lines(text), expected, "{text}");
+    }
+
+    #[test]
+    fn every_key_and_item_has_the_line_that_it_begins_in() {
+        assert_lines(
+            "a: 1\n\nb:\n  c: {d: 1,\n    e: 2}\n",
+            &[("a", 1), ("b", 3), ("c", 4), ("d", 4), ("e", 5)],
+        );
+        assert_lines(
+            "a:\n- 1\n-\n- |\n  x\n- b:\n  -\n   c",
+            &[("a", 1), ("1", 2), ("", 3), ("x\n", 4), ("", 6), ("b", 6), ("c", 8)],
+        );
+        let too_long = "9".repeat(30);
+        assert_lines(&format!("a:\n- {too_long}\n- -{too_long}"), &[("a", 1), ("inf", 2), ("-inf", 3)]);
+    }
+
+    #[test]
+    fn a_section_that_stands_twice_has_the_lines_of_both() {
+        assert_lines("a:\n  b: 1\na:\n  b: 2\n  b: 3\n", &[("a", 1), ("b", 2), ("a", 3), ("b", 4), ("b", 5)]);
+    }
+
+    #[test]
+    fn what_an_alias_repeats_has_the_lines_of_the_anchor() {
+        assert_lines(
+            "a: &x\n  b: 1\nc: *x\nd: [*x]\n",
+            &[("a", 1), ("b", 2), ("c", 3), ("b", 2), ("d", 4), ("", 1), ("b", 2)],
+        );
     }
 }

@@ -1,11 +1,11 @@
-//! Environment variables as settings. Here alone they are freed of what tools leave around a value.
+//! Environment variables as settings. Only here are they cleaned of what tools leave around a value.
 
 use std::collections::BTreeMap;
 
 use super::node::Node;
 use crate::domain::text::unwrapped;
 
-/// Names that other tools and the earlier token proxy use, beside `ARM_<SECTION>_<KEY>`.
+/// Names that other tools and the earlier token proxy use, in addition to `ARM_<SECTION>_<KEY>`.
 pub(super) const NAMED: [(&str, &str); 10] = [
     ("GITHUB_APP_ID", "appID"),
     ("GITHUB_APP_INSTALLATION_ID", "installationID"),
@@ -83,7 +83,8 @@ pub(super) fn variable<'a>(variables: &'a BTreeMap<String, String>, name: &str) 
     variables.get(name).map(|value| unwrapped(value)).filter(|value| !value.is_empty())
 }
 
-/// Whether a variable held text: [`Sources`](super::Sources) have a replacement character for each byte that was none.
+/// Whether a variable held text: in [`Sources`](super::Sources) a replacement character stands for each byte that is not
+/// UTF-8.
 pub(super) fn is_text(value: &str) -> bool {
     !value.contains(char::REPLACEMENT_CHARACTER)
 }

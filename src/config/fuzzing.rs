@@ -3,16 +3,17 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::load::{Loaded, Snapshot, Sources, understand};
-use super::{Config, Problems};
+use super::Config;
+use super::load::understand;
+use super::loaded::{DEFAULT_FILE, Loaded, Snapshot, Sources};
+use super::problem::Problems;
+use super::references::Noticed;
 use crate::domain::checks::assert_is_one_segment;
 
-/// The file's name in messages.
-pub(super) const NAME: &str = "config.yml";
 /// A comment that starts so sets a variable: `#env NAME=VALUE`.
 const VARIABLE: &str = "#env ";
 /// A problem repeats little of what was written.
-const LONGEST_PROBLEM: usize = 1_000;
+const MAX_PROBLEM_CHARACTERS: usize = 1_000;
 
 /// A `config.yml`, in which comments such as `#env ARM_ORG=my-org` also set variables.
 ///
@@ -26,7 +27,7 @@ pub fn config(input: &[u8]) {
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
     let sources = Sources {
-        path: Some(PathBuf::from(NAME)),
+        path: Some(PathBuf::from(DEFAULT_FILE)),
         environment: variables,
         // No file is there, so that what a setting names is not found, rather than found by chance.
         working_directory: PathBuf::from("/nowhere"),
@@ -46,7 +47,7 @@ pub fn config(input: &[u8]) {
 /// As `load`, of a file with this text.
 pub(super) fn load_text(text: &[u8], sources: &Sources) -> Result<Loaded, Problems> {
     let snapshot = Snapshot::of(text, &sources.working_directory);
-    understand(Some(snapshot), sources, None, &mut super::Noticed::default())
+    understand(Some(snapshot), sources, None, &mut Noticed::default())
 }
 
 /// Each problem is one line, and says where it is, of which key, and what was expected.
@@ -63,8 +64,8 @@ pub(super) fn check_problems(problems: &Problems, lines_of_file: usize) {
 
 fn check_problem(problem: &str, lines_of_file: usize) {
     assert!(!problem.contains(char::is_control), "{problem:?}");
-    assert!(problem.chars().count() <= LONGEST_PROBLEM, "{problem}");
-    let Some(rest) = problem.strip_prefix(NAME).and_then(|rest| rest.strip_prefix(':')) else {
+    assert!(problem.chars().count() <= MAX_PROBLEM_CHARACTERS, "{problem}");
+    let Some(rest) = problem.strip_prefix(DEFAULT_FILE).and_then(|rest| rest.strip_prefix(':')) else {
         let name = problem.split(": ").next().unwrap_or_default();
         assert!(!name.is_empty() && name != problem, "no variable is named: {problem}");
         return;

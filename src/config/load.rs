@@ -1,105 +1,20 @@
 //! Reads the file and the environment.
 
-use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use super::document::{Document, END_MARK, MOST_BYTES, has_end_mark};
+use super::diagnostic::Diagnostic;
+use super::document::{Document, END_MARK, MAX_BYTES, has_end_mark};
 use super::environment::{Environment, is_text, variable};
+use super::file::File;
+use super::loaded::{DEFAULT_FILE, Loaded, Snapshot, Sources, Surroundings};
 use super::node::Node;
-use super::reader::{File, Reader};
-use super::warnings::Surroundings;
-use super::{Config, Diagnostic, Noticed, Problems, mistyped, sections};
+use super::origin::Source;
+use super::problem::Problems;
+use super::reader::Reader;
+use super::references::Noticed;
+use super::{mistyped, sections};
 use crate::domain::text::{NotText, decoded};
-
-/// Where a configuration comes from.
-#[derive(Clone)]
-pub struct Sources {
-    /// The file named with `--config`; without it `CONFIG_PATH`, then `config.yml`.
-    pub path: Option<PathBuf>,
-    /// The process's environment variables, with a replacement character for each byte that is no text. They override
-    /// the file.
-    pub environment: BTreeMap<String, String>,
-    /// What relative paths start from, save those in the file.
-    pub working_directory: PathBuf,
-}
-
-/// A configuration, and where each setting came from.
-#[derive(Debug, Clone)]
-pub struct Loaded {
-    /// The configuration.
-    pub config: Config,
-    /// The file that was read, if any.
-    pub file: Option<PathBuf>,
-    /// Every setting, in the order of `config.example.yml`.
-    pub settings: Vec<Setting>,
-    /// The content of the file, if any.
-    pub snapshot: Option<Snapshot>,
-    /// Whether the file's last line is YAML's end mark, so that one that is cut off later can be told.
-    pub has_end_mark: bool,
-    /// What warnings need to know in addition to the configuration.
-    pub(super) surroundings: Surroundings,
-}
-
-/// A configuration's file as it was at one moment. It may hold secrets, so it isn't shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Snapshot {
-    /// As the administrator gave it.
-    name: String,
-    folder: PathBuf,
-    bytes: Vec<u8>,
-}
-
-impl std::fmt::Debug for Snapshot {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Snapshot").field("name", &self.name).finish_non_exhaustive()
-    }
-}
-
-#[cfg(any(test, fuzzing))]
-impl Snapshot {
-    /// A file with this content.
-    pub(super) fn of(text: &[u8], folder: &Path) -> Self {
-        Self { name: super::fuzzing::NAME.to_owned(), folder: folder.to_owned(), bytes: text.to_vec() }
-    }
-}
-
-/// One setting as it is in force.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Setting {
-    /// The full key, such as `server.tls.certFile`.
-    pub path: String,
-    /// The value as written; `<secret>` for secrets, empty if not set.
-    pub value: String,
-    /// Who set it.
-    pub source: Source,
-}
-
-/// Who set a value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
-    /// Nobody.
-    Default,
-    /// The file, on this line.
-    File {
-        /// The file's name as it was given.
-        name: String,
-        /// Counted from 1.
-        line: usize,
-    },
-    /// The environment variable of this name.
-    Variable(String),
-}
-
-impl std::fmt::Display for Source {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Default => formatter.write_str("default"),
-            Self::File { name, line } => write!(formatter, "{name}:{line}"),
-            Self::Variable(name) => write!(formatter, "variable {name}"),
-        }
-    }
-}
 
 /// Reads and checks everything.
 ///
@@ -109,7 +24,7 @@ pub fn load(sources: &Sources) -> Result<Loaded, Problems> {
     load_noticing(sources, &mut Noticed::default())
 }
 
-/// The same; also gives what is learnt on the way.
+/// The same; also collects what is noticed on the way.
 ///
 /// # Errors
 /// All problems found, not only the first.
@@ -130,7 +45,7 @@ pub fn look(sources: &Sources) -> Result<Option<Snapshot>, Problems> {
     read_file(sources)
 }
 
-/// Checks everything in place of what is in force, which has had a file and its end mark for good.
+/// Checks a configuration that is to replace the one in force. If that one had a file or an end mark, so must this one.
 ///
 /// # Errors
 /// All problems found; that the file is gone or was cut off is one.
@@ -198,7 +113,7 @@ pub(super) fn understand(
     Ok(Loaded { config, file: name, settings, snapshot, has_end_mark, surroundings })
 }
 
-/// Why a file has to end with the mark.
+/// Why a file must end with the mark.
 #[derive(Clone, Copy)]
 enum End {
     /// The environment asks for it.
@@ -207,7 +122,7 @@ enum End {
     AsInForce,
 }
 
-/// Whether the file has to end with the mark, or what is wrong with the variable that says so.
+/// Whether the file must end with the mark, or what is wrong with the variable that requires it.
 fn end_of(sources: &Sources, in_force: Option<&Loaded>) -> Result<Option<End>, String> {
     let value = sources.environment.get(END_VARIABLE).map_or("", |value| value.trim());
     match value {
@@ -218,7 +133,6 @@ fn end_of(sources: &Sources, in_force: Option<&Loaded>) -> Result<Option<End>, S
     }
 }
 
-const DEFAULT_FILE: &str = "config.yml";
 const PATH_VARIABLE: &str = "CONFIG_PATH";
 /// The variable that asks for the end mark, and its one value.
 const END_VARIABLE: &str = "CONFIG_END";
@@ -226,17 +140,17 @@ const REQUIRED: &str = "required";
 
 /// Where the configuration's file is, or would be if there were one.
 fn file_of(sources: &Sources) -> PathBuf {
-    let given = named(sources).unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
+    let given = selected_path(sources).unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
     sources.working_directory.join(given)
 }
 
-fn named(sources: &Sources) -> Option<PathBuf> {
+fn selected_path(sources: &Sources) -> Option<PathBuf> {
     let from_variable = variable(&sources.environment, PATH_VARIABLE);
     sources.path.clone().or_else(|| from_variable.map(PathBuf::from))
 }
 
 fn given_name(sources: &Sources) -> String {
-    named(sources).unwrap_or_else(|| PathBuf::from(DEFAULT_FILE)).display().to_string()
+    selected_path(sources).unwrap_or_else(|| PathBuf::from(DEFAULT_FILE)).display().to_string()
 }
 
 fn read_file(sources: &Sources) -> Result<Option<Snapshot>, Problems> {
@@ -253,22 +167,24 @@ fn read_file(sources: &Sources) -> Result<Option<Snapshot>, Problems> {
     let mut bytes = Vec::new();
     match std::fs::metadata(&path) {
         Ok(metadata) if metadata.is_dir() => return Err(problem("expected a file, found a directory")),
-        Err(cause) if cause.kind() == ErrorKind::NotFound && named(sources).is_none() => return Ok(None),
+        Err(cause) if cause.kind() == ErrorKind::NotFound && selected_path(sources).is_none() => {
+            return Ok(None);
+        }
         Ok(_) => {}
         Err(cause) => return Err(problem(&format!("cannot be read: {cause}"))),
     }
     // One byte more than allowed tells a file that is too large, even if it grows meanwhile or is a pipe.
     std::fs::File::open(&path)
-        .and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes))
+        .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
         .map_err(|cause| problem(&format!("cannot be read: {cause}")))?;
-    if bytes.len() as u64 > MOST_BYTES {
-        return Err(problem(&format!("expected at most {MOST_BYTES} bytes; this is no configuration")));
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(problem(&format!("expected at most {MAX_BYTES} bytes; this is no configuration")));
     }
     let folder = path.parent().map(Path::to_owned).unwrap_or_default();
     Ok(Some(Snapshot { name, folder, bytes }))
 }
 
-/// Parses a file. That it lacks a mark that it has to have is added to `problems`.
+/// Parses a file. If a required end mark is missing, that is added to `problems`.
 fn file(snapshot: &Snapshot, end: Option<End>, problems: &mut Vec<Diagnostic>) -> Result<File, Problems> {
     let Snapshot { name, folder, bytes } = snapshot;
     let text = decoded(bytes.clone()).map_err(|reason| {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 /// Where log lines go and how they look.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoggingConfig {
-    /// The least important level that is written. Read again on SIGHUP.
+    /// The minimum level that is written. Read again on SIGHUP.
     pub level: LogLevel,
     /// How a line looks.
     pub format: LogFormat,
@@ -13,13 +13,13 @@ pub struct LoggingConfig {
     pub directory: Option<PathBuf>,
     /// Backups older than this many days are removed; 0 keeps them for ever.
     pub max_age_days: u32,
-    /// The most backups kept; 0 keeps all.
+    /// The maximum number of backups; 0 keeps all.
     pub max_backups: u32,
-    /// The most bytes in one file.
+    /// The maximum size of one file in bytes.
     pub max_size: u64,
     /// Whether backups are compressed with gzip.
     pub compress: bool,
-    /// A file for audit lines; without it they go where the others go.
+    /// A file for audit lines; without it they go where the other lines go.
     pub audit: Option<PathBuf>,
 }
 

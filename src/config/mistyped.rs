@@ -1,12 +1,13 @@
-//! Variables that set nothing, though their names look as if they should. Others may own them, so they are
-//! only warned about: a variable of one of our sections is an error, see `unknown`.
+//! Variables whose names resemble a setting's, but that set nothing. They may belong to another program, so they only
+//! cause a warning; a variable named like one of our sections is an error, see `unknown`.
 
 use std::collections::BTreeMap;
 
+use super::diagnostic::Diagnostic;
 use super::environment::{NAMED, PREFIX, folded, is_service_link, variable_of};
-use super::{Diagnostic, Source};
+use super::origin::Source;
 
-/// Shorter names are near to too many others.
+/// Shorter names resemble too many others.
 const MIN_LENGTH: usize = 8;
 
 /// A warning for each variable that is probably a misspelt setting; `known` are all keys.
@@ -32,7 +33,7 @@ pub(super) fn variables(environment: &BTreeMap<String, String>, known: &[&'stati
     given.filter_map(warning).collect()
 }
 
-/// The name that differs in a few letters, or only in case.
+/// The name that differs by a few letters, or only in case.
 fn nearest(name: &str, names: &[String]) -> Option<String> {
     // No name of ours is longer than this by far; comparing takes time.
     if !(MIN_LENGTH..=100).contains(&name.len()) {

@@ -9,12 +9,15 @@ mod cut;
 mod diagnostic;
 mod document;
 mod environment;
+mod file;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod load;
+mod loaded;
 mod logging;
 mod mistyped;
 mod node;
+mod origin;
 mod problem;
 #[cfg(test)]
 mod properties;
@@ -32,8 +35,10 @@ use std::time::Duration;
 pub use changes::{Change, changes};
 pub use credentials::{Credentials, PrivateKeySource, SecretError, TokenSource};
 pub use diagnostic::Diagnostic;
-pub use load::{Loaded, Setting, Snapshot, Source, Sources, load, load_again, load_noticing, look};
+pub use load::{load, load_again, load_noticing, look};
+pub use loaded::{Loaded, Snapshot, Sources};
 pub use logging::{LogFormat, LogLevel, LoggingConfig};
+pub use origin::{Setting, Source};
 pub use problem::Problems;
 pub use references::{Noticed, Reference, Target};
 
@@ -51,11 +56,11 @@ pub struct Config {
     pub file: Option<PathBuf>,
     /// The organisation whose runner groups are managed.
     pub org: OrgName,
-    /// What the service itself shows to GitHub.
+    /// The service's own credential at GitHub.
     pub credentials: Credentials,
     /// How GitHub is reached.
     pub github: GithubConfig,
-    /// How groups are called.
+    /// The names of groups.
     pub groups: GroupsConfig,
     /// Where log lines go.
     pub logging: LoggingConfig,
@@ -78,11 +83,11 @@ pub struct Config {
 pub struct GithubConfig {
     /// The root of the REST API.
     pub api_url: ApiUrl,
-    /// PEM certificates that are trusted beside the system's roots.
+    /// PEM certificates that are trusted in addition to the system's roots.
     pub ca_file: Option<PathBuf>,
     /// The deadline of one call, retries included.
     pub timeout: Duration,
-    /// The most calls under way at once.
+    /// The maximum number of concurrent calls.
     pub concurrency: usize,
 }
 
@@ -181,7 +186,7 @@ impl ApiUrl {
     /// Takes a URL without query, fragment and user.
     ///
     /// # Errors
-    /// Says what was expected; never quotes the text, which may hold a password.
+    /// States what was expected; never quotes the text, which may contain a password.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let uri: http::Uri = text.parse().map_err(|_| "expected a URL, such as https://HOST/api/v3")?;
         let host = uri.host().unwrap_or_default();

@@ -1,8 +1,26 @@
-//! A value as it was found, before anybody knows what it should be.
-
-use std::fmt::Write;
+//! A value as it was found, before it is parsed for its setting.
 
 use crate::domain::text::{trimmed, unwrapped};
+
+/// Which key or item of the file it is: a number that grows from each to the next. What an alias repeats is numbered once
+/// more.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Position(pub(super) usize);
+
+/// A key and its value.
+#[derive(Clone)]
+pub(super) struct Entry {
+    pub(super) position: Position,
+    pub(super) key: String,
+    pub(super) node: Node,
+}
+
+/// A value in a list.
+#[derive(Clone)]
+pub(super) struct Item {
+    pub(super) position: Position,
+    pub(super) node: Node,
+}
 
 /// A value from the file or the environment. No `Debug`: it may hold a secret.
 #[derive(Clone)]
@@ -16,35 +34,48 @@ pub(super) enum Node {
     Text(String),
     /// The text of a variable or a default, which may stand for a number as well.
     Variable(String),
-    /// A variable whose bytes are no text.
+    /// A variable whose bytes are not UTF-8.
     NotText,
-    List(Vec<Node>),
+    List(Vec<Item>),
     /// Keys in the order of the file; a duplicate key is in it twice.
-    Section(Vec<(String, Node)>),
+    Section(Vec<Entry>),
 }
 
-/// More of a wrong value is not repeated.
-const MOST_QUOTED: usize = 60;
+/// The maximum number of characters of a wrong value that a message repeats.
+const MAX_QUOTED: usize = 60;
 
 impl Node {
-    /// The value of a key, if this is a section that has it.
-    pub(super) fn child(&self, key: &str) -> Option<&Node> {
-        match self {
-            Self::Section(entries) => entries.iter().find(|(name, _)| name == key).map(|(_, value)| value),
-            _ => None,
+    /// The entries on the way to a key such as `server.port`, as far as they exist.
+    pub(super) fn entries_to(&self, key: &str) -> Vec<&Entry> {
+        let mut node = self;
+        let mut entries = Vec::new();
+        for part in key.split('.') {
+            let Self::Section(section) = node else { break };
+            let Some(entry) = section.iter().find(|entry| entry.key == part) else { break };
+            node = &entry.node;
+            entries.push(entry);
         }
+        entries
     }
 
-    /// The same without the white space around text.
+    /// The entry of a key such as `server.port`.
+    pub(super) fn entry(&self, key: &str) -> Option<&Entry> {
+        self.entries_to(key).get(key.split('.').count() - 1).copied()
+    }
+
+    /// The same value, without white space around text.
     pub(super) fn trimmed(&self) -> Node {
         match self {
             Self::Text(text) => Self::Text(trimmed(text).to_owned()),
-            Self::List(items) => Self::List(items.iter().map(Self::trimmed).collect()),
+            Self::List(items) => {
+                let trimmed = |item: &Item| Item { node: item.node.trimmed(), ..*item };
+                Self::List(items.iter().map(trimmed).collect())
+            }
             other => other.clone(),
         }
     }
 
-    /// What sort of value this is, for values that must not be repeated.
+    /// The kind of value, for messages that must not repeat it.
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Null => "nothing",
@@ -57,16 +88,16 @@ impl Node {
         }
     }
 
-    /// The value as a message repeats it, short and without control characters.
-    pub(super) fn found(&self) -> String {
+    /// The value as messages repeat it: short, and without control characters.
+    pub(super) fn describe(&self) -> String {
         match self {
-            Self::Bool(_) | Self::Whole(_) => self.shown(),
+            Self::Bool(_) | Self::Whole(_) => self.display(),
             Self::Number(number) if number.is_finite() => number.to_string(),
             Self::Text(text) | Self::Variable(text) if looks_secret(text) => {
                 "what looks like a secret".to_owned()
             }
             Self::Text(text) | Self::Variable(text) => {
-                let mut quoted: String = text.chars().take(MOST_QUOTED).collect();
+                let mut quoted: String = text.chars().take(MAX_QUOTED).collect();
                 if quoted.len() < text.len() {
                     quoted.push('…');
                 }
@@ -77,26 +108,25 @@ impl Node {
     }
 
     /// The value as a list of settings shows it.
-    pub(super) fn shown(&self) -> String {
+    pub(super) fn display(&self) -> String {
         match self {
             Self::Null | Self::Section(_) | Self::NotText => String::new(),
             Self::Bool(value) => value.to_string(),
             Self::Whole(value) => value.to_string(),
             Self::Number(value) => value.to_string(),
             Self::Text(text) | Self::Variable(text) => text.clone(),
-            Self::List(items) => {
-                let mut list = String::from("[");
-                for (index, item) in items.iter().enumerate() {
-                    // Writing to a String can't fail.
-                    let _ = write!(list, "{}{:?}", if index > 0 { ", " } else { "" }, item.shown());
-                }
-                list + "]"
-            }
+            Self::List(items) => show_list(items.iter().map(|item| &item.node)),
         }
     }
 }
 
-/// Whether a text is a key or token that strayed into the wrong setting.
+/// Values in the form of a list.
+pub(super) fn show_list<'a>(items: impl Iterator<Item = &'a Node>) -> String {
+    let items: Vec<_> = items.map(|item| format!("{:?}", item.display())).collect();
+    format!("[{}]", items.join(", "))
+}
+
+/// Whether a text is a key or token that was put into the wrong setting.
 pub(super) fn looks_secret(text: &str) -> bool {
     let starts = ["LS0tLS1CRUdJTi", "github_pat_", "ghp_", "gho_", "ghu_", "ghs_", "ghr_"];
     let text = unwrapped(text);

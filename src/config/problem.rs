@@ -1,8 +1,18 @@
-//! What is wrong with a configuration, all of it at once.
+//! Everything that is wrong with a configuration.
 
 use std::fmt;
 
-use super::{Diagnostic, Source};
+use super::diagnostic::Diagnostic;
+use super::origin::{Origin, Source};
+
+/// A problem, before its line is looked up.
+pub(super) struct Problem {
+    /// Where; nowhere in particular if the value is missing from every source.
+    pub(super) origin: Option<Origin>,
+    /// The full key, with the index of a list item.
+    pub(super) key: String,
+    pub(super) message: String,
+}
 
 /// Everything wrong that was found; prints one problem a line and then how many there are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,14 +22,14 @@ pub struct Problems {
     note: Option<String>,
 }
 
-/// More problems than this are counted, not printed: they have one cause.
-const MOST_PRINTED: usize = 50;
+/// Further problems are counted but not printed: they have the same cause.
+const MAX_PRINTED: usize = 50;
 
 impl Problems {
     /// Keeps the first problems of `all`, in the order of their lines.
     pub fn new(all: Vec<Diagnostic>) -> Self {
         let found = all.len();
-        let mut diagnostics: Vec<_> = all.into_iter().take(MOST_PRINTED).collect();
+        let mut diagnostics: Vec<_> = all.into_iter().take(MAX_PRINTED).collect();
         diagnostics.sort_by_key(Diagnostic::line);
         Self { diagnostics, found, note: None }
     }
@@ -40,12 +50,12 @@ impl Problems {
     pub fn and(mut self, more: Vec<Diagnostic>) -> Self {
         self.found += more.len();
         self.diagnostics.extend(more);
-        self.diagnostics.truncate(MOST_PRINTED);
+        self.diagnostics.truncate(MAX_PRINTED);
         self.diagnostics.sort_by_key(Diagnostic::line);
         self
     }
 
-    /// Adds a remark that is no problem by itself.
+    /// Adds a remark that is not itself a problem.
     pub(super) fn with_note(self, note: String) -> Self {
         Self { note: Some(note), ..self }
     }

@@ -8,8 +8,9 @@ use proptest::sample::{Index, select, subsequence};
 use serde_json::{Map, Value, json};
 
 use super::environment::variable_of;
-use super::fuzzing::{NAME, check_problems, config, load_text};
-use super::load::{Loaded, Source, Sources};
+use super::fuzzing::{check_problems, config, load_text};
+use super::loaded::{DEFAULT_FILE, Loaded, Sources};
+use super::origin::Source;
 
 /// A setting: its key, the value in a file, and the same in a variable.
 type Given = (&'static str, Value, String);
@@ -73,14 +74,12 @@ const NEEDED: [(&str, &str); 2] = [("token", "a-token"), ("server.tls.enabled", 
 fn given((key, kind): (&'static str, Kind)) -> BoxedStrategy<Given> {
     match kind {
         Flag => any::<bool>().prop_map(move |value| (key, json!(value), value.to_string())).boxed(),
-        Whole(least, most) => {
-            (least..=most).prop_map(move |value| (key, json!(value), value.to_string())).boxed()
-        }
-        Span(least, most) => (least..=most, any::<Index>())
+        Whole(min, max) => (min..=max).prop_map(move |value| (key, json!(value), value.to_string())).boxed(),
+        Span(min, max) => (min..=max, any::<Index>())
             .prop_map(move |(seconds, unit)| {
                 let units =
                     [("ms", seconds * 1_000), ("s", seconds), ("m", seconds / 60), ("h", seconds / 3_600)];
-                let fitting: Vec<_> = units.into_iter().filter(|(_, number)| *number >= least).collect();
+                let fitting: Vec<_> = units.into_iter().filter(|(_, number)| *number >= min).collect();
                 let (unit, number) = fitting[unit.index(fitting.len())];
                 let text = format!("{number}{unit}");
                 (key, json!(text), text)
@@ -128,7 +127,7 @@ fn block(node: &Value, depth: usize) -> String {
 
 fn load(text: &str, variables: &[(String, String)]) -> Result<Loaded, String> {
     let sources = Sources {
-        path: Some(PathBuf::from(NAME)),
+        path: Some(PathBuf::from(DEFAULT_FILE)),
         environment: variables.iter().cloned().collect::<BTreeMap<_, _>>(),
         working_directory: PathBuf::from("/nowhere"),
     };
@@ -197,7 +196,7 @@ proptest! {
         let text = block(&root, 0);
         let printed = load(&text, &[]).map(|loaded| loaded.settings).unwrap_err();
         let line = 1 + text.lines().position(|line| line.trim_start().starts_with(&format!("{name}:"))).unwrap();
-        prop_assert!(printed.starts_with(&format!("{NAME}:{line}: {key}: unknown key")), "{}", printed);
+        prop_assert!(printed.starts_with(&format!("{DEFAULT_FILE}:{line}: {key}: unknown key")), "{}", printed);
         prop_assert!(printed.ends_with("1 problem in the configuration"), "{}", printed);
     }
 
@@ -212,7 +211,7 @@ proptest! {
         put(&mut root, key, wrong.clone());
         let text = block(&root, 0);
         let printed = load(&text, &[]).map(|loaded| loaded.settings).unwrap_err();
-        prop_assert!(printed.starts_with(&format!("{NAME}:")), "{} as {}: {}", key, wrong, printed);
+        prop_assert!(printed.starts_with(&format!("{DEFAULT_FILE}:")), "{} as {}: {}", key, wrong, printed);
         prop_assert!(printed.contains(key), "{} as {}: {}", key, wrong, printed);
     }
 }

@@ -1,25 +1,20 @@
 //! Reads settings by key from the environment and the file, and collects everything that is wrong.
 
+mod lists;
 mod notes;
 
 use std::path::PathBuf;
 
+pub(super) use self::lists::{Split, items_of};
 use self::notes::Notes;
-use super::document::{Document, Step};
+use super::diagnostic::Diagnostic;
 use super::environment::{Environment, variable_of};
-use super::load::{Setting, Source};
+use super::file::File;
 use super::node::{Node, looks_secret};
-use super::problem::Problems;
+use super::origin::{Origin, Setting, Source};
+use super::problem::{Problem, Problems};
+use super::unknown;
 use super::values::{Complaint, Outcome, in_yaml, text_or_empty};
-use super::{Diagnostic, unknown};
-use crate::domain::text::unwrapped;
-
-/// Who set a value, before lines are looked up.
-#[derive(Clone, PartialEq, Eq)]
-pub(super) enum Origin {
-    File(Vec<Step>),
-    Variable(String),
-}
 
 /// A value, and who set it.
 pub(super) struct Found {
@@ -37,36 +32,19 @@ impl Found {
     pub(super) fn name(&self) -> String {
         match &self.origin {
             Origin::Variable(name) => name.clone(),
-            Origin::File(_) => self.key.to_owned(),
+            Origin::WholeFile | Origin::File(_) => self.key.to_owned(),
         }
     }
 }
 
-/// A value is not usable; what is wrong with it was noted.
+/// A value is not usable; the problem has been recorded.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Invalid;
 
-/// A usable value, or none. Reading goes on either way.
+/// A usable value, or none. Reading continues either way.
 pub(super) type Valid<T> = Result<T, Invalid>;
 
-/// Something wrong.
-pub(super) struct Problem {
-    /// Where; nowhere in particular if the value is missing from every source.
-    pub(super) origin: Option<Origin>,
-    /// The full key, and more behind it for a list item.
-    pub(super) key: String,
-    pub(super) message: String,
-}
-
-/// The file that is read, and its name as the administrator gave it.
-pub(super) struct File {
-    pub(super) name: String,
-    pub(super) document: Document,
-    /// What relative paths in it start from.
-    pub(super) folder: PathBuf,
-}
-
-/// Hands out values by key. What it was asked for is what is known; the rest is a problem in the end.
+/// Looks values up by key. The keys that it was asked for are the known ones; any other key is reported at the end.
 pub(super) struct Reader {
     file: Option<File>,
     environment: Environment,
@@ -77,22 +55,13 @@ pub(super) struct Reader {
     notes: Notes,
 }
 
-/// How the text of a variable becomes a list. A line break always separates.
-#[derive(Clone, Copy)]
-pub(super) enum Split {
-    /// Else at `;` only: a comma may be part of an item.
-    Semicolons,
-    /// Else at `;`, or at `,` when there is no `;`.
-    SemicolonsOrCommas,
-}
-
 impl Reader {
     pub(super) fn new(file: Option<File>, environment: Environment, working_directory: PathBuf) -> Self {
         let (known, settings, problems) = (Vec::new(), Vec::new(), Vec::new());
         Self { file, environment, working_directory, known, settings, problems, notes: Notes::default() }
     }
 
-    /// Finds a value and says that `key` is known. An empty variable and an empty key count as not set.
+    /// Finds a value and marks `key` as known. An empty variable and an empty key count as not set.
     pub(super) fn find(&mut self, key: &'static str) -> Option<Found> {
         self.known.push(key);
         let variables = self.environment.of(key);
@@ -107,16 +76,12 @@ impl Reader {
             self.warn_of_override(&found, key);
             return Some(found);
         }
-        let root = &self.file.as_ref()?.document.root;
-        let node = key.split('.').try_fold(root, Node::child)?;
-        if matches!(node, Node::Null) {
-            return None;
-        }
+        let entry = self.file.as_ref()?.entry(key)?;
         // A block of YAML ends with a line break, which belongs to no setting.
-        Some(Found { key, node: node.trimmed(), origin: Origin::File(steps_of(key)) })
+        Some(Found { key, node: entry.node.trimmed(), origin: Origin::File(entry.position) })
     }
 
-    /// A value with a default, written as one would in a variable.
+    /// A value with a default, in the form that a variable has.
     pub(super) fn or_default<T>(
         &mut self,
         key: &'static str,
@@ -130,7 +95,7 @@ impl Reader {
         parse(&Node::Variable(default.to_owned())).map_err(|_| Invalid)
     }
 
-    /// A path that may be left out; a relative one starts from the file's folder, or from the working directory in a variable.
+    /// An optional path. A relative one starts from the file's folder, or from the working directory if a variable sets it.
     pub(super) fn path(&mut self, key: &'static str) -> Valid<Option<PathBuf>> {
         if let Some(found) = self.find(key) {
             return self.read_path(&found).map(Some);
@@ -139,7 +104,7 @@ impl Reader {
         Ok(None)
     }
 
-    /// A path; without a configuration file the default one, if such a file is in the working directory.
+    /// A path. Without a configuration file it defaults to a file in the working directory, if that exists.
     pub(super) fn path_or_present(&mut self, key: &'static str, default: &str) -> Valid<Option<PathBuf>> {
         let present = self.working_directory.join(default);
         if self.file.is_some() || self.find(key).is_some() || !present.is_file() {
@@ -158,59 +123,24 @@ impl Reader {
         Ok(PathBuf::from(default))
     }
 
-    /// A list with a default.
-    pub(super) fn list<T>(
-        &mut self,
-        key: &'static str,
-        default: &[&str],
-        split: Split,
-        parse: impl Fn(&Node) -> Outcome<T>,
-    ) -> Valid<Vec<T>> {
-        let found = self.find(key);
-        let (items, origin) = match found.map(|found| (found.node, found.origin)) {
-            None => (default.iter().map(|&item| Node::Variable(item.to_owned())).collect(), None),
-            Some((Node::List(items), origin)) => (items, Some(origin)),
-            Some((Node::Variable(text), origin)) => (items_of(&text, split), Some(origin)),
-            Some((other, origin)) => {
-                let message = format!("expected a list such as [\"a\", \"b\"], found {}", other.found());
-                self.complain(Some(origin), key, message);
-                return Err(Invalid);
-            }
-        };
-        self.settings.push((key, Node::List(items.clone()).shown(), origin.clone()));
-        let mut values = Vec::new();
-        for (index, item) in items.iter().enumerate() {
-            match (whole_item(item).and_then(|()| parse(item)), &origin) {
-                (Ok(value), _) => values.push(value),
-                (Err(complaint), Some(Origin::File(steps))) => {
-                    let steps = steps.iter().cloned().chain([Step::Item(index)]).collect();
-                    let message = worded(complaint, item) + &quoting_hint(item, &parse);
-                    self.complain(Some(Origin::File(steps)), &format!("{key}[{index}]"), message);
-                }
-                (Err(complaint), _) => self.complain(origin.clone(), key, worded(complaint, item)),
-            }
-        }
-        (values.len() == items.len()).then_some(values).ok_or(Invalid)
-    }
-
-    /// Reads a value that is no secret.
+    /// Reads a value that is not a secret.
     pub(super) fn read<T>(&mut self, found: &Found, parse: impl Fn(&Node) -> Outcome<T>) -> Valid<T> {
-        self.settings.push((found.key, found.node.shown(), Some(found.origin.clone())));
+        self.settings.push((found.key, found.node.display(), Some(found.origin.clone())));
         match parse(&found.node) {
             Ok(value) => Ok(value),
             Err(complaint) => {
                 let hint = quoting_hint(&found.node, &parse);
-                let message = worded(complaint, &found.node) + &hint;
+                let message = word(complaint, &found.node) + &hint;
                 self.complain(Some(found.origin.clone()), found.key, message);
                 Err(Invalid)
             }
         }
     }
 
-    /// Reads a path, as [`Reader::path`].
+    /// Reads a path; see [`Reader::path`].
     pub(super) fn read_path(&mut self, found: &Found) -> Valid<PathBuf> {
         let text = self.read(found, |node| match text_or_empty(node) {
-            Ok(text) if looks_secret(&text) || text.contains('\n') => Err(Complaint::Says(
+            Ok(text) if looks_secret(&text) || text.contains('\n') => Err(Complaint::Message(
                 "expected the path of a file; this looks like what should be inside it".to_owned(),
             )),
             Ok(text) if !text.is_empty() => Ok(text),
@@ -240,7 +170,7 @@ impl Reader {
         })
     }
 
-    /// Of two keys that exclude each other, the one in force: the environment's before the file's.
+    /// Of two keys that exclude each other, the one in force. The environment takes precedence over the file.
     pub(super) fn either(&mut self, keys: [&'static str; 2]) -> Option<Found> {
         let in_force = match (self.find(keys[0]), self.find(keys[1])) {
             (Some(one), Some(two)) => {
@@ -262,19 +192,18 @@ impl Reader {
         in_force
     }
 
-    /// Notes that a key is known and not in force.
+    /// Marks a key as known and not in force.
     pub(super) fn unused(&mut self, key: &'static str) {
         self.settings.push((key, String::new(), None));
     }
 
-    /// Whether the file has this section, be it empty.
+    /// Whether the file has this section, even an empty one.
     pub(super) fn has_section(&self, key: &str) -> bool {
-        let root = self.file.as_ref().map(|file| &file.document.root);
-        root.and_then(|root| key.split('.').try_fold(root, Node::child))
-            .is_some_and(|node| matches!(node, Node::Section(_)))
+        let entry = self.file.as_ref().and_then(|file| file.entry(key));
+        entry.is_some_and(|entry| matches!(entry.node, Node::Section(_)))
     }
 
-    /// Adds a problem with a value that no source has.
+    /// Reports a required value that no source sets.
     pub(super) fn missing(&mut self, key: &'static str, what: &str) {
         // The section around it has the wrong type, which is a problem of its own.
         if self.file.as_ref().is_some_and(|file| unknown::is_inside_of_a_value(&file.document.root, key)) {
@@ -291,10 +220,10 @@ impl Reader {
         }
     }
 
-    /// Says what nobody asked for, and ends reading.
+    /// Reports unknown keys and variables, and returns the settings.
     pub(super) fn finish(mut self) -> Result<Vec<Setting>, Problems> {
         if let Some(file) = &self.file {
-            self.problems.extend(unknown::in_document(&file.document, &self.known));
+            self.problems.extend(unknown::in_document(&file.document.root, &self.known));
         }
         self.problems.extend(unknown::in_environment(&self.environment, &self.known));
         if !self.problems.is_empty() {
@@ -317,9 +246,7 @@ impl Reader {
     fn setting(&self, (key, value, origin): &(&'static str, String, Option<Origin>)) -> Setting {
         let source = match (origin, &self.file) {
             (Some(Origin::Variable(name)), _) => Source::Variable(name.clone()),
-            (Some(Origin::File(steps)), Some(file)) => {
-                Source::File { name: file.name.clone(), line: file.line_of(steps) }
-            }
+            (Some(Origin::File(position)), Some(file)) => file.source_at(Some(*position)),
             _ => Source::Default,
         };
         Setting { path: (*key).to_owned(), value: value.clone(), source }
@@ -327,81 +254,44 @@ impl Reader {
 
     fn diagnostic(&self, problem: &Problem) -> Diagnostic {
         let Problem { origin, key, message } = problem;
-        let steps = match origin {
-            Some(Origin::Variable(name)) => {
-                return said(key, Some(Source::Variable(name.clone())), message);
+        let source = match (origin, &self.file) {
+            (Some(Origin::Variable(name)), _) => Some(Source::Variable(name.clone())),
+            (_, None) => None,
+            (Some(Origin::File(position)), Some(file)) => Some(file.source_at(Some(*position))),
+            (Some(Origin::WholeFile), Some(file)) => Some(file.source_at(None)),
+            // The innermost section around the key that is there.
+            (None, Some(file)) => {
+                let entries = file.document.root.entries_to(key);
+                Some(file.source_at(entries.last().map(|entry| entry.position)))
             }
-            Some(Origin::File(steps)) => steps.clone(),
-            None => steps_of(key),
         };
-        let in_file = self
-            .file
-            .as_ref()
-            .map(|file| Source::File { name: file.name.clone(), line: file.line_of(&steps) });
-        said(key, in_file, message)
+        diagnose(key, source, message)
     }
 }
 
-fn said(key: &str, source: Option<Source>, message: &str) -> Diagnostic {
+fn diagnose(key: &str, source: Option<Source>, message: &str) -> Diagnostic {
     match key {
         "" => Diagnostic::new(None, source, message),
         key => Diagnostic::of_setting(key, source, message),
     }
 }
 
-impl File {
-    /// The line of a value, or of the innermost section around it that the file has.
-    fn line_of(&self, steps: &[Step]) -> usize {
-        (1..=steps.len()).rev().find_map(|length| self.document.line_of(&steps[..length])).unwrap_or(1)
-    }
-}
-
-fn steps_of(key: &str) -> Vec<Step> {
-    key.split('.').map(|part| Step::Key(part.to_owned())).collect()
-}
-
-/// The items of a list that is one text: separated, or as a list of JSON. Quotes around an item are not part of it.
-pub(super) fn items_of(text: &str, split: Split) -> Vec<Node> {
-    let variable = |item: &str| Node::Variable(item.to_owned());
-    if let Some(items) =
-        text.starts_with('[').then(|| serde_json::from_str::<Vec<String>>(text).ok()).flatten()
-    {
-        return items.iter().map(|item| variable(unwrapped(item))).collect();
-    }
-    let separator = match split {
-        Split::SemicolonsOrCommas if !text.contains(';') => ',',
-        _ => ';',
-    };
-    let items = text.split([separator, '\n', '\r']).map(unwrapped).filter(|item| !item.is_empty());
-    items.map(variable).collect()
-}
-
-/// Refuses an item of a variable that was cut out of quotes: as a pattern it would match nothing, and deny nothing.
-fn whole_item(item: &Node) -> Outcome<()> {
-    match item {
-        Node::Variable(text) if text.starts_with(['"', '\'']) || text.ends_with(['"', '\'']) => {
-            Err(Complaint::Expected("quotes around all of an item, or none".to_owned()))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn worded(complaint: Complaint, node: &Node) -> String {
+fn word(complaint: Complaint, node: &Node) -> String {
     match complaint {
-        Complaint::Expected(what) => format!("expected {what}, found {}", node.found()),
-        Complaint::Says(message) => message,
+        Complaint::Expected(what) => format!("expected {what}, found {}", node.describe()),
+        Complaint::Message(message) => message,
     }
 }
 
-/// The commonest slips: quotes around a number, none around text that reads as one, and words of YAML 1.1.
+/// A hint for common mistakes: quotes around a number, no quotes around text that looks like one, and words of YAML 1.1.
 fn quoting_hint<T>(node: &Node, parse: impl Fn(&Node) -> Outcome<T>) -> String {
     match node {
         Node::Text(text) => match in_yaml(text).filter(|plain| parse(plain).is_ok()) {
-            Some(plain) if plain.shown() == *text => " (as text; leave the quotes out)".to_owned(),
-            Some(plain) => format!(" (write {})", plain.shown()),
+            Some(plain) if plain.display() == *text => " (as text; leave the quotes out)".to_owned(),
+            Some(plain) => format!(" (write {})", plain.display()),
             None => String::new(),
         },
-        Node::Bool(_) | Node::Whole(_) | Node::Number(_) if parse(&Node::Text(node.shown())).is_ok() => {
+        Node::Bool(_) | Node::Whole(_) | Node::Number(_) if parse(&Node::Text(node.display())).is_ok() => {
             " (put it in quotes)".to_owned()
         }
         _ => String::new(),

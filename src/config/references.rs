@@ -1,20 +1,22 @@
-//! What settings refer to outside of the configuration, to be opened by whoever checks it.
+//! Files and addresses that settings refer to, for `check-config` to open.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use super::{Credentials, Diagnostic, PrivateKeySource, Source};
+use super::credentials::{Credentials, PrivateKeySource};
+use super::diagnostic::Diagnostic;
+use super::origin::Source;
 
-/// What is learnt while a configuration is read, whether or not something is wrong with it.
+/// What is noticed while a configuration is read, whether or not it is valid.
 #[derive(Debug, Default)]
 pub struct Noticed {
-    /// What the settings refer to, as far as they could be read.
+    /// What the settings refer to, of those that could be read.
     pub references: Vec<Reference>,
-    /// Variables that set nothing, or more than one would think.
+    /// Variables that set nothing, or more than their names suggest.
     pub warnings: Vec<Diagnostic>,
 }
 
-/// Something outside that a setting names. It is known even if other settings are wrong.
+/// Something outside the configuration that a setting names. It is known even if other settings are wrong.
 #[derive(Debug, Clone)]
 pub struct Reference {
     /// The full key of the setting.
@@ -43,7 +45,7 @@ pub enum Target {
 }
 
 impl Reference {
-    /// What is wrong with what the setting names.
+    /// Reports a problem with what the setting names.
     pub fn problem(&self, message: &str) -> Diagnostic {
         Diagnostic::of_setting(self.key, Some(self.source.clone()), message)
     }

@@ -1,4 +1,4 @@
-//! Every key, its default and what it may be: one function a section of `config.yml`.
+//! Every key with its default and its parser: one function for each section of `config.yml`.
 
 mod app;
 
@@ -26,13 +26,13 @@ use crate::domain::template::GroupNameTemplate;
 const SECOND: Duration = Duration::from_secs(1);
 /// No load balancer keeps idle connections for longer.
 const HOUR: Duration = Duration::from_hours(1);
-/// More than one process can serve, and than a system gives it files for.
+/// More than one process can serve or has file descriptors for.
 const MAX_CONNECTIONS: u64 = 1_000_000;
-/// No cached answer is worth keeping longer, and no sweep should run more seldom.
+/// No response should be cached for longer, and no sweep should run less often.
 const DAY: Duration = Duration::from_hours(24);
 const MONTH: Duration = Duration::from_hours(31 * 24);
 
-/// Reads all sections. All are read before any missing one ends it, so that no problem goes unseen.
+/// Reads all sections. An invalid one ends reading only after all have been read, so that every problem is reported.
 pub(super) fn read(reader: &mut Reader) -> Valid<Config> {
     let org = organisation(reader);
     let credentials = credentials_section(reader);
@@ -61,7 +61,7 @@ pub(super) fn read(reader: &mut Reader) -> Valid<Config> {
     })
 }
 
-/// The organisation; if it is not set, the one that all allowed scopes are of.
+/// The organisation; if it is not set, the one that all allowed scopes belong to.
 fn organisation(reader: &mut Reader) -> Valid<OrgName> {
     let given = reader.find("org").or_else(|| organisation_of_scopes(reader));
     if let Some(found) = given {
@@ -75,7 +75,7 @@ fn organisation_of_scopes(reader: &mut Reader) -> Option<Found> {
     let allowed = reader.find("scopes.allow")?;
     let items = match &allowed.node {
         Node::Variable(text) => items_of(text, Split::Semicolons),
-        Node::List(items) => items.clone(),
+        Node::List(items) => items.iter().map(|item| item.node.clone()).collect(),
         _ => return None,
     };
     let organisation = |item: &Node| match item {
@@ -105,7 +105,7 @@ const GITHUB: &str = "https://api.github.com";
 fn api_url(reader: &mut Reader) -> Valid<ApiUrl> {
     let key = "github.apiURL";
     let api_url = reader.or_default(key, GITHUB, |node| {
-        ApiUrl::parse(&text(node)?).map_err(|reason| Complaint::Says(reason.to_owned()))
+        ApiUrl::parse(&text(node)?).map_err(|reason| Complaint::Message(reason.to_owned()))
     });
     // Every job of GitHub Actions has the variable; the credential goes to whatever it names.
     if let (Ok(url), Some(found)) = (&api_url, reader.find(key))
@@ -120,7 +120,7 @@ fn api_url(reader: &mut Reader) -> Valid<ApiUrl> {
 }
 
 fn group_name(node: &Node) -> Outcome<GroupNameTemplate> {
-    GroupNameTemplate::parse(&text_or_empty(node)?).map_err(|error| Complaint::Says(error.to_string()))
+    GroupNameTemplate::parse(&text_or_empty(node)?).map_err(|error| Complaint::Message(error.to_string()))
 }
 
 const LEVELS: &[(&str, LogLevel)] = &[

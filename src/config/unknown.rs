@@ -1,29 +1,24 @@
-//! Keys and variables that nobody asked for, and what was probably meant.
+//! Keys and variables that no setting has, with a suggestion of what was intended.
 
-use super::document::{Document, Step};
+use std::collections::HashSet;
+
 use super::environment::{Environment, variable_of};
-use super::node::{Node, looks_secret};
-use super::reader::{Origin, Problem};
+use super::node::{Entry, Node, looks_secret};
+use super::origin::Origin;
+use super::problem::Problem;
 use crate::domain::text::one_line;
 
-/// More of an unknown key is not repeated.
-const MOST_QUOTED: usize = 60;
+/// The maximum number of characters of an unknown key that a message repeats.
+const MAX_QUOTED: usize = 60;
 
 /// Duplicate keys, unknown keys, and values where a section should be.
-pub(super) fn in_document(document: &Document, known: &[&'static str]) -> Vec<Problem> {
-    let mut problems: Vec<_> = document
-        .duplicates
-        .iter()
-        .map(|steps| Problem {
-            origin: Some(Origin::File(steps.clone())),
-            key: one_line(&joined(steps), MOST_QUOTED),
-            message: "stands twice in its section; leave one out".to_owned(),
-        })
-        .collect();
-    match &document.root {
-        Node::Section(_) | Node::Null => walk(&document.root, &mut Vec::new(), known, &mut problems),
+pub(super) fn in_document(root: &Node, known: &[&'static str]) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    find_duplicates(root, &mut Vec::new(), &mut problems);
+    match root {
+        Node::Section(_) | Node::Null => find_unknown(root, &mut Vec::new(), known, &mut problems),
         other => problems.push(Problem {
-            origin: Some(Origin::File(Vec::new())),
+            origin: Some(Origin::WholeFile),
             key: "the whole file".to_owned(),
             message: format!("expected keys and values such as `org: my-org`, found {}", other.kind()),
         }),
@@ -31,15 +26,40 @@ pub(super) fn in_document(document: &Document, known: &[&'static str]) -> Vec<Pr
     problems
 }
 
-fn walk(section: &Node, path: &mut Vec<Step>, known: &[&'static str], problems: &mut Vec<Problem>) {
+fn find_duplicates(node: &Node, path: &mut Vec<String>, problems: &mut Vec<Problem>) {
+    match node {
+        Node::Section(entries) => {
+            let mut earlier = HashSet::new();
+            for entry in entries {
+                path.push(mask_secret(&entry.key));
+                if !earlier.insert(&entry.key) {
+                    let message = "stands twice in its section; leave one out".to_owned();
+                    problems.push(problem_at(entry, path, message));
+                }
+                find_duplicates(&entry.node, path, problems);
+                path.pop();
+            }
+        }
+        Node::List(items) => {
+            for (index, item) in items.iter().enumerate() {
+                path.push(format!("[{index}]"));
+                find_duplicates(&item.node, path, problems);
+                path.pop();
+            }
+        }
+        _ => {}
+    }
+}
+
+fn find_unknown(section: &Node, path: &mut Vec<String>, known: &[&'static str], problems: &mut Vec<Problem>) {
     let Node::Section(entries) = section else { return };
-    for (key, value) in entries {
-        path.push(Step::Key(key.clone()));
+    for entry in entries {
+        path.push(mask_secret(&entry.key));
         let full = joined(path);
         let is_section = known.iter().any(|known| is_below(known, &full));
-        let message = match value {
+        let message = match &entry.node {
             // `server.port: 1` is one key called "server.port", not a key of a section.
-            _ if key.contains('.') => {
+            _ if entry.key.contains('.') => {
                 Some("unknown key; sections are nested, not written with dots".to_owned())
             }
             _ if known.contains(&full.as_str()) => None,
@@ -50,16 +70,20 @@ fn walk(section: &Node, path: &mut Vec<Step>, known: &[&'static str], problems: 
             _ => Some(format!("unknown key{}", suggestion(&full, known))),
         };
         if let Some(message) = message {
-            let key = one_line(&full, MOST_QUOTED);
-            problems.push(Problem { origin: Some(Origin::File(path.clone())), key, message });
+            problems.push(problem_at(entry, path, message));
         } else if is_section {
-            walk(value, path, known, problems);
+            find_unknown(&entry.node, path, known, problems);
         }
         path.pop();
     }
 }
 
-/// Variables of ours that set nothing.
+fn problem_at(entry: &Entry, path: &[String], message: String) -> Problem {
+    let origin = Some(Origin::File(entry.position));
+    Problem { origin, key: one_line(&joined(path), MAX_QUOTED), message }
+}
+
+/// Variables with our prefix that set nothing.
 pub(super) fn in_environment(environment: &Environment, known: &[&'static str]) -> Vec<Problem> {
     let unknown = environment.unknown(known).into_iter();
     let problem = |name: &str| {
@@ -74,36 +98,24 @@ pub(super) fn in_environment(environment: &Environment, known: &[&'static str]) 
     unknown.map(|variable| problem(&variable.name)).collect()
 }
 
-/// Whether a plain value stands where the section around `key` should be.
+/// Whether there is a plain value in the place of the section around `key`.
 pub(super) fn is_inside_of_a_value(root: &Node, key: &str) -> bool {
-    let mut node = root;
-    for part in key.split('.') {
-        match node {
-            Node::Section(_) => match node.child(part) {
-                Some(child) => node = child,
-                None => return false,
-            },
-            Node::Null => return false,
-            _ => return true,
-        }
-    }
-    false
+    let entries = root.entries_to(key);
+    let deepest = entries.last().map_or(root, |entry| &entry.node);
+    entries.len() < key.split('.').count() && !matches!(deepest, Node::Section(_) | Node::Null)
 }
 
 fn is_below(key: &str, section: &str) -> bool {
     key.strip_prefix(section).is_some_and(|rest| rest.starts_with('.'))
 }
 
-fn joined(steps: &[Step]) -> String {
-    let parts: Vec<_> = steps
-        .iter()
-        .map(|step| match step {
-            Step::Key(key) | Step::Again(key, _) if looks_secret(key) => "<secret>".to_owned(),
-            Step::Key(key) | Step::Again(key, _) => key.clone(),
-            Step::Item(index) => format!("[{index}]"),
-        })
-        .collect();
-    parts.join(".").replace(".[", "[")
+/// A key as a message repeats it.
+fn mask_secret(key: &str) -> String {
+    if looks_secret(key) { "<secret>".to_owned() } else { key.to_owned() }
+}
+
+fn joined(path: &[String]) -> String {
+    path.join(".").replace(".[", "[")
 }
 
 fn suggestion(full: &str, known: &[&'static str]) -> String {
@@ -126,9 +138,9 @@ fn did_you_mean(name: &str) -> String {
     format!("; did you mean {name}?")
 }
 
-/// The candidate that differs least, if it differs little.
+/// The most similar candidate, if it is similar enough.
 fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let name: String = name.chars().take(MOST_QUOTED).collect::<String>().to_ascii_lowercase();
+    let name: String = name.chars().take(MAX_QUOTED).collect::<String>().to_ascii_lowercase();
     candidates
         .map(|candidate| (strsim::levenshtein(&name, &candidate.to_ascii_lowercase()), candidate))
         .filter(|(distance, candidate)| *distance <= candidate.chars().count().div_ceil(4))

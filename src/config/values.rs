@@ -1,4 +1,4 @@
-//! What a value may be: one function a kind.
+//! Parsers of values: one function for each kind.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -14,10 +14,10 @@ pub(super) enum Complaint {
     /// What was expected; the reader adds what was found.
     Expected(String),
     /// The whole message.
-    Says(String),
+    Message(String),
 }
 
-/// The outcome of looking at a value.
+/// The outcome of parsing a value.
 pub(super) type Outcome<T> = Result<T, Complaint>;
 
 pub(super) fn expected<T>(what: impl Into<String>) -> Outcome<T> {
@@ -57,7 +57,7 @@ pub(super) fn boolean(node: &Node) -> Outcome<bool> {
     }
 }
 
-/// What a word for yes or no means: those of YAML 1.1, and what scripts put into variables.
+/// The meaning of a word for yes or no: those of YAML 1.1, and what scripts write into variables.
 fn truth(text: &str) -> Option<bool> {
     let is_one_of = |words: &[&str]| words.iter().any(|word| word.eq_ignore_ascii_case(text));
     match text {
@@ -67,7 +67,7 @@ fn truth(text: &str) -> Option<bool> {
     }
 }
 
-/// What the file would have to hold instead of text that a variable may hold: true, false or a number.
+/// The value that a text stands for: true, false or a number. A variable may hold it as text; the file may not.
 pub(super) fn in_yaml(text: &str) -> Option<Node> {
     let is_digits = text.bytes().all(|byte| byte.is_ascii_digit());
     truth(text)
@@ -77,8 +77,8 @@ pub(super) fn in_yaml(text: &str) -> Option<Node> {
         .or_else(|| text.parse().ok().map(Node::Number))
 }
 
-/// A whole number from `least` to `most`.
-pub(super) fn whole<T: TryFrom<u64>>(least: u64, most: u64) -> impl Fn(&Node) -> Outcome<T> {
+/// A whole number from `min` to `max`.
+pub(super) fn whole<T: TryFrom<u64>>(min: u64, max: u64) -> impl Fn(&Node) -> Outcome<T> {
     move |node| {
         let number = match node {
             Node::Whole(number) => Some(*number),
@@ -86,18 +86,18 @@ pub(super) fn whole<T: TryFrom<u64>>(least: u64, most: u64) -> impl Fn(&Node) ->
             Node::Variable(text) => parse_whole(text),
             _ => None,
         };
-        let fitting = number.filter(|number| (least..=most).contains(number));
+        let fitting = number.filter(|number| (min..=max).contains(number));
         fitting.and_then(|number| T::try_from(number).ok()).ok_or_else(|| {
-            Complaint::Expected(match (least, most) {
+            Complaint::Expected(match (min, max) {
                 (1, u64::MAX) => "a whole number above 0".to_owned(),
-                (_, u64::MAX) => format!("a whole number, at least {least}"),
-                _ => format!("a whole number from {least} to {most}"),
+                (_, u64::MAX) => format!("a whole number, at least {min}"),
+                _ => format!("a whole number from {min} to {max}"),
             })
         })
     }
 }
 
-/// Digits, which may have underscores between them and zeros behind a point.
+/// Digits, optionally with underscores between them, and zeros after a decimal point.
 fn parse_whole(text: &str) -> Option<u64> {
     let text = text.trim();
     let digits =
@@ -107,7 +107,7 @@ fn parse_whole(text: &str) -> Option<u64> {
     digits.replace('_', "").parse().ok().filter(|_| grouped)
 }
 
-/// The whole number that a tool wrote as `5.0` or `1e2`, as long as no digit was lost.
+/// The whole number that a tool wrote as `5.0` or `1e2`, if it is exact.
 fn whole_of(number: f64) -> Option<u64> {
     const EXACT: f64 = 9_007_199_254_740_992.0;
     if number.fract() != 0.0 || !(0.0..=EXACT).contains(&number) {
@@ -117,10 +117,10 @@ fn whole_of(number: f64) -> Option<u64> {
     number.abs().to_string().parse().ok()
 }
 
-/// The slowest and the fastest rate that make sense, in requests a second.
+/// The minimum and the maximum rate, in requests per second.
 const RATES: std::ops::RangeInclusive<f64> = 0.001..=1_000_000.0;
 
-/// Requests a second.
+/// Requests per second.
 pub(super) fn rate(node: &Node) -> Outcome<f64> {
     let number = match node {
         Node::Whole(number) => {
@@ -137,8 +137,8 @@ pub(super) fn rate(node: &Node) -> Outcome<f64> {
     }
 }
 
-/// A span of time from `least` to `most`.
-pub(super) fn duration(least: Duration, most: Duration) -> impl Fn(&Node) -> Outcome<Duration> {
+/// A span of time from `min` to `max`.
+pub(super) fn duration(min: Duration, max: Duration) -> impl Fn(&Node) -> Outcome<Duration> {
     move |node| {
         let span = match node {
             Node::Whole(0) => Some(Duration::ZERO),
@@ -147,8 +147,8 @@ pub(super) fn duration(least: Duration, most: Duration) -> impl Fn(&Node) -> Out
         };
         match span {
             None => expected("a duration such as 500ms, 10s, 5m or 1h"),
-            Some(span) if span < least => expected(format!("a duration, at least {}", in_words(least))),
-            Some(span) if span > most => expected(format!("a duration, at most {}", in_words(most))),
+            Some(span) if span < min => expected(format!("a duration, at least {}", in_words(min))),
+            Some(span) if span > max => expected(format!("a duration, at most {}", in_words(max))),
             Some(span) => Ok(span),
         }
     }
@@ -176,8 +176,8 @@ fn in_words(span: Duration) -> String {
     }
 }
 
-/// A number of bytes, at least `least`: plain, or with a unit.
-pub(super) fn bytes(least: u64) -> impl Fn(&Node) -> Outcome<u64> {
+/// A number of bytes, at least `min`: plain, or with a unit.
+pub(super) fn bytes(min: u64) -> impl Fn(&Node) -> Outcome<u64> {
     move |node| {
         let number = match node {
             Node::Whole(number) => Some(*number),
@@ -185,10 +185,8 @@ pub(super) fn bytes(least: u64) -> impl Fn(&Node) -> Outcome<u64> {
             _ => None,
         };
         match number {
-            Some(number) if number >= least => Ok(number),
-            Some(_) => {
-                expected(format!("at least {least} bytes; a bare number is bytes, \"100MB\" megabytes"))
-            }
+            Some(number) if number >= min => Ok(number),
+            Some(_) => expected(format!("at least {min} bytes; a bare number is bytes, \"100MB\" megabytes")),
             None => expected("a number of bytes, or text such as \"100MB\" or \"10MiB\""),
         }
     }
@@ -216,7 +214,7 @@ pub(super) fn address(node: &Node) -> Outcome<IpAddr> {
     bare.parse().or_else(|_| expected("an IP address such as 0.0.0.0 or ::1"))
 }
 
-/// A network, or a bare address, which stands for itself alone.
+/// A network, or a single address.
 pub(super) fn network(node: &Node) -> Outcome<IpNet> {
     let text = text(node).unwrap_or_default();
     let text = text.trim();
@@ -227,7 +225,7 @@ pub(super) fn network(node: &Node) -> Outcome<IpNet> {
 }
 
 pub(super) fn pattern(node: &Node) -> Outcome<Pattern> {
-    Pattern::parse(&text_or_empty(node)?).map_err(|error| Complaint::Says(error.to_string()))
+    Pattern::parse(&text_or_empty(node)?).map_err(|error| Complaint::Message(error.to_string()))
 }
 
 /// One of a few words.

@@ -7,15 +7,16 @@ mod server;
 #[cfg(test)]
 mod tests;
 
-use std::path::PathBuf;
-
 use chrono::{DateTime, Utc};
 
-use super::{Config, Diagnostic, Loaded, Setting, Source, Sources};
+use super::Config;
+use super::diagnostic::Diagnostic;
+use super::loaded::Loaded;
+use super::origin::{Setting, Source};
 use crate::domain::certificate::Validity;
 
 /// A setting, and what looks at it. It gives one sentence for each danger, in which the setting is named.
-type Rule = (&'static str, fn(&Seen<'_>) -> Vec<String>);
+type Rule = (&'static str, fn(&Facts<'_>) -> Vec<String>);
 
 /// Every rule, in the order of `config.example.yml`.
 const RULES: [Rule; 41] = [
@@ -63,32 +64,11 @@ const RULES: [Rule; 41] = [
 ];
 
 /// What rules look at.
-struct Seen<'a> {
+struct Facts<'a> {
     loaded: &'a Loaded,
     config: &'a Config,
     certificate: Option<Validity>,
     now: DateTime<Utc>,
-}
-
-/// What warnings need to know beside the configuration.
-#[derive(Debug, Clone)]
-pub(super) struct Surroundings {
-    /// Where the file is, if there is one.
-    file: Option<PathBuf>,
-    /// What was noticed while the configuration was read.
-    noticed: Vec<Diagnostic>,
-    /// Whether the process runs in a container, whose addresses are its own.
-    is_container: bool,
-}
-
-/// Set in every container of Kubernetes, and by container managers (and our image) for who wants to know.
-const CONTAINER_VARIABLES: [&str; 2] = ["KUBERNETES_SERVICE_HOST", "container"];
-
-impl Surroundings {
-    pub(super) fn new(file: Option<PathBuf>, noticed: Vec<Diagnostic>, sources: &Sources) -> Self {
-        let is_set = |name: &&str| sources.environment.get(*name).is_some_and(|value| !value.is_empty());
-        Self { file, noticed, is_container: CONTAINER_VARIABLES.iter().any(is_set) }
-    }
 }
 
 impl Loaded {
@@ -99,13 +79,13 @@ impl Loaded {
     }
 
     fn warnings_at(&self, now: DateTime<Utc>, certificate: Option<Validity>) -> Vec<Diagnostic> {
-        let seen = Seen { loaded: self, config: &self.config, certificate, now };
+        let facts = Facts { loaded: self, config: &self.config, certificate, now };
         let warning = |key: &str, sentence: &str| {
             let source = self.setting(key).map(|setting| setting.source.clone());
             Diagnostic::new(Some(key.to_owned()), source, sentence)
         };
         let found = RULES.iter().flat_map(|(key, look)| {
-            look(&seen).into_iter().map(|sentence| warning(key, &sentence)).collect::<Vec<_>>()
+            look(&facts).into_iter().map(|sentence| warning(key, &sentence)).collect::<Vec<_>>()
         });
         self.surroundings.noticed.iter().cloned().chain(found).collect()
     }
@@ -121,7 +101,7 @@ impl Loaded {
     }
 }
 
-impl Seen<'_> {
+impl Facts<'_> {
     /// The value as it was written.
     fn value(&self, key: &str) -> &str {
         self.loaded.setting(key).map_or("", |setting| &setting.value)
@@ -135,6 +115,6 @@ impl Seen<'_> {
 }
 
 /// The sentence, if the danger is there.
-fn when(danger: bool, sentence: impl FnOnce() -> String) -> Vec<String> {
+fn warn_if(danger: bool, sentence: impl FnOnce() -> String) -> Vec<String> {
     if danger { vec![sentence()] } else { Vec::new() }
 }

@@ -22,23 +22,23 @@ impl NameError {
     }
 }
 
-/// What a name is made of: ASCII letters and digits, some punctuation, and how many of them. Both the check and the
-/// pattern that callers are told come from here.
+/// The characters of a name (ASCII letters, digits and some punctuation) and its length. Both the check and the pattern
+/// that the API publishes come from here.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Form {
     punctuation: &'static str,
-    most: usize,
+    max: usize,
 }
 
 impl Form {
-    /// 1 to `most` letters, digits and characters of `punctuation`.
-    pub(super) const fn new(punctuation: &'static str, most: usize) -> Self {
-        Self { punctuation, most }
+    /// 1 to `max` letters, digits and characters of `punctuation`.
+    pub(super) const fn new(punctuation: &'static str, max: usize) -> Self {
+        Self { punctuation, max }
     }
 
-    /// Whether a value is made of that.
+    /// Whether a value has this form.
     pub(super) fn fits(self, value: &str) -> bool {
-        (1..=self.most).contains(&value.len())
+        (1..=self.max).contains(&value.len())
             && value
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || self.punctuation.as_bytes().contains(&byte))
@@ -48,7 +48,7 @@ impl Form {
     pub(super) fn pattern(self) -> String {
         // Browsers want a hyphen in a class escaped.
         let punctuation = self.punctuation.replace('-', r"\-");
-        format!("[A-Za-z0-9{punctuation}]{{1,{}}}", self.most)
+        format!("[A-Za-z0-9{punctuation}]{{1,{}}}", self.max)
     }
 }
 
@@ -86,15 +86,15 @@ name! {
     RepoName
 }
 name! {
-    /// A user's login, as GitHub told it.
+    /// A user's login, as GitHub reported it.
     Login
 }
 name! {
-    /// A self-hosted runner's name, as one is made.
+    /// The name of a new self-hosted runner.
     RunnerName
 }
 name! {
-    /// A name by which runners are selected, as it was given. Runners have names that no longer can be made.
+    /// A name that selects runners, as it was given. Existing runners may have names that new ones can't have.
     SelectedRunnerName
 }
 name! {
@@ -112,18 +112,18 @@ impl OrgName {
         valid.then(|| Self(value.to_owned())).ok_or(error)
     }
 
-    /// Whether `login` names this organisation; GitHub ignores letter case.
+    /// Whether `login` names this organisation; GitHub ignores case.
     pub fn is(&self, login: &str) -> bool {
         self.0.eq_ignore_ascii_case(login)
     }
 }
 
 impl TeamSlug {
-    /// What a slug has to look like.
+    /// The form of a slug.
     pub const EXPECTED: &'static str = "a team's slug: 1 to 255 of a-z 0-9 _ -";
     const FORM: Form = Form::new("_-", 255);
 
-    /// Takes a slug in any letter case. Enterprise teams (`ent:…`) are not served.
+    /// Takes a slug in any case. Enterprise teams (`ent:…`) are not served.
     pub fn parse(value: &str) -> Result<Self, NameError> {
         let valid = Self::FORM.fits(value);
         // ASCII only: Unicode lower-casing would turn the Kelvin sign into a plain k.
@@ -137,7 +137,7 @@ impl TeamSlug {
 }
 
 impl RepoName {
-    /// What a name has to look like.
+    /// The form of a name.
     pub const EXPECTED: &'static str = "a repository's name: 1 to 100 of A-Z a-z 0-9 . _ -, not . or ..";
     const FORM: Form = Form::new("._-", 100);
 
@@ -166,7 +166,7 @@ impl RepoName {
         format!("(?:{}/)?{}", OrgName::FORM.pattern(), Self::pattern())
     }
 
-    /// Whether both name the same repository; GitHub ignores letter case.
+    /// Whether both name the same repository; GitHub ignores case.
     pub fn is(&self, other: &str) -> bool {
         self.0.eq_ignore_ascii_case(other)
     }
@@ -182,7 +182,7 @@ impl Login {
 }
 
 impl RunnerName {
-    /// What a name has to look like.
+    /// The form of a name.
     pub const EXPECTED: &'static str = "a runner's name: 1 to 64 of A-Z a-z 0-9 . _ -";
     const FORM: Form = Form::new("._-", 64);
 
@@ -199,7 +199,7 @@ impl RunnerName {
 }
 
 impl SelectedRunnerName {
-    /// What a name has to look like.
+    /// The form of a name.
     pub const EXPECTED: &'static str = "a runner's name: 1 to 100 characters, no control character";
     const MAX: usize = 100;
 
@@ -209,7 +209,7 @@ impl SelectedRunnerName {
         valid.then(|| Self(value.to_owned())).ok_or(NameError { expected: Self::EXPECTED })
     }
 
-    /// The form in which names are compared: GitHub ignores letter case.
+    /// The form in which names are compared: GitHub ignores case.
     pub fn folded(name: &str) -> String {
         name.to_lowercase()
     }
@@ -226,7 +226,7 @@ impl SelectedRunnerName {
 }
 
 impl Label {
-    /// What a label has to look like.
+    /// The form of a label.
     pub const EXPECTED: &'static str = "a label: 1 to 256 characters, no comma, no control character";
     const MOST: usize = 256;
 

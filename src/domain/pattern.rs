@@ -18,14 +18,14 @@ pub struct Pattern {
 pub struct PatternError {
     pattern: String,
     reason: String,
-    /// In characters from the pattern's start, from 1.
+    /// In characters, counted from 1.
     position: usize,
 }
 
 /// A compiled pattern may take this many bytes; far above any sensible one.
-const MOST_COMPILED_BYTES: usize = 1 << 20;
+const MAX_COMPILED_BYTES: usize = 1 << 20;
 /// A pattern is at most this many bytes long.
-const MOST_BYTES: usize = 1_000;
+const MAX_BYTES: usize = 1_000;
 const REGEX_PREFIX: &str = "match:";
 
 impl Pattern {
@@ -36,9 +36,9 @@ impl Pattern {
             reason: reason.to_owned(),
             position,
         };
-        if text.len() > MOST_BYTES {
-            let too_far = text.char_indices().position(|(at, letter)| at + letter.len_utf8() > MOST_BYTES);
-            return Err(error("longer than 1000 bytes", too_far.unwrap_or(0) + 1));
+        if text.len() > MAX_BYTES {
+            let too_far = text.char_indices().position(|(at, letter)| at + letter.len_utf8() > MAX_BYTES);
+            return Err(error(&format!("longer than {MAX_BYTES} bytes"), too_far.unwrap_or(0) + 1));
         }
         if let Some((at, _)) = text.chars().enumerate().find(|(_, character)| character.is_control()) {
             return Err(error("a control character", at + 1));
@@ -51,18 +51,15 @@ impl Pattern {
             Some("") => return Err(error("nothing behind match:", REGEX_PREFIX.len() + 1)),
             Some(expression) => {
                 // Checked alone first: `a)(b` must not close the group that anchors it.
-                regex_syntax_check(expression)
+                compile(expression, Case::Kept)
                     .map_err(|(reason, position)| error(&reason, REGEX_PREFIX.len() + position))?;
                 expression.to_owned()
             }
             None if text.is_empty() => return Err(error("it is empty", 1)),
             None => text.split('*').map(regex::escape).collect::<Vec<_>>().join("[^/]*"),
         };
-        let regex = RegexBuilder::new(&format!(r"\A(?:{body})\z"))
-            .case_insensitive(true)
-            .size_limit(MOST_COMPILED_BYTES)
-            .build()
-            .map_err(|cause| error(last_line(&cause.to_string()), 1))?;
+        let regex =
+            compile(&format!(r"\A(?:{body})\z"), Case::Ignored).map_err(|(reason, _)| error(&reason, 1))?;
         Ok(Self { text: text.to_owned(), regex })
     }
 
@@ -71,27 +68,41 @@ impl Pattern {
         self.text == "*"
     }
 
-    /// Whether the whole of `value` fits.
+    /// Whether it matches the whole of `value`.
     pub fn matches(&self, value: &str) -> bool {
         self.regex.is_match(value)
     }
 }
 
-fn last_line(message: &str) -> &str {
-    message.lines().last().unwrap_or(message).trim_start_matches("error: ")
+/// How an expression treats case.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Case {
+    Kept,
+    Ignored,
 }
 
-/// Compiles a user's expression by itself, for its syntax error and the error's position.
-fn regex_syntax_check(expression: &str) -> Result<(), (String, usize)> {
-    let Err(cause) = RegexBuilder::new(expression).size_limit(MOST_COMPILED_BYTES).build() else {
-        return Ok(());
+/// Compiles an expression, or gives the reason and the position of what is wrong with it.
+fn compile(expression: &str, case: Case) -> Result<Regex, (String, usize)> {
+    // regex only has its syntax errors as text; those of the parser below it have a position.
+    if let Err(cause) = regex_syntax::parse(expression) {
+        return Err(syntax_error(&cause));
+    }
+    RegexBuilder::new(expression)
+        .case_insensitive(case == Case::Ignored)
+        .size_limit(MAX_COMPILED_BYTES)
+        .build()
+        .map_err(|cause| (cause.to_string(), 1))
+}
+
+fn syntax_error(cause: &regex_syntax::Error) -> (String, usize) {
+    let (reason, span, other) = match cause {
+        regex_syntax::Error::Parse(cause) => (cause.kind().to_string(), cause.span(), cause.auxiliary_span()),
+        regex_syntax::Error::Translate(cause) => (cause.kind().to_string(), cause.span(), None),
+        cause => return (cause.to_string(), 1),
     };
-    let message = cause.to_string();
-    // regex marks the place with a caret under the pattern, behind an indent of four. The pattern itself may
-    // begin with a caret, too.
-    let is_mark = |line: &&str| line.contains('^') && line.trim_matches([' ', '^']).is_empty();
-    let caret = message.lines().rfind(is_mark).and_then(|line| line.find('^'));
-    Err((last_line(&message).to_owned(), caret.map_or(1, |column| column.saturating_sub(4) + 1)))
+    // Of two that contradict each other, such as groups of one name, the first.
+    let position = other.map_or(span.start.column, |other| span.start.column.min(other.start.column));
+    (reason, position)
 }
 
 impl fmt::Display for Pattern {
@@ -112,7 +123,7 @@ impl PartialEq for Pattern {
     }
 }
 
-/// What may pass: something allowed and nothing denied.
+/// What is permitted: a value that a pattern allows and none denies.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Rules {
     allow: Vec<Pattern>,
@@ -120,7 +131,7 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// Rules of patterns; an empty `allow` lets nothing pass.
+    /// Makes rules of patterns; with an empty `allow` nothing is permitted.
     pub fn new(allow: Vec<Pattern>, deny: Vec<Pattern>) -> Self {
         Self { allow, deny }
     }
@@ -135,7 +146,7 @@ impl Rules {
         &self.deny
     }
 
-    /// Whether `value` may pass: deny is asked first and wins.
+    /// Whether `value` is permitted; `deny` takes precedence.
     pub fn permit(&self, value: &str) -> bool {
         !self.deny.iter().any(|pattern| pattern.matches(value))
             && self.allow.iter().any(|pattern| pattern.matches(value))

@@ -1,4 +1,4 @@
-//! PEM as tools and people write it: with text around it, indented, or in one line; and what is taken for it.
+//! PEM as tools and people write it (with text around it, indented, or in one line), and formats that are mistaken for it.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -8,28 +8,28 @@ use super::text::is_invisible;
 const BEGIN: &str = "-----BEGIN ";
 const DASHES: &str = "-----";
 
-/// What stands between a BEGIN and an END line. No `Debug`: it may be a key.
+/// The content between a BEGIN and an END line. No `Debug`: it may be a key.
 #[derive(Clone, Copy)]
 pub struct Block<'a> {
-    /// What it says that it is, such as `CERTIFICATE`; empty if its BEGIN line is damaged.
+    /// The label, such as `CERTIFICATE`; empty if the BEGIN line is damaged.
     pub label: &'a str,
-    /// Nothing if there is no END line.
+    /// `None` if the END line is missing.
     body: Option<&'a str>,
 }
 
 impl Block<'_> {
-    /// What is in it, decoded; none if it is cut off or damaged.
+    /// The decoded content; `None` if it is cut off or damaged.
     pub fn der(&self) -> Option<Vec<u8>> {
         let der = STANDARD.decode(self.base64()?).ok()?;
         (!der.is_empty()).then_some(der)
     }
 
-    /// What is in it, without line breaks and blanks.
+    /// The encoded content without white space.
     pub fn base64(&self) -> Option<String> {
         Some(self.body?.chars().filter(|character| !is_invisible(*character)).collect())
     }
 
-    /// Whether its END line is missing.
+    /// Whether the END line is missing.
     pub fn is_cut_off(&self) -> bool {
         self.body.is_none()
     }
@@ -39,7 +39,7 @@ impl Block<'_> {
         self.label.ends_with("PRIVATE KEY")
     }
 
-    /// Whether it is a private key that takes a password.
+    /// Whether it is a private key that requires a password.
     pub fn is_encrypted(&self) -> bool {
         self.label == "ENCRYPTED PRIVATE KEY" || self.body.is_some_and(|body| body.contains("Proc-Type:"))
     }
@@ -53,13 +53,13 @@ impl Block<'_> {
         Some(der)
     }
 
-    /// Whether it says that it is a certificate.
+    /// Whether the label is that of a certificate.
     pub fn is_certificate(&self) -> bool {
         matches!(self.label, "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE")
     }
 }
 
-/// All blocks of a text, in its order.
+/// All blocks of a text, in order.
 pub fn blocks(text: &str) -> Vec<Block<'_>> {
     let mut blocks = Vec::new();
     let mut rest = text;
@@ -79,7 +79,7 @@ fn block(text: &str) -> Block<'_> {
     Block { label, body: inside.split_once(&end).map(|(body, _)| body) }
 }
 
-/// How many bytes the first value of DER takes.
+/// The length in bytes of the first DER value.
 fn length_of_first(der: &[u8]) -> Option<usize> {
     let (tag, first) = (der.first()?, *der.get(1)?);
     let (size, header) = match first {
@@ -95,19 +95,19 @@ fn length_of_first(der: &[u8]) -> Option<usize> {
     size.checked_add(header).filter(|all| *all <= der.len())
 }
 
-/// What a file may be instead of PEM.
+/// A binary format that a file may have instead of PEM.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Binary {
-    /// A certificate or a key, not encoded.
+    /// A certificate or a key without the encoding.
     Der,
-    /// Certificates with their key, under a password.
+    /// Certificates and their key, protected by a password.
     Pkcs12,
-    /// Java's own form.
+    /// Java's own format.
     KeyStore,
 }
 
 impl Binary {
-    /// What these bytes are, if they are one of these.
+    /// Recognises the format of these bytes.
     pub fn of(bytes: &[u8]) -> Option<Self> {
         if bytes.starts_with(b"\xfe\xed\xfe\xed") || bytes.starts_with(b"\xce\xce\xce\xce") {
             return Some(Self::KeyStore);
@@ -118,7 +118,7 @@ impl Binary {
         if version_3.is_some_and(|at| at <= 6) { Some(Self::Pkcs12) } else { Some(Self::Der) }
     }
 
-    /// What to do to get a certificate out of it.
+    /// How to get a certificate out of it, as a message says it.
     pub fn for_certificate(self) -> &'static str {
         match self {
             Self::Der => "it is DER; convert it to PEM first (openssl x509 -inform DER -in FILE -out PEM)",
@@ -131,7 +131,7 @@ impl Binary {
         }
     }
 
-    /// What to do to get a private key out of it.
+    /// How to get a private key out of it, as a message says it.
     pub fn for_key(self) -> &'static str {
         match self {
             Self::Der => "it is DER; convert it to PEM first (openssl pkey -inform DER -in FILE -out PEM)",

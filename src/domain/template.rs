@@ -1,4 +1,4 @@
-//! How a team's runner group is called.
+//! The name of a team's runner group.
 
 use crate::domain::ids::TeamId;
 use crate::domain::names::TeamSlug;
@@ -21,7 +21,7 @@ pub enum TemplateError {
         "expected something other than digits between {{team}} and {{id}}, so that no two teams share a group"
     )]
     Ambiguous,
-    /// A text that no group name should have.
+    /// Too long, or with characters that a group name should not have.
     #[error("expected at most 200 printable characters, without white space at the ends")]
     Text,
 }
@@ -44,14 +44,14 @@ impl GroupNameTemplate {
         Ok(Self(text.to_owned()))
     }
 
-    /// The name of the group of a team, from the slug and id that GitHub told.
+    /// The name of the group of a team, from the slug and id that GitHub reported.
     pub fn group_of(&self, slug: &TeamSlug, id: TeamId) -> GroupName {
         // A slug holds no braces, so the second replacement can't meet what the first put in.
         GroupName(self.0.replace("{team}", slug.as_str()).replace("{id}", &id.to_string()))
     }
 }
 
-/// Whether digits at most stand between a slug, which may end or begin with digits, and an id.
+/// Whether only digits, or nothing, separate a slug from an id. A slug may itself begin or end with digits.
 fn is_ambiguous(text: &str) -> bool {
     let meet = |one: &str, other: &str| {
         let digits = |character: char| character.is_ascii_digit();
@@ -73,7 +73,7 @@ impl GroupName {
         &self.0
     }
 
-    /// Whether a group of GitHub's has this name; letter case is ignored.
+    /// Whether a group at GitHub has this name; case is ignored.
     pub fn is(&self, other: &str) -> bool {
         self.key() == other.to_lowercase()
     }

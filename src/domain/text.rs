@@ -1,13 +1,13 @@
-//! Others' text: read from the encodings and wrappings that tools produce, and made fit to be repeated.
+//! Text from outside: decoded from what tools produce, and cleaned before it is repeated.
 
-/// Its first `most` characters in one line, with nothing that a terminal would act on.
-pub fn one_line(text: &str, most: usize) -> String {
+/// The first `max` characters in one line, without characters that a terminal acts on.
+pub fn one_line(text: &str, max: usize) -> String {
     let shown = |character: char| match character {
         '\t' | '\n' | '\r' => ' ',
         character if character.is_control() => char::REPLACEMENT_CHARACTER,
         character => character,
     };
-    text.chars().take(most).map(shown).collect()
+    text.chars().take(max).map(shown).collect()
 }
 
 /// Why bytes are not text.
@@ -71,8 +71,8 @@ fn is_wide(bytes: &[u8]) -> bool {
     zero_at(0) || zero_at(1)
 }
 
-/// Whether a character shows nothing and is easily copied along: white space of any kind, byte order marks, joiners
-/// and marks of direction.
+/// Whether a character is invisible and easily copied by accident: white space of any kind, byte order marks, joiners
+/// and direction marks.
 pub fn is_invisible(character: char) -> bool {
     character.is_whitespace()
         || matches!(
@@ -87,13 +87,13 @@ pub fn is_invisible(character: char) -> bool {
         )
 }
 
-/// Without the white space, line breaks and invisible characters around it.
+/// Removes white space, line breaks and invisible characters from both ends.
 pub fn trimmed(text: &str) -> &str {
     text.trim_matches(is_invisible)
 }
 
-/// Trimmed, and without the quotes around it, as `docker run --env-file` hands them on. Quotes that also stand inside
-/// belong to the value.
+/// Trims the text and removes quotes around it, which `docker run --env-file` passes on. If there are quotes inside as
+/// well, all of them belong to the value.
 pub fn unwrapped(text: &str) -> &str {
     let text = trimmed(text);
     for quote in ['"', '\''] {

@@ -1,8 +1,10 @@
 //! What is noticed while reading and is no problem: what settings refer to, and variables that surprise.
 
-use super::{File, Found, Node, Origin, Reader, steps_of};
+use super::{Found, Reader};
+use crate::config::diagnostic::Diagnostic;
 use crate::config::environment::PREFIX;
-use crate::config::{Diagnostic, Reference, Source, Target};
+use crate::config::origin::{Origin, Source};
+use crate::config::references::{Reference, Target};
 
 /// What was noticed.
 #[derive(Default)]
@@ -38,7 +40,7 @@ impl Reader {
 
     /// Whether a file was read, and has a value for this key.
     pub(in crate::config) fn file_sets(&self, key: &str) -> Option<bool> {
-        self.file.as_ref().map(|file| file.value_of(key).is_some())
+        self.file.as_ref().map(|file| file.entry(key).is_some())
     }
 
     /// Warns of a variable that changes what the service is, or where it sends its credential.
@@ -58,32 +60,27 @@ impl Reader {
     /// service; the others are set by many a shell, CI or platform for reasons of their own.
     pub(super) fn warn_of_override(&mut self, found: &Found, key: &str) {
         let (Origin::Variable(name), Some(file)) = (&found.origin, &self.file) else { return };
-        let Some(in_file) = file.value_of(key) else { return };
-        if name.starts_with(PREFIX) || in_file.shown() == found.node.shown() {
+        let Some(in_file) = file.entry(key) else { return };
+        if name.starts_with(PREFIX) || in_file.node.display() == found.node.display() {
             return;
         }
-        let place = format!("{}:{}", file.name, file.line_of(&steps_of(key)));
+        let place = format!("{}:{}", file.name, file.document.line_of(in_file.position));
         self.warn_of_variable(found, &format!("overrides {key}, which {place} sets"));
     }
 
     /// Where a value of the file stands, as a message says it.
     pub(in crate::config) fn place_of(&self, found: &Found) -> String {
         match (&found.origin, &self.file) {
-            (Origin::File(steps), Some(file)) => format!("{}:{}", file.name, file.line_of(steps)),
+            (Origin::File(position), Some(file)) => {
+                format!("{}:{}", file.name, file.document.line_of(*position))
+            }
             (Origin::Variable(name), _) => name.clone(),
-            (Origin::File(_), None) => found.key.to_owned(),
+            _ => found.key.to_owned(),
         }
     }
 
     fn source_of(&self, key: &str) -> Source {
         let setting = self.settings.iter().rev().find(|(name, ..)| *name == key);
         setting.map_or(Source::Default, |setting| self.setting(setting).source)
-    }
-}
-
-impl File {
-    fn value_of(&self, key: &str) -> Option<&Node> {
-        let node = key.split('.').try_fold(&self.document.root, Node::child)?;
-        (!matches!(node, Node::Null)).then_some(node)
     }
 }

@@ -1,4 +1,4 @@
-//! The keys at the top of the file that say who the service is to GitHub.
+//! The keys at the top of the file with which the service authenticates itself to GitHub.
 
 use crate::config::Target;
 use crate::config::credentials::{self, Credentials, PrivateKeySource, TokenSource};
@@ -39,7 +39,7 @@ pub(super) fn credentials_section(reader: &mut Reader) -> Valid<Credentials> {
     }
 }
 
-/// Warns if the environment makes the service another one than the file says.
+/// Warns if a variable replaces the file's credential by one of the other kind.
 fn warn_of_other_kind(reader: &mut Reader, token: Option<&Found>, app: [Option<&Found>; 2]) {
     let from_file = |found: &&Found| found.is_from_file();
     let app_of = |file: bool| app.into_iter().flatten().find(|found| found.is_from_file() == file);

@@ -1,10 +1,10 @@
-//! Who else can read or change the files that a configuration lives in and names.
+//! Rules about who else can read or change the configuration's files.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use super::{Seen, when};
+use super::{Facts, warn_if};
 use crate::config::{Credentials, PrivateKeySource, TokenSource};
 
 /// The bits of a mode that let others than the owner read or change a file.
@@ -27,52 +27,52 @@ impl Account {
     }
 }
 
-pub(super) fn private_key(seen: &Seen<'_>) -> Vec<String> {
-    match &seen.config.credentials {
+pub(super) fn private_key(facts: &Facts<'_>) -> Vec<String> {
+    match &facts.config.credentials {
         Credentials::App { private_key: PrivateKeySource::File(path), .. } => secret("privateKeyFile", path),
         _ => Vec::new(),
     }
 }
 
-pub(super) fn token(seen: &Seen<'_>) -> Vec<String> {
-    match &seen.config.credentials {
+pub(super) fn token(facts: &Facts<'_>) -> Vec<String> {
+    match &facts.config.credentials {
         Credentials::Token(TokenSource::File(path)) => secret("tokenFile", path),
         _ => Vec::new(),
     }
 }
 
-pub(super) fn inline_key(seen: &Seen<'_>) -> Vec<String> {
-    inline(seen, "privateKey")
+pub(super) fn inline_key(facts: &Facts<'_>) -> Vec<String> {
+    inline(facts, "privateKey")
 }
 
-pub(super) fn inline_token(seen: &Seen<'_>) -> Vec<String> {
-    inline(seen, "token")
+pub(super) fn inline_token(facts: &Facts<'_>) -> Vec<String> {
+    inline(facts, "token")
 }
 
-pub(super) fn certificate_key(seen: &Seen<'_>) -> Vec<String> {
-    let files = seen.config.server.tls.files.as_ref();
+pub(super) fn certificate_key(facts: &Facts<'_>) -> Vec<String> {
+    let files = facts.config.server.tls.files.as_ref();
     files.map_or_else(Vec::new, |files| secret("server.tls.keyFile", &files.key))
 }
 
-pub(super) fn certificate(seen: &Seen<'_>) -> Vec<String> {
-    let files = seen.config.server.tls.files.as_ref();
+pub(super) fn certificate(facts: &Facts<'_>) -> Vec<String> {
+    let files = facts.config.server.tls.files.as_ref();
     files.map_or_else(Vec::new, |files| changeable("server.tls.certFile", &files.certificate))
 }
 
-pub(super) fn authorities(seen: &Seen<'_>) -> Vec<String> {
-    let file = seen.config.github.ca_file.as_deref();
+pub(super) fn authorities(facts: &Facts<'_>) -> Vec<String> {
+    let file = facts.config.github.ca_file.as_deref();
     file.map_or_else(Vec::new, |file| changeable("github.caFile", file))
 }
 
-pub(super) fn configuration(seen: &Seen<'_>) -> Vec<String> {
-    let file = seen.loaded.surroundings.file.as_deref();
+pub(super) fn configuration(facts: &Facts<'_>) -> Vec<String> {
+    let file = facts.loaded.surroundings.file.as_deref();
     file.map_or_else(Vec::new, |file| changeable("the configuration", file))
 }
 
 /// A secret in the configuration's own file.
-fn inline(seen: &Seen<'_>, key: &str) -> Vec<String> {
-    match &seen.loaded.surroundings.file {
-        Some(file) if seen.is_inline(key) => {
+fn inline(facts: &Facts<'_>, key: &str) -> Vec<String> {
+    match &facts.loaded.surroundings.file {
+        Some(file) if facts.is_inline(key) => {
             readable(&format!("the configuration, which holds {key},"), file)
         }
         _ => Vec::new(),
@@ -98,7 +98,7 @@ fn readable(what: &str, path: &Path) -> Vec<String> {
 fn changeable(what: &str, path: &Path) -> Vec<String> {
     let Ok(metadata) = std::fs::metadata(path) else { return Vec::new() };
     let mode = metadata.mode() & PERMISSIONS;
-    when(metadata.is_file() && mode & OTHERS_WRITE != 0, || {
+    warn_if(metadata.is_file() && mode & OTHERS_WRITE != 0, || {
         format!("{what} can be changed by every user of this host (mode {mode:04o}): {}", path.display())
     })
 }
@@ -118,8 +118,8 @@ impl Access {
     }
 }
 
-/// Who can read a secret that need not. A group is needed where the service itself reads the file through it: the file is
-/// another user's (root's, as the systemd unit has it, and as Kubernetes mounts it), or root looks at what is meant for it.
+/// Who can read a secret without need. A group is needed if the service itself reads the file through it: the file belongs
+/// to another user (to root, as with the systemd unit and with Kubernetes), or root examines a file of the service.
 pub(super) fn readers(file: &Access, us: &Account) -> Option<&'static str> {
     const ROOT: u32 = 0;
     let read_through_group = file.owner != us.user && us.groups.contains(&file.group);

@@ -1,22 +1,22 @@
-//! Who may do what, for how long a lost role still counts, and what goes on by itself.
+//! Rules about permissions, caches and the sweep.
 
 use std::time::Duration;
 
-use super::{Seen, when};
+use super::{Facts, warn_if};
 use crate::domain::names::TeamSlug;
 use crate::domain::pattern::Pattern;
 use crate::domain::sweep::SweepScope;
 
-/// A role that was lost should not count much longer than it takes to notice.
+/// A role that was revoked should not remain valid for much longer than this.
 const LONG_KEPT: Duration = Duration::from_mins(10);
 /// A machine takes this long to boot, or to come back from an update.
 const BOOT_TIME: Duration = Duration::from_mins(10);
 /// A sweep reads every list of runners anew.
 const FREQUENT: Duration = Duration::from_mins(1);
 
-pub(super) fn name_without_id(seen: &Seen<'_>) -> Vec<String> {
-    let name = seen.value("groups.name");
-    when(!name.contains("{id}"), || {
+pub(super) fn name_without_id(facts: &Facts<'_>) -> Vec<String> {
+    let name = facts.value("groups.name");
+    warn_if(!name.contains("{id}"), || {
         format!(
             "groups.name is \"{name}\", without {{id}}: a maintainer who renames their team gets the group of the new name, \
              whoever made it. \"{{team}}-{{id}}\" rules that out"
@@ -24,93 +24,95 @@ pub(super) fn name_without_id(seen: &Seen<'_>) -> Vec<String> {
     })
 }
 
-fn kept(seen: &Seen<'_>, key: &str, span: Duration, long: &str, none: &str) -> Vec<String> {
-    let value = seen.value(key);
+fn kept(facts: &Facts<'_>, key: &str, span: Duration, long: &str, none: &str) -> Vec<String> {
+    let value = facts.value(key);
     if span.is_zero() {
-        return when(!none.is_empty(), || format!("{key} is 0: {none}"));
+        return warn_if(!none.is_empty(), || format!("{key} is 0: {none}"));
     }
-    when(span > LONG_KEPT, || format!("{key} is {value}: {long} for that long"))
+    warn_if(span > LONG_KEPT, || format!("{key} is {value}: {long} for that long"))
 }
 
-pub(super) fn identity_kept(seen: &Seen<'_>) -> Vec<String> {
+pub(super) fn identity_kept(facts: &Facts<'_>) -> Vec<String> {
     let (long, none) =
         ("a token that was revoked is accepted", "each request has GitHub asked whose its token is");
-    kept(seen, "cache.identity", seen.config.cache.identity, long, none)
+    kept(facts, "cache.identity", facts.config.cache.identity, long, none)
 }
 
-pub(super) fn refused_identity_kept(seen: &Seen<'_>) -> Vec<String> {
+pub(super) fn refused_identity_kept(facts: &Facts<'_>) -> Vec<String> {
     let (long, none) =
         ("a token that GitHub refused once is refused", "GitHub is asked about a bad token at each request");
-    kept(seen, "cache.refusedIdentity", seen.config.cache.refused_identity, long, none)
+    kept(facts, "cache.refusedIdentity", facts.config.cache.refused_identity, long, none)
 }
 
-pub(super) fn team_kept(seen: &Seen<'_>) -> Vec<String> {
+pub(super) fn team_kept(facts: &Facts<'_>) -> Vec<String> {
     let (long, none) =
         ("a slug stands for the team that had it", "each request has GitHub asked for its team");
-    kept(seen, "cache.team", seen.config.cache.team, long, none)
+    kept(facts, "cache.team", facts.config.cache.team, long, none)
 }
 
-pub(super) fn membership_kept(seen: &Seen<'_>) -> Vec<String> {
+pub(super) fn membership_kept(facts: &Facts<'_>) -> Vec<String> {
     let (long, none) = (
         "somebody who is no maintainer any more goes on as one",
         "each request has GitHub asked for its caller's role",
     );
-    kept(seen, "cache.membership", seen.config.cache.membership, long, none)
+    kept(facts, "cache.membership", facts.config.cache.membership, long, none)
 }
 
-pub(super) fn refused_membership_kept(seen: &Seen<'_>) -> Vec<String> {
+pub(super) fn refused_membership_kept(facts: &Facts<'_>) -> Vec<String> {
     let (long, none) =
         ("a new maintainer who asked too early is refused", "refusals cost calls to GitHub at each request");
-    kept(seen, "cache.refusedMembership", seen.config.cache.refused_membership, long, none)
+    kept(facts, "cache.refusedMembership", facts.config.cache.refused_membership, long, none)
 }
 
-pub(super) fn registration_tokens(seen: &Seen<'_>) -> Vec<String> {
-    when(seen.config.policy.registration_tokens, || {
+pub(super) fn registration_tokens(facts: &Facts<'_>) -> Vec<String> {
+    warn_if(facts.config.policy.registration_tokens, || {
         "policy.registrationTokens is on: with such a token a maintainer can register a runner into any group of the \
          organisation. Set it to false once all use jitconfig-generate"
             .to_owned()
     })
 }
 
-pub(super) fn removal_tokens(seen: &Seen<'_>) -> Vec<String> {
-    when(seen.config.policy.removal_tokens, || {
+pub(super) fn removal_tokens(facts: &Facts<'_>) -> Vec<String> {
+    warn_if(facts.config.policy.removal_tokens, || {
         "policy.removalTokens is on: with such a token a maintainer can remove any runner of the organisation. Set it to \
          false once all use runners-remove"
             .to_owned()
     })
 }
 
-pub(super) fn no_team(seen: &Seen<'_>) -> Vec<String> {
-    let teams = &seen.config.policy.teams;
-    when(teams.allow().is_empty(), || "policy.teams.allow is empty: no team may use the service".to_owned())
+pub(super) fn no_team(facts: &Facts<'_>) -> Vec<String> {
+    let teams = &facts.config.policy.teams;
+    warn_if(teams.allow().is_empty(), || {
+        "policy.teams.allow is empty: no team may use the service".to_owned()
+    })
 }
 
-pub(super) fn denied_teams(seen: &Seen<'_>) -> Vec<String> {
-    let denied = seen.config.policy.teams.deny();
+pub(super) fn denied_teams(facts: &Facts<'_>) -> Vec<String> {
+    let denied = facts.config.policy.teams.deny();
     if denied.iter().any(Pattern::is_star) {
         return vec!["policy.teams.deny denies every team: nobody may use the service".to_owned()];
     }
-    when(!denied.is_empty(), || {
+    warn_if(!denied.is_empty(), || {
         "policy.teams.deny goes by a team's name, which its maintainers can change; policy.teams.allow is safer".to_owned()
     })
 }
 
-pub(super) fn no_label(seen: &Seen<'_>) -> Vec<String> {
-    when(seen.config.policy.jit.labels.is_empty(), || {
+pub(super) fn no_label(facts: &Facts<'_>) -> Vec<String> {
+    warn_if(facts.config.policy.jit.labels.is_empty(), || {
         "policy.jit.labels is empty: no label is allowed, so nobody gets a JIT config".to_owned()
     })
 }
 
-pub(super) fn scopes_elsewhere(seen: &Seen<'_>) -> Vec<String> {
-    let org = &seen.config.org;
-    let elsewhere = seen.config.scopes.allow().iter().filter(|pattern| !pattern.can_match_in(org.as_str()));
+pub(super) fn scopes_elsewhere(facts: &Facts<'_>) -> Vec<String> {
+    let org = &facts.config.org;
+    let elsewhere = facts.config.scopes.allow().iter().filter(|pattern| !pattern.can_match_in(org.as_str()));
     elsewhere
         .map(|pattern| format!("scopes.allow: \"{pattern}\" matches nothing of the organisation {org}"))
         .collect()
 }
 
-pub(super) fn scopes_as_regex(seen: &Seen<'_>) -> Vec<String> {
-    let patterns = seen.config.scopes.allow().iter().filter(|pattern| pattern.is_glob_as_regex());
+pub(super) fn scopes_as_regex(facts: &Facts<'_>) -> Vec<String> {
+    let patterns = facts.config.scopes.allow().iter().filter(|pattern| pattern.is_glob_as_regex());
     let sentence = |pattern: &Pattern| {
         let pattern = pattern.to_string();
         let glob = pattern.trim_start_matches("match:");
@@ -122,8 +124,8 @@ pub(super) fn scopes_as_regex(seen: &Seen<'_>) -> Vec<String> {
     patterns.map(sentence).collect()
 }
 
-pub(super) fn administrators_by_name(seen: &Seen<'_>) -> Vec<String> {
-    let team = seen.config.admin_team.iter();
+pub(super) fn administrators_by_name(facts: &Facts<'_>) -> Vec<String> {
+    let team = facts.config.admin_team.iter();
     let sentence = |team: &TeamSlug| {
         format!(
             "admin.team is a name: if there is no team {team}, or no more, a maintainer who renames a team to it becomes \
@@ -133,20 +135,20 @@ pub(super) fn administrators_by_name(seen: &Seen<'_>) -> Vec<String> {
     team.map(sentence).collect()
 }
 
-pub(super) fn frequent_sweep(seen: &Seen<'_>) -> Vec<String> {
-    let sweep = &seen.config.sweep.offline_runners;
-    when(sweep.enabled && sweep.every < FREQUENT, || {
+pub(super) fn frequent_sweep(facts: &Facts<'_>) -> Vec<String> {
+    let sweep = &facts.config.sweep.offline_runners;
+    warn_if(sweep.enabled && sweep.every < FREQUENT, || {
         format!(
             "sweep.offlineRunners.every is {}: each sweep lists all groups and their runners, and spends the App's calls to \
              GitHub",
-            seen.value("sweep.offlineRunners.every")
+            facts.value("sweep.offlineRunners.every")
         )
     })
 }
 
-pub(super) fn hasty_sweep(seen: &Seen<'_>) -> Vec<String> {
-    let sweep = &seen.config.sweep.offline_runners;
-    when(sweep.enabled && !sweep.dry_run && sweep.offline_for < BOOT_TIME, || {
+pub(super) fn hasty_sweep(facts: &Facts<'_>) -> Vec<String> {
+    let sweep = &facts.config.sweep.offline_runners;
+    warn_if(sweep.enabled && !sweep.dry_run && sweep.offline_for < BOOT_TIME, || {
         let default = match &sweep.groups {
             SweepScope::Named(names) if names.iter().any(|name| name.eq_ignore_ascii_case("default")) => {
                 ", in the organisation's Default group as well"
@@ -155,14 +157,14 @@ pub(super) fn hasty_sweep(seen: &Seen<'_>) -> Vec<String> {
         };
         format!(
             "sweep.offlineRunners.offlineFor is {}: runners whose machines still boot or restart are removed{default}",
-            seen.value("sweep.offlineRunners.offlineFor")
+            facts.value("sweep.offlineRunners.offlineFor")
         )
     })
 }
 
-pub(super) fn sweep_of_nothing(seen: &Seen<'_>) -> Vec<String> {
-    let sweep = &seen.config.sweep.offline_runners;
-    when(sweep.enabled && sweep.groups == SweepScope::Named(Vec::new()), || {
+pub(super) fn sweep_of_nothing(facts: &Facts<'_>) -> Vec<String> {
+    let sweep = &facts.config.sweep.offline_runners;
+    warn_if(sweep.enabled && sweep.groups == SweepScope::Named(Vec::new()), || {
         "sweep.offlineRunners.groups is empty: the sweep looks at no group".to_owned()
     })
 }

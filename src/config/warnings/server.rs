@@ -1,20 +1,20 @@
-//! Listeners, limits, and whom the service believes.
+//! Rules about listeners, limits and trusted proxies.
 
 use chrono::TimeDelta;
 
-use super::{Seen, when};
+use super::{Facts, warn_if};
 use ipnet::IpNet;
 
-/// Requests a second of one user, or at once, that no client of this service needs.
+/// More requests per second, or at once, than any client of this service needs.
 const MANY_REQUESTS: u32 = 1_000;
 /// A certificate should have been renewed by then: ACME renews it 30 days before it ends.
 const RENEWED_BEFORE: TimeDelta = TimeDelta::days(21);
-/// Networks as wide as these hold more than anybody's proxies: an IPv4 /8, what IPv6 providers are given.
+/// Networks of this size contain more than one's own proxies: an IPv4 /8, and what an IPv6 provider is assigned.
 const WIDE_PREFIXES: (u8, u8) = (8, 32);
 
-pub(super) fn rate_limit(seen: &Seen<'_>) -> Vec<String> {
-    let rate = seen.config.server.rate_limit;
-    when(rate > f64::from(MANY_REQUESTS), || {
+pub(super) fn rate_limit(facts: &Facts<'_>) -> Vec<String> {
+    let rate = facts.config.server.rate_limit;
+    warn_if(rate > f64::from(MANY_REQUESTS), || {
         format!(
             "server.rateLimit is {rate} requests a second: one user can spend all calls that GitHub gives the App for an \
              hour within seconds"
@@ -22,18 +22,18 @@ pub(super) fn rate_limit(seen: &Seen<'_>) -> Vec<String> {
     })
 }
 
-pub(super) fn rate_burst(seen: &Seen<'_>) -> Vec<String> {
-    let burst = seen.config.server.rate_burst;
+pub(super) fn rate_burst(facts: &Facts<'_>) -> Vec<String> {
+    let burst = facts.config.server.rate_burst;
     // What follows from the rate was said there.
-    let follows = f64::from(burst) <= seen.config.server.rate_limit.ceil().max(1.0);
-    when(burst > MANY_REQUESTS && !follows, || {
+    let follows = f64::from(burst) <= facts.config.server.rate_limit.ceil().max(1.0);
+    warn_if(burst > MANY_REQUESTS && !follows, || {
         format!("server.rateBurst is {burst}: one user can send that many requests at once")
     })
 }
 
-pub(super) fn unknown_token_rate(seen: &Seen<'_>) -> Vec<String> {
-    let rate = seen.config.server.unknown_token_rate;
-    when(rate > f64::from(MANY_REQUESTS), || {
+pub(super) fn unknown_token_rate(facts: &Facts<'_>) -> Vec<String> {
+    let rate = facts.config.server.unknown_token_rate;
+    warn_if(rate > f64::from(MANY_REQUESTS), || {
         format!(
             "server.unknownTokenRate is {rate}: one address can have GitHub asked about that many unknown tokens a second, \
              without being known to anybody"
@@ -41,8 +41,8 @@ pub(super) fn unknown_token_rate(seen: &Seen<'_>) -> Vec<String> {
     })
 }
 
-pub(super) fn trusted_proxies(seen: &Seen<'_>) -> Vec<String> {
-    let networks = &seen.config.server.trusted_proxies;
+pub(super) fn trusted_proxies(facts: &Facts<'_>) -> Vec<String> {
+    let networks = &facts.config.server.trusted_proxies;
     let is_wide = |network: &&IpNet| match network {
         IpNet::V4(network) => network.prefix_len() <= WIDE_PREFIXES.0,
         IpNet::V6(network) => network.prefix_len() <= WIDE_PREFIXES.1,
@@ -55,7 +55,7 @@ pub(super) fn trusted_proxies(seen: &Seen<'_>) -> Vec<String> {
         ];
     }
     let wide: Vec<_> = networks.iter().filter(is_wide).map(ToString::to_string).collect();
-    when(!wide.is_empty(), || {
+    warn_if(!wide.is_empty(), || {
         format!(
             "server.trustedProxies trusts {}: whoever is in so wide a network can choose the address it is limited by and \
              that audit lines name; list the proxies' own networks",
@@ -64,8 +64,8 @@ pub(super) fn trusted_proxies(seen: &Seen<'_>) -> Vec<String> {
     })
 }
 
-pub(super) fn tls_off(seen: &Seen<'_>) -> Vec<String> {
-    let server = &seen.config.server;
+pub(super) fn tls_off(facts: &Facts<'_>) -> Vec<String> {
+    let server = &facts.config.server;
     let bound = server.bind_address();
     if server.falls_back_to_loopback() {
         return vec![format!(
@@ -74,35 +74,35 @@ pub(super) fn tls_off(seen: &Seen<'_>) -> Vec<String> {
             server.address
         )];
     }
-    when(server.tls.files.is_none(), || format!("TLS is off: tokens reach {bound} as plain text"))
+    warn_if(server.tls.files.is_none(), || format!("TLS is off: tokens reach {bound} as plain text"))
 }
 
-pub(super) fn certificate(seen: &Seen<'_>) -> Vec<String> {
-    let Some(validity) = seen.certificate else { return Vec::new() };
+pub(super) fn certificate(facts: &Facts<'_>) -> Vec<String> {
+    let Some(validity) = facts.certificate else { return Vec::new() };
     let day = |time: chrono::DateTime<chrono::Utc>| time.format("%Y-%m-%d %H:%M UTC");
-    let left = validity.not_after - seen.now;
+    let left = validity.not_after - facts.now;
     if left <= TimeDelta::zero() {
         let ended = day(validity.not_after);
         return vec![format!(
             "server.tls.certFile: the certificate has expired ({ended}); clients refuse it, renew it"
         )];
     }
-    if validity.not_before > seen.now {
+    if validity.not_before > facts.now {
         let begins = day(validity.not_before);
         return vec![format!(
             "server.tls.certFile: the certificate is not valid before {begins}; clients refuse it until then"
         )];
     }
-    when(left <= RENEWED_BEFORE, || {
+    warn_if(left <= RENEWED_BEFORE, || {
         let days = left.num_days();
         let ends = day(validity.not_after);
         format!("server.tls.certFile: the certificate expires in {days} days ({ends}); renew it")
     })
 }
 
-pub(super) fn admin_address(seen: &Seen<'_>) -> Vec<String> {
-    let Some(admin) = seen.config.server.admin else { return Vec::new() };
-    when(!admin.address.is_loopback() && !seen.loaded.surroundings.is_container, || {
+pub(super) fn admin_address(facts: &Facts<'_>) -> Vec<String> {
+    let Some(admin) = facts.config.server.admin else { return Vec::new() };
+    warn_if(!admin.address.is_loopback() && !facts.loaded.surroundings.is_container, || {
         format!(
             "server.admin.address is {}: health and metrics reach beyond this host, in plain HTTP and without \
              authentication; use 127.0.0.1, or see to it that a firewall lets only your monitoring in",

@@ -1,12 +1,15 @@
+use std::path::PathBuf;
+
 use chrono::TimeDelta;
 
 use super::files::{Access, Account, readers};
 use super::*;
-use crate::config::fuzzing::{NAME, load_text};
+use crate::config::fuzzing::load_text;
+use crate::config::loaded::{DEFAULT_FILE, Sources};
 
 fn loaded(text: &str, variables: &[(&str, &str)]) -> Loaded {
     let sources = Sources {
-        path: Some(PathBuf::from(NAME)),
+        path: Some(PathBuf::from(DEFAULT_FILE)),
         environment: variables.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect(),
         working_directory: PathBuf::from("/nowhere"),
     };

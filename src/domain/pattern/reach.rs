@@ -5,7 +5,7 @@ use regex_syntax::hir::literal::{Extractor, Literal};
 use super::{Pattern, REGEX_PREFIX};
 
 impl Pattern {
-    /// Whether it can match `part` itself, or a path that `part` and a slash begin. Says no only when that is sure.
+    /// Whether it can match `part` itself, or a path that begins with `part` and a slash. False only if that is certain.
     pub fn can_match_in(&self, part: &str) -> bool {
         let Some(expression) = self.text.strip_prefix(REGEX_PREFIX) else {
             let first = self.text.split('/').next().unwrap_or_default();
@@ -24,7 +24,7 @@ impl Pattern {
     }
 }
 
-/// Whether what the literal begins, or the literal itself if it is the whole, can be in the part.
+/// Whether a match that begins with the literal (or that is the literal, if it is exact) can be `part` or below it.
 fn begins_in(literal: &Literal, part: &str) -> bool {
     let found = literal.as_bytes().to_ascii_lowercase();
     let part = part.to_ascii_lowercase();

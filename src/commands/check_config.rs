@@ -8,12 +8,13 @@ use actions_runner_manager::config::{self, Diagnostic, Noticed, Problems, Source
 use actions_runner_manager::server;
 use clap::Args;
 
-use self::report::{Asked, Report};
-use crate::{EXIT_USAGE, fail, on_runtime, write};
+use self::report::{GithubCheck, Report};
+use super::output::{EXIT_USAGE, fail, write};
+use super::runtime::on_runtime;
 
 // No doc comment: clap would take it for what the command is about.
 #[derive(Args, Clone, Copy)]
-pub(crate) struct Flags {
+pub(super) struct Flags {
     #[arg(long, help = "Ask GitHub as well whether it accepts the credential, and what that may do")]
     online: bool,
     #[arg(long, help = "Print one JSON object: problems, warnings, and every setting with its source")]
@@ -26,7 +27,7 @@ pub(crate) struct Flags {
 const KEYS_OF_CONNECTION: [&str; 3] = ["privateKey", "privateKeyFile", "github.caFile"];
 
 /// Checks, prints, and ends with 2 if anything is wrong.
-pub(crate) fn run(sources: &Sources, flags: Flags) -> ExitCode {
+pub(super) fn run(sources: &Sources, flags: Flags) -> ExitCode {
     on_runtime(async {
         let report = check(sources, flags.online).await;
         let printed = print(&report, flags);
@@ -41,15 +42,15 @@ async fn check(sources: &Sources, online: bool) -> Report {
         Err(problems) => (None, Some(problems)),
     };
     let mut found = server::problems(&noticed.references, loaded.as_ref());
-    let hinders = |problem: &Diagnostic| problem.key().is_none_or(|key| KEYS_OF_CONNECTION.contains(&key));
-    let to_ask = loaded.as_ref().filter(|_| online && !found.iter().any(hinders));
+    let blocks = |problem: &Diagnostic| problem.key().is_none_or(|key| KEYS_OF_CONNECTION.contains(&key));
+    let to_ask = loaded.as_ref().filter(|_| online && !found.iter().any(blocks));
     if let Some(loaded) = to_ask {
         found.extend(server::ask_github(loaded).await.err());
     }
     let github = match to_ask {
-        Some(_) => Asked::Yes,
-        None if online => Asked::Hindered,
-        None => Asked::No,
+        Some(_) => GithubCheck::Done,
+        None if online => GithubCheck::Blocked,
+        None => GithubCheck::NotRequested,
     };
     let problems = match wrong {
         Some(problems) => Some(problems.and(found)),
@@ -65,7 +66,7 @@ fn print(report: &Report, flags: Flags) -> ExitCode {
         _ if flags.json => write(report.json().as_bytes()),
         Some(problems) => {
             let warnings = report.warnings.iter().map(|warning| format!("\nwarning: {warning}"));
-            let note = if report.github == Asked::Hindered { NOT_ASKED } else { "" };
+            let note = if report.github == GithubCheck::Blocked { NOT_ASKED } else { "" };
             fail(EXIT_USAGE, &format!("{problems}{}{note}", warnings.collect::<String>()))
         }
         None => write(report.text(flags.quiet).as_bytes()),

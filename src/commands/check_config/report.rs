@@ -1,5 +1,5 @@
-//! What was found, for people and as JSON. The keys of the JSON are part of the documentation: they may be joined by
-//! others, and none is ever left out or changed.
+//! The report of a check, as text and as JSON. The keys of the JSON are documented: new ones may be added, but none is
+//! removed or changed.
 
 use actions_runner_manager::config::{Diagnostic, Loaded, Problems, Setting, Source};
 use serde::Serialize;
@@ -11,17 +11,16 @@ pub(super) struct Report {
     /// Everything wrong with it, or with what it names.
     pub(super) problems: Option<Problems>,
     pub(super) warnings: Vec<Diagnostic>,
-    pub(super) github: Asked,
+    pub(super) github: GithubCheck,
 }
 
-/// Whether GitHub was asked.
+/// Whether GitHub was asked about the credential.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Asked {
-    Yes,
-    /// Nobody wanted it.
-    No,
-    /// It was wanted, but without a sound credential nothing can be sent.
-    Hindered,
+pub(super) enum GithubCheck {
+    Done,
+    NotRequested,
+    /// Without a usable credential nothing can be sent.
+    Blocked,
 }
 
 #[derive(Serialize)]
@@ -105,7 +104,7 @@ impl Report {
         let json = Json {
             valid: self.problems.is_none(),
             file: self.file(),
-            asked_github: self.github == Asked::Yes,
+            asked_github: self.github == GithubCheck::Done,
             problem_count: self.problems.as_ref().map_or(0, Problems::count),
             problems: problems.iter().map(Entry::of).collect(),
             warnings: self.warnings.iter().map(Entry::of).collect(),
@@ -115,12 +114,12 @@ impl Report {
         serde_json::to_string(&json).unwrap_or_default() + "\n"
     }
 
-    /// What people read of a valid configuration: warnings, and every setting with its source; secrets are not shown.
+    /// The text for a valid configuration: warnings, and every setting with its source. Secrets are not shown.
     pub(super) fn text(&self, quiet: bool) -> String {
         let mut lines: Vec<_> = self.warnings.iter().map(|warning| format!("warning: {warning}\n")).collect();
         if !quiet {
             let file = self.file().unwrap_or_else(|| "no file".to_owned());
-            let asked = if self.github == Asked::Yes { "; GitHub accepts the credential" } else { "" };
+            let asked = if self.github == GithubCheck::Done { "; GitHub accepts the credential" } else { "" };
             lines.insert(0, format!("The configuration is valid ({file}){asked}.\n"));
             let settings = self.settings().iter();
             lines.extend(

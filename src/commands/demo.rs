@@ -14,10 +14,11 @@ use actions_runner_manager::server::{self, Configuration, DRAIN, StartError};
 use actions_runner_manager::telemetry;
 use fake_github::{AppKey, Demo, DemoPerson, FakeGithub, Options};
 
-use crate::serve::{Signals, until_told, watch};
+use super::output::print;
+use super::serve::{Signals, run_until_stopped, watch};
 
-/// Runs the demo until it is told to stop; `print` gets the tour.
-pub(crate) async fn run(port: u16, print: fn(&str)) -> Result<(), String> {
+/// Runs the demo until it is told to stop.
+pub(super) async fn run(port: u16) -> Result<(), String> {
     let mut signals = Signals::new()?;
     let mut demo = fake_github::demo();
     let key = AppKey::generate().map_err(|_| "the system gives no random numbers".to_owned())?;
@@ -39,11 +40,10 @@ pub(crate) async fn run(port: u16, print: fn(&str)) -> Result<(), String> {
     };
     let loaded = config::load(&sources).map_err(|problems| problems.to_string())?;
     let telemetry = telemetry::init(&loaded.config.logging).map_err(|error| error.to_string())?;
-    let mut server =
-        server::start(&loaded.config, Clock::system()).map_err(|error| explained(&error, port))?;
+    let mut server = server::start(&loaded.config, Clock::system()).map_err(|error| explain(&error, port))?;
     watch(&mut server, &telemetry, Configuration::of(sources, loaded));
     print(&tour(&people, server.address().port(), &folder.path().join("tls.crt")));
-    let outcome = until_told(&mut signals, &server, &telemetry).await;
+    let outcome = run_until_stopped(&mut signals, &server, &telemetry).await;
     server.stop(DRAIN).await;
     telemetry.flush();
     outcome
@@ -81,7 +81,7 @@ fn configuration(org: &str, (app, installation): (u64, u64), github: &str, port:
     )
 }
 
-/// Writes what only their owner may read: the keys open nothing elsewhere, but this is what people copy.
+/// Writes files that only their owner may read. The keys are of no use elsewhere, but people copy what they see here.
 fn write_files(folder: &Path, key: &AppKey, configuration: &str) -> Result<(), String> {
     let (certificate, certificate_key) =
         fake_github::self_signed(&["localhost", "127.0.0.1"]).map_err(|error| error.to_string())?;
@@ -103,7 +103,7 @@ fn write_files(folder: &Path, key: &AppKey, configuration: &str) -> Result<(), S
     Ok(())
 }
 
-fn explained(error: &StartError, port: u16) -> String {
+fn explain(error: &StartError, port: u16) -> String {
     match error {
         StartError::Listen { cause, .. } if cause.kind() == ErrorKind::AddrInUse => {
             format!("port {port} is in use; choose another with --port, or any free one with --port 0")
@@ -112,15 +112,17 @@ fn explained(error: &StartError, port: u16) -> String {
     }
 }
 
-/// A word of a shell's, whatever is in it.
-fn quoted(text: &str) -> String {
+/// Quotes a text as one word for a shell.
+fn quote(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-/// What to try: who asks, by which method, for what, and what will come of it.
-fn tour(people: &People, port: u16, certificate: &Path) -> String {
+/// A request of the tour: who sends it, its method, what it is for, and what comes of it.
+type Step<'a> = (&'a DemoPerson, &'static str, &'static str, &'static str);
+
+fn steps(people: &People) -> [Step<'_>; 14] {
     let People { maintainer, other_maintainer, member, stranger } = people;
-    let steps: [(&DemoPerson, &str, &str, &str); 14] = [
+    [
         (stranger, "GET", "status", "any valid token is told that the server is ready"),
         (maintainer, "GET", "group-list?team=platform", "what is in the group of a team you maintain"),
         (other_maintainer, "POST", "group-add?team=payments", "a new group for your team"),
@@ -160,21 +162,25 @@ fn tour(people: &People, port: u16, certificate: &Path) -> String {
         (maintainer, "DELETE", "group-delete?team=platform", "refused: it still has runners"),
         (member, "GET", "group-list?team=platform", "refused: a plain member"),
         (stranger, "GET", "group-list?team=../../user", "refused: not a name"),
-    ];
+    ]
+}
+
+/// The requests as curl lines that work as printed.
+fn tour(people: &People, port: u16, certificate: &Path) -> String {
     let mut text = format!(
         "Actions Runner Manager is serving https://localhost:{port} in front of a small GitHub of its own.\n\
          Try it from another terminal; Ctrl-C ends it and forgets everything.\n\
          In a browser, https://localhost:{port}/docs explains the API and tries it, with one of the tokens below. The\n\
          browser will warn: the certificate is the demo's own.\n"
     );
-    for (who, method, what, outcome) in steps {
+    for (who, method, what, outcome) in steps(people) {
         let _ = write!(
             text,
             "\n# {} ({}): {outcome}\ncurl -sS --cacert {} -X {method} -H 'Authorization: Bearer {}' \
              'https://localhost:{port}/api/v1/{what}'\n",
             who.login,
             who.about,
-            quoted(&certificate.display().to_string()),
+            quote(&certificate.display().to_string()),
             who.token,
         );
     }

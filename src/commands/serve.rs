@@ -1,4 +1,4 @@
-//! `serve`: runs until it is told to stop, or finds that it can't work.
+//! `serve`: runs until it is stopped, or until the start-up check fails for good.
 
 use actions_runner_manager::clock::Clock;
 use actions_runner_manager::config::{Config, Loaded, Sources};
@@ -8,7 +8,7 @@ use actions_runner_manager::telemetry::{self, Telemetry};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Serves until SIGTERM or SIGINT; SIGHUP reads the configuration again.
-pub(crate) async fn run(sources: Sources, loaded: Loaded) -> Result<(), String> {
+pub(super) async fn run(sources: Sources, loaded: Loaded) -> Result<(), String> {
     let mut signals = Signals::new()?;
     let config = &loaded.config;
     let telemetry = telemetry::init(&config.logging).map_err(|error| error.to_string())?;
@@ -20,7 +20,7 @@ pub(crate) async fn run(sources: Sources, loaded: Loaded) -> Result<(), String> 
         error.to_string()
     })?;
     watch(&mut server, &telemetry, Configuration::of(sources, loaded));
-    let outcome = until_told(&mut signals, &server, &telemetry).await;
+    let outcome = run_until_stopped(&mut signals, &server, &telemetry).await;
     server.stop(DRAIN).await;
     match telemetry.flush() {
         0 => outcome,
@@ -29,15 +29,15 @@ pub(crate) async fn run(sources: Sources, loaded: Loaded) -> Result<(), String> 
 }
 
 /// The signals that the service listens to.
-pub(crate) struct Signals {
+pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
 }
 
 impl Signals {
-    /// Listens from now on; a signal before that ends the process as the system does.
-    pub(crate) fn new() -> Result<Self, String> {
+    /// Starts listening. Until then a signal ends the process by default.
+    pub(super) fn new() -> Result<Self, String> {
         let listen = |kind| signal(kind).map_err(|cause| format!("signals can't be listened to: {cause}"));
         Ok(Self {
             terminate: listen(SignalKind::terminate())?,
@@ -47,14 +47,14 @@ impl Signals {
     }
 }
 
-/// Keeps the configuration's file in force.
-pub(crate) fn watch(server: &mut Server, telemetry: &Telemetry, configuration: Configuration) {
+/// Applies changes of the configuration's file.
+pub(super) fn watch(server: &mut Server, telemetry: &Telemetry, configuration: Configuration) {
     let set_level = telemetry.level_setter();
     server.watch(configuration, move |config: &Config| set_level(config.logging.level));
 }
 
-/// Waits for the signal to stop, or for the finding that the service can't work, and reloads meanwhile.
-pub(crate) async fn until_told(
+/// Waits for a signal to stop or for the start-up check to fail; reloads on SIGHUP in the meantime.
+pub(super) async fn run_until_stopped(
     signals: &mut Signals,
     server: &Server,
     telemetry: &Telemetry,

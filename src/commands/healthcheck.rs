@@ -1,4 +1,4 @@
-//! `healthcheck`: asks the service on this host whether it answers.
+//! `healthcheck`: checks that the service on this host responds.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -6,12 +6,12 @@ use std::time::Duration;
 use actions_runner_manager::config::Config;
 use actions_runner_manager::tls;
 
-/// Container health checks are given a few seconds; an answer takes milliseconds.
+/// Container health checks may take a few seconds; a response takes milliseconds.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Asks as a load balancer would: the answer shows that listener, TLS and routes work, costs no call to GitHub, and leaves
-/// nothing in log and metrics.
-pub(crate) async fn run(config: Config) -> Result<(), String> {
+/// Sends the request that a load balancer sends. The response shows that listener, TLS and routes work; it costs no call to
+/// GitHub, and leaves nothing in log and metrics.
+pub(super) async fn run(config: Config) -> Result<(), String> {
     tls::install_provider();
     let scheme = if config.server.tls.files.is_some() { "https" } else { "http" };
     let url = format!("{scheme}://{}/livez", reachable(config.server.bind_address()));
@@ -32,7 +32,7 @@ pub(crate) async fn run(config: Config) -> Result<(), String> {
     }
 }
 
-/// An address to connect to, where the listener's stands for all of the host's.
+/// The address to connect to: loopback if the service listens on all addresses.
 fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
