@@ -138,7 +138,7 @@ async fn empty_lines_before_a_head_are_skipped_and_make_no_connection_last_longe
         client.send("\r\n\n\r\n").await;
         client.is_served().await;
         client.send("\r").await;
-        tokio::time::sleep(Duration::from_secs(60)).await;
+        tokio::time::sleep(Duration::from_mins(1)).await;
         client.send("\n").await;
         client.is_served().await;
         client.send("\r\n").await;
