@@ -21,7 +21,7 @@ const MAX_MEMORY: u64 = 256 << 10;
 /// When memory has to be back, counted from the last byte that was sent.
 const BACK_WITHIN: Duration = Duration::from_mins(1);
 /// Back is what an idle service takes, and so much more, in KiB.
-const REMAINDER: u64 = 32 << 10;
+const REMAINDER: u64 = 16 << 10;
 /// A client from elsewhere is served within this time.
 const SERVED_WITHIN: Duration = Duration::from_secs(1);
 /// How often memory is read and a client from elsewhere connects.
@@ -128,7 +128,7 @@ pub(crate) async fn measure(report: &mut Report) -> Outcome<()> {
             let seen = watch(&service, attack, connections, addresses).await?;
             table.row(vec![
                 what.to_owned(),
-                format!("{addresses} addresses"),
+                if addresses == 1 { "1 address".to_owned() } else { format!("{addresses} addresses") },
                 number(connections as u64),
                 mebibytes(seen.most),
                 mebibytes(seen.after),
