@@ -9,9 +9,9 @@ use actix_web::http::header;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 
 use super::body;
+use super::endpoint::{Admitted, Description, Endpoint};
 use super::error::ApiError;
 use super::field::ParameterSet;
-use super::operations::{Endpoint, Operation};
 use super::standing::Standing;
 use crate::access::{AccessError, Caller, CallerToken, TokenError};
 use crate::audit::AuditLine;
@@ -19,14 +19,6 @@ use crate::metrics;
 use crate::ops::{self, Work};
 use crate::request::{self, Context};
 use crate::state::{Shared, State};
-
-/// A request of somebody who may make it, with all that the operation needs.
-pub(super) struct Admitted<E: Endpoint> {
-    /// The organisation, the proof that the caller may, and the audit line.
-    pub(super) work: Work<<E::Standing as Standing<E::Parameters>>::Proof>,
-    /// The operation's own parameters.
-    pub(super) parameters: E::Parameters,
-}
 
 impl<E: Endpoint> FromRequest for Admitted<E> {
     type Error = ApiError;
@@ -41,7 +33,7 @@ impl<E: Endpoint> FromRequest for Admitted<E> {
 /// The order of checks. The route and its method were found before. Whether the group exists, and what depends on it, is
 /// looked at afterwards, in `ops`.
 async fn admit<E: Endpoint>(request: &HttpRequest, payload: Payload) -> Result<Admitted<E>, ApiError> {
-    let arrival = Arrival::of(request)?;
+    let arrival = Arrival::new(request, &E::DESCRIPTION)?;
     // A token is there.
     let token = token(request)?;
     // It is valid. An address that sent too many refused ones is turned away.
@@ -69,12 +61,11 @@ struct Arrival {
 }
 
 impl Arrival {
-    fn of(request: &HttpRequest) -> Result<Self, ApiError> {
+    fn new(request: &HttpRequest, description: &Description) -> Result<Self, ApiError> {
         let state = request.app_data::<Shared>().cloned().ok_or(ApiError::Internal)?;
-        let operation = *request.app_data::<Operation>().ok_or(ApiError::Internal)?;
         let context = request.extensions().get::<Context>().cloned().ok_or(ApiError::Internal)?;
         let line = request.extensions().get::<AuditLine>().cloned().ok_or(ApiError::Internal)?;
-        context.set_operation(operation.name(), operation.is_older_form(request.method()));
+        context.set_operation(description.name, description.is_older_form(request.method()));
         Ok(Self { state, context, line })
     }
 

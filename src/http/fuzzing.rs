@@ -14,7 +14,7 @@ use crate::domain::names::{Label, OrgName, RepoName, RunnerName, SelectedRunnerN
 use crate::domain::reason::Reason;
 use crate::domain::scope::Scope;
 use crate::ops::jit::Wanted;
-use crate::ops::runners::{Filter, Selection};
+use crate::ops::selection::{Filter, Selection};
 
 /// What may be wrong with parameters.
 const REASONS: [Reason; 6] = [

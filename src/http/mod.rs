@@ -6,6 +6,7 @@ pub mod body;
 mod client_address;
 mod docs;
 mod edge;
+mod endpoint;
 mod envelope;
 mod error;
 mod field;
@@ -61,7 +62,7 @@ fn routes(config: &mut web::ServiceConfig, legacy_get: bool) {
         }
         let allow = methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
         for path in operation.paths() {
-            let mut resource = web::resource(path).app_data(operation);
+            let mut resource = web::resource(path);
             for method in &methods {
                 resource = resource.route(operation.route().method(method.clone()));
             }

@@ -7,7 +7,7 @@ use crate::domain::ids::RunnerId;
 use crate::domain::jit::WorkFolder;
 use crate::domain::names::{Label, OrgName, RepoName, RunnerName, SelectedRunnerName, TeamSlug};
 use crate::domain::scope::Scope;
-use crate::ops::runners::StatusFilter;
+use crate::ops::selection::StatusFilter;
 
 /// A value that a parameter can have.
 pub(super) trait Value: Sized + 'static {

@@ -8,6 +8,7 @@ pub mod jit;
 pub mod offline;
 pub mod repos;
 pub mod runners;
+pub mod selection;
 pub mod tokens;
 mod work;
 

@@ -10,6 +10,10 @@ const OWN_FOLDER: &str = "actions-runner-manager";
 /// Others than owner and group have no business in a log.
 const DIRECTORY_MODE: u32 = 0o750;
 
+pub(super) fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// Makes the folder of a log file where it is missing.
 pub(super) fn make(folder: &Path) -> io::Result<()> {
     above(folder)?;
@@ -30,12 +34,12 @@ pub fn check_log_file(file: &Path) -> io::Result<()> {
         return OpenOptions::new().append(true).open(file).map(drop);
     }
     // A link to a file that will be made, in a folder that won't.
-    let linked = std::fs::read_link(file).map(|target| super::roller::folder_of(file).join(target));
+    let linked = std::fs::read_link(file).map(|target| folder_of(file).join(target));
     if let Some(folder) = linked.as_ref().ok().and_then(|target| target.parent()) {
         return tempfile::tempfile_in(folder).map(drop);
     }
     // A file without a name: also where root may do everything, a read-only file system says so.
-    tempfile::tempfile_in(above(super::roller::folder_of(file))?).map(drop)
+    tempfile::tempfile_in(above(folder_of(file))?).map(drop)
 }
 
 /// Refuses what can't be written like a file.

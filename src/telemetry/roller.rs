@@ -120,7 +120,7 @@ impl Roller {
 
 impl Open {
     fn at(path: &Path) -> io::Result<Self> {
-        folders::make(folder_of(path))?;
+        folders::make(folders::folder_of(path))?;
         folders::expect_file(path)?;
         let is_pipe = fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_fifo());
         let mut options = OpenOptions::new();
@@ -162,10 +162,6 @@ impl Open {
 
 fn identity_of(metadata: &Metadata) -> (u64, u64) {
     (metadata.dev(), metadata.ino())
-}
-
-pub(super) fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 #[cfg(test)]

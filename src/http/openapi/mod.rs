@@ -12,8 +12,8 @@ use serde_json::{Map, Value, json};
 
 use self::answers::Failures;
 use super::Operation;
+use super::endpoint::{Description, ResponseDescription, Tag};
 use super::field::FieldDescription;
-use super::operations::{Description, ResponseDescription, Tag};
 
 const ABOUT: &str = include_str!("about.md");
 const ABOUT_TOKENS: &str = "A token of a GitHub *user*: a personal access token (classic or fine-grained), an OAuth token or \

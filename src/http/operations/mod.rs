@@ -1,4 +1,4 @@
-//! The table of operations, and what an operation consists of. Each resource has a file, with the parameters, the
+//! The table of operations. Each resource has a file, with the parameters, the
 //! description and the handler of its operations.
 
 mod groups;
@@ -17,19 +17,15 @@ pub(crate) use self::runners::{RemoveParameters, TransferParameters};
 #[cfg(any(test, fuzzing))]
 pub(crate) use self::tokens::{MaybeRepository, ScopeParameter};
 use actix_web::http::Method;
-use actix_web::{HttpResponse, Route, web};
-use serde_json::{Value as Json, json};
-use utoipa::ToSchema;
-use utoipa::openapi::{RefOr, Schema};
+use actix_web::{Route, web};
 
 use super::ApiError;
-use super::admission::Admitted;
+pub(super) use super::endpoint::{Admitted, Description, Endpoint, ResponseDescription, Tag};
 use super::field::{FieldDescription, FieldTuple, ParameterSet, Presence};
 use super::parameters::invalid;
 use super::standing::Standing;
-use crate::access::{Authority, Right};
+use crate::access::Authority;
 use crate::domain::names::TeamSlug;
-use crate::domain::reason::Reason;
 use crate::ops::Work;
 
 /// Where the operations of the API's first version are.
@@ -91,131 +87,6 @@ operations! {
     Status: status::Status,
 }
 
-/// One operation: what it is called, what it takes, and what it does.
-pub(super) trait Endpoint: Sized + 'static {
-    /// Who may call it.
-    type Standing: Standing<Self::Parameters>;
-    /// Its parameters, in addition to the team.
-    type Parameters: ParameterSet;
-
-    /// All there is to say about it.
-    const DESCRIPTION: Description;
-
-    /// Does it.
-    async fn handle(admitted: Admitted<Self>) -> Result<HttpResponse, ApiError>;
-}
-
-/// What an operation is called, who may call it, and how the API's description presents it.
-#[derive(Clone, Copy)]
-pub(super) struct Description {
-    /// The name in the path, in logs and in audit lines.
-    pub(super) name: &'static str,
-    /// A second name in the path, which the earlier service had.
-    pub(super) alias: Option<&'static str>,
-    /// Whether it is reached at the root and responds without an envelope, as the stand-alone token proxy did.
-    pub(super) root: bool,
-    /// The methods, the documented one first; GET only where it is no legacy.
-    pub(super) methods: &'static [Method],
-    /// Whether GET is an older form of it, which changes something.
-    pub(super) legacy_get: bool,
-    /// What the caller needs to be allowed.
-    pub(super) right: Right,
-    pub(super) tag: Tag,
-    pub(super) summary: &'static str,
-    pub(super) about: &'static str,
-    /// Reasons of refusals, in addition to those of every operation.
-    pub(super) reasons: &'static [Reason],
-    pub(super) response: fn() -> ResponseDescription,
-}
-
-impl Description {
-    /// What most operations of the API's first version have in common. Every one replaces the empty parts.
-    const V1: Self = Self {
-        name: "",
-        alias: None,
-        root: false,
-        methods: &[],
-        legacy_get: false,
-        right: Right::Maintain,
-        tag: Tag::Service,
-        summary: "",
-        about: "",
-        reasons: &[],
-        response: || ResponseDescription::sentence(""),
-    };
-}
-
-/// The headings of the API's description.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tag {
-    Groups,
-    Repositories,
-    Runners,
-    Tokens,
-    Service,
-}
-
-impl Tag {
-    pub(super) const ALL: [Self; 5] =
-        [Self::Groups, Self::Repositories, Self::Runners, Self::Tokens, Self::Service];
-
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Groups => "Groups",
-            Self::Repositories => "Repositories",
-            Self::Runners => "Runners",
-            Self::Tokens => "Tokens",
-            Self::Service => "Service",
-        }
-    }
-
-    pub(super) fn about(self) -> &'static str {
-        match self {
-            Self::Groups => "The runner group of a team.",
-            Self::Repositories => "The repositories that may use the group.",
-            Self::Runners => "The self-hosted runners in the group.",
-            Self::Tokens => "Tokens with which runners are registered and removed.",
-            Self::Service => "The service itself.",
-        }
-    }
-}
-
-/// The response of a success: its schema, within the envelope if it has one, and an example.
-pub(super) struct ResponseDescription {
-    pub(super) schema: Json,
-    pub(super) example: Json,
-    /// The schemas that `schema` refers to, by name.
-    pub(super) components: Vec<(String, RefOr<Schema>)>,
-}
-
-impl ResponseDescription {
-    /// A value of this type.
-    fn of<T: ToSchema>(example: Json) -> Self {
-        let mut components = vec![(T::name().into_owned(), T::schema())];
-        T::schemas(&mut components);
-        let schema = json!({ "$ref": format!("#/components/schemas/{}", T::name()) });
-        Self { schema, example, components }
-    }
-
-    /// Always this sentence.
-    fn sentence(text: &str) -> Self {
-        Self {
-            schema: json!({ "type": "string", "const": text }),
-            example: json!(text),
-            components: Vec::new(),
-        }
-    }
-
-    /// A sentence that begins like this and ends with the group's name.
-    fn sentence_about_group(begins: &str) -> Self {
-        Self {
-            schema: json!({ "type": "string", "pattern": format!("^{begins}.+") }),
-            example: json!(format!("{begins}payments")),
-            components: Vec::new(),
-        }
-    }
-}
-
 /// An operation as the table keeps it.
 struct Entry {
     description: Description,
@@ -271,7 +142,7 @@ impl Operation {
 
     /// Whether this method is the older form of the operation.
     pub(super) fn is_older_form(self, method: &Method) -> bool {
-        *method == Method::GET && self.description().legacy_get
+        self.description().is_older_form(method)
     }
 
     /// Whether it only reads. HEAD is served for these alone: where GET changes something, or hands out a token, whoever

@@ -15,7 +15,8 @@ use crate::http::ApiError;
 use crate::http::envelope::success;
 use crate::http::field::{Field, ParameterSet};
 use crate::http::standing::{Everywhere, OfTeam};
-use crate::ops::runners::{self, Filter, RunnerView, Selection, Skipped, StatusFilter, Touched};
+use crate::ops::runners::{self, RunnerView, Touched};
+use crate::ops::selection::{Filter, Selection, Skipped, StatusFilter};
 
 const REASONS: &[Reason] = &[Reason::GroupProtected, Reason::GroupNotFound, Reason::RunnerNotFound];
 

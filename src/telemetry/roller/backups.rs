@@ -12,7 +12,8 @@ use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use super::{FILE_MODE, Now, Rotation, folder_of};
+use super::super::folders::folder_of;
+use super::{FILE_MODE, Now, Rotation};
 
 /// In a backup's name; sorts by time.
 const STAMP: &str = "%Y%m%dT%H%M%S%.3fZ";
