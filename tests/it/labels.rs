@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::path::Path;
 
+use actions_runner_manager::domain::reason::Cause;
 use actions_runner_manager::github::MAX_ATTEMPTS;
 use actions_runner_manager::http::Operation;
 use actions_runner_manager::metrics::{
@@ -36,6 +37,8 @@ fn the_page_lists_just_the_values_that_labels_can_have() {
     let operations = Operation::ALL.iter().map(|operation| operation.name().to_owned());
     for (label, expected) in [
         ("operation", operations.chain(["none".to_owned()]).collect()),
+        ("status", Cause::all().map(|cause| cause.status().to_string()).chain(["200".to_owned()]).collect()),
+        ("reason", Cause::all().map(|cause| cause.as_str().to_owned()).chain(["none".to_owned()]).collect()),
         ("call", all!(CallKind)),
         ("attempt", attempts),
         ("cache", all!(Cache)),
