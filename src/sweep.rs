@@ -16,7 +16,7 @@ use crate::ops::runners::Touched;
 use crate::state::Shared;
 
 /// Runners that one run removes at most, so that a mistake stays small.
-const MOST_REMOVED: usize = 100;
+const MAX_REMOVED: usize = 100;
 /// A runner that nobody looked at for so many intervals may have been online meanwhile.
 const LONGEST_GAP: u32 = 3;
 /// A run begins up to this part of the interval early or late, so that replicas don't sweep in step.
@@ -81,7 +81,7 @@ impl Sweep {
         let due = self.see(groups);
         let mut report = Report::default();
         for (group, runners) in due {
-            let left = MOST_REMOVED.saturating_sub(report.removed);
+            let left = MAX_REMOVED.saturating_sub(report.removed);
             let now: Vec<_> = runners.into_iter().take(left).collect();
             report.removed += self.remove(&group, now).await;
         }

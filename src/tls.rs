@@ -56,7 +56,7 @@ impl TlsError {
 }
 
 /// A certificate larger than this is the wrong file.
-const MOST_BYTES: u64 = 1 << 20;
+const MAX_BYTES: u64 = 1 << 20;
 
 /// The certificate in force. New handshakes see a replacement at once; open connections are left alone.
 pub struct CertificateStore {
@@ -222,8 +222,8 @@ fn read_file(file: &Path) -> Result<Vec<u8>, TlsError> {
     if !metadata.is_file() {
         return Err(unreadable("it is not a file".to_owned()));
     }
-    if metadata.len() > MOST_BYTES {
-        return Err(unreadable(format!("it is larger than {MOST_BYTES} bytes")));
+    if metadata.len() > MAX_BYTES {
+        return Err(unreadable(format!("it is larger than {MAX_BYTES} bytes")));
     }
     let bytes = std::fs::read(file).map_err(|cause| unreadable(cause.to_string()))?;
     if bytes.trim_ascii().is_empty() {

@@ -17,6 +17,7 @@ pub use self::teams::{Maintainer, Teams};
 use crate::domain::ids::{TeamId, UserId};
 use crate::domain::names::{Login, TeamSlug};
 use crate::domain::policy::Policy;
+use crate::domain::scope::Scope;
 use crate::domain::template::GroupName;
 use crate::github;
 
@@ -172,8 +173,8 @@ pub enum AccessError {
     #[error("not an administrator of the scope")]
     NotAnAdministrator,
     /// `scopes` doesn't let anybody have tokens for the scope.
-    #[error("the scope is not served")]
-    ScopeDenied,
+    #[error("the scope {0} is not served")]
+    ScopeDenied(Scope),
     /// The call to GitHub failed.
     #[error("GitHub: {0}")]
     Github(#[from] github::Error),

@@ -59,7 +59,7 @@ impl ScopeHolder {
         if rules.permit(&self.scope.to_string()) {
             Ok(ScopeAuthority { scope: self.scope })
         } else {
-            Err(AccessError::ScopeDenied)
+            Err(AccessError::ScopeDenied(self.scope))
         }
     }
 }

@@ -6,6 +6,10 @@ use super::error::ApiError;
 use super::parameters::{MAX_ITEMS, Parameters, invalid, malformed};
 use super::value::Value;
 use crate::domain::names::OrgName;
+use crate::domain::text::one_line;
+
+/// An item that is not of its form is repeated to the caller up to this length.
+const MAX_SHOWN: usize = 64;
 
 /// A parameter whose value is a `T`.
 pub(super) struct Field<T> {
@@ -199,7 +203,8 @@ fn take_list<V: Value>(
             if item.is_empty() {
                 invalid(field.name, &format!("item {number} is empty"))
             } else {
-                malformed(field.name, &item, &format!("item {number} is not what it should be: {expected}"))
+                let shown = one_line(&item, MAX_SHOWN);
+                malformed(field.name, &item, &format!("item {number} (\"{shown}\"): {expected}"))
             }
         })
     };

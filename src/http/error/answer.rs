@@ -39,7 +39,7 @@ impl ApiError {
         match self {
             Self::NotFound => Answer::new(Reason::NotFound, "There is nothing at this path"),
             Self::MethodNotAllowed { allow } => {
-                Answer::new(Reason::MethodNotAllowed, format!("This path is reached by {allow}"))
+                Answer::new(Reason::MethodNotAllowed, format!("Use {}", alternatives(allow)))
             }
             Self::MissingToken => {
                 Answer::new(Reason::MissingToken, "A GitHub token is needed in the Authorization header")
@@ -104,8 +104,9 @@ fn access(error: &AccessError) -> Answer {
             Reason::NotAMaintainer,
             "You neither own the organisation nor administer this repository, by yourself or through the team",
         ),
-        AccessError::ScopeDenied => {
-            (Reason::DeniedByPolicy, "The administrator doesn't serve tokens for this scope")
+        AccessError::ScopeDenied(scope) => {
+            let message = format!("The administrator's `scopes` do not allow {scope}");
+            return Answer::new(Reason::DeniedByPolicy, message);
         }
         AccessError::TeamDenied => {
             (Reason::DeniedByPolicy, "The administrator doesn't let this team use the service")
@@ -129,7 +130,7 @@ fn operation(error: &ops::Error) -> Answer {
         ops::Error::GroupProtected(message) => (*message).into(),
         ops::Error::GroupNotEmpty { left, .. } => not_empty(left).into(),
         ops::Error::RepoNotFound(names) => {
-            format!("The team has no access to, or there is no, {}", some_of(names)).into()
+            format!("No such repository, or the team has no access to it: {}", some_of(names)).into()
         }
         ops::Error::JitDenied(refusal) => format!("The administrator doesn't allow this: {refusal}").into(),
         ops::Error::NoJitHere((major, minor)) => format!(
@@ -166,6 +167,14 @@ fn operation(error: &ops::Error) -> Answer {
         ops::Error::Internal => return internal(),
     };
     Answer::new(error.reason(), message)
+}
+
+/// `PATCH, POST` as a sentence has it.
+fn alternatives(methods: &str) -> String {
+    match methods.rsplit_once(", ") {
+        None => methods.to_owned(),
+        Some((others, last)) => format!("{others} or {last}"),
+    }
 }
 
 fn no_room_in_log() -> Answer {
