@@ -47,9 +47,9 @@ def metrics(binary: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
             "ARM_LOGGING_FORMAT": "json",
         }
         with started([binary, "serve"], environment) as process:
+            # Said once GitHub has answered about the credential, so what it counts is there.
             line = told(process, r"^(.*admin_address.*)$")
             port, admin = (re.search(pattern, line)[1] for pattern in (ADDRESS, ADMIN_ADDRESS))
-            told(process, "(GitHub accepts the credential)")
             tls = ssl.create_default_context(cafile=github.folder / "tls.crt")
             asked = urllib.request.Request(
                 f"https://localhost:{port}/api/v1/group-list?team=platform",
