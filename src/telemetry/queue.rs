@@ -24,6 +24,9 @@ pub(super) const AUDIT: Bounds = Bounds { lines: 8_192, bytes: 16 << 20 };
 const UNPROMISED: Bounds = Bounds { lines: 1_024, bytes: 1 << 20 };
 /// Lines are handed to the thread in portions of about this size, so that progress shows.
 const PORTION: usize = 64 << 10;
+/// After a portion the thread waits so long for more, unless that much is there already: under load it would otherwise have
+/// to be woken for each line, which costs whoever logs more than the line itself.
+const GATHERED_FOR: Duration = Duration::from_millis(1);
 /// An output that failed is tried again after this long.
 const TRIED_AGAIN_AFTER: Duration = Duration::from_millis(200);
 /// The same of a pipe that takes nothing just now: who starts the service may have made it one that doesn't block.
@@ -43,7 +46,7 @@ pub(super) struct Queue {
     bounds: Bounds,
     failure: Failure,
     inner: Mutex<Inner>,
-    /// Told to the thread: a line came, or the end.
+    /// Told to the thread: a line came while it was idle, or the end.
     work: Condvar,
     /// Told to those who wait for what they pushed.
     progress: Condvar,
@@ -63,6 +66,8 @@ struct Inner {
     lost: u64,
     /// Since when the thread has been busy with the portion that it has in hand.
     busy_since: Option<Instant>,
+    /// Whether the thread waits to be told of the next line.
+    is_idle: bool,
     ended: bool,
 }
 
@@ -116,7 +121,7 @@ impl Queue {
         inner.lines += 1;
         inner.bytes += line.len();
         inner.waiting.push_back(line);
-        if inner.waiting.len() == 1 {
+        if std::mem::take(&mut inner.is_idle) {
             self.work.notify_one();
         }
     }
@@ -187,6 +192,9 @@ impl Queue {
                 inner.busy_since = None;
             }
             self.progress.notify_all();
+            if inner.bytes < PORTION {
+                drop(self.pause(inner, GATHERED_FOR));
+            }
         }
     }
 
@@ -201,6 +209,7 @@ impl Queue {
                 inner = self.pause(inner, TRIED_AGAIN_AFTER);
                 break;
             }
+            inner.is_idle = true;
             inner = self.work.wait(inner).unwrap_or_else(PoisonError::into_inner);
         }
         let (mut portion, mut bytes) = (Vec::new(), 0);

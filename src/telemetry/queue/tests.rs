@@ -71,6 +71,19 @@ fn a_reader_who_comes_back_gets_every_line_that_room_was_promised_for() {
 }
 
 #[test]
+fn a_line_is_written_whether_the_thread_is_idle_or_waits_for_more() {
+    let gate = Gate::default();
+    let queue = queue(&gate, SMALL, Failure::Drops);
+    // The thread has just written each of them when the next one comes.
+    for count in 1..=50 {
+        queue.push(b"line\n".to_vec());
+        assert_eq!(queue.flush(PATIENCE), 0);
+        assert_eq!(gate.lines().len(), count);
+    }
+    assert_eq!(queue.lost(), 0);
+}
+
+#[test]
 fn a_full_disk_loses_no_line_that_waits() {
     let gate = Gate::default();
     gate.set(|door| door.fails = true);
