@@ -1,13 +1,13 @@
 //! A team's runner group: created, deleted, listed.
 
-use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::error::missing_group;
-use super::runners::{GROUPS_AT_ONCE, Outcome, each, move_all};
+use super::runners::{Outcome, each, move_all};
+use super::selection::StatusFilter;
 use super::{Error, Work};
-use crate::access::{Authority, ManagedGroup, Oversight, Reach};
+use crate::access::{Authority, ManagedGroup, Reach};
 use crate::domain::ids::{GroupId, RepositoryId, TeamId};
 use crate::github::{Class, Github, Repository, Runner};
 
@@ -61,13 +61,12 @@ pub enum RunnersOfDeleted {
 /// Deletes the team's group; gives its name. Never with runners in it: GitHub may drop them into Default, where
 /// any repository could reach them. Repeating it after a failure finishes the job.
 pub async fn delete(work: &Work, plan: RunnersOfDeleted) -> Result<String, Error> {
-    let found = work.find_group().await?;
     // Looked at here, so that a caller who is refused or goes away changes nothing.
     let read = |group: ManagedGroup| async move {
         let runners = idle_runners(work.github(), &group).await?;
         Ok((group, runners))
     };
-    let (group, runners) = work.on_group(found, read).await?;
+    let (group, runners) = work.with_group(read).await?;
     let target = match &plan {
         RunnersOfDeleted::MustBeNone if !runners.is_empty() => return Err(not_empty(&runners)),
         RunnersOfDeleted::MovedTo(to) => Some(work.organisation().groups.find(to).await?),
@@ -132,39 +131,25 @@ async fn idle_runners(github: &Github, group: &ManagedGroup) -> Result<Vec<Runne
 
 /// The repositories and runners of the team's group, or of every managed one; both lists side by side.
 pub async fn list(work: &Work<Reach>) -> Result<GroupContents, Error> {
+    let read = |group: ManagedGroup| contents(work.github(), group.id());
     let contents = match work.proof() {
-        Reach::Team(authority) => {
-            let own = work.on_team(authority);
-            let found = own.find_group().await?;
-            let read = |group: ManagedGroup| async move { contents(work.github(), group.id()).await };
-            own.on_group(found, read).await?
-        }
-        Reach::Everything(oversight) => contents_of_all(work, oversight).await?,
+        Reach::Team(authority) => work.on_team(authority).with_group(read).await?,
+        Reach::Everything(oversight) => together(work.of_managed_groups(oversight, read).await?),
     };
     work.audit_if_administrator();
     Ok(contents)
 }
 
-async fn contents_of_all(work: &Work<Reach>, oversight: &Oversight) -> Result<GroupContents, Error> {
-    let organisation = work.organisation();
-    let names = organisation.teams.group_names().await?;
-    let groups = organisation.groups.managed(oversight, &names).await?;
-    let read = groups.into_iter().map(|group| async move {
-        match contents(work.github(), group.id()).await {
-            // Deleted since the groups were listed.
-            Err(Error::GroupNotFound) => Ok(GroupContents::default()),
-            contents => contents,
-        }
-    });
+/// The contents of several groups; a repository that may use more than one stands there once.
+fn together(groups: Vec<GroupContents>) -> GroupContents {
     let mut all = GroupContents::default();
-    let read: Vec<_> = stream::iter(read).buffered(GROUPS_AT_ONCE).try_collect().await?;
-    for one in read {
+    for one in groups {
         all.repos.extend(one.repos);
         all.runners.extend(one.runners);
     }
     all.repos.sort();
     all.repos.dedup();
-    Ok(all)
+    all
 }
 
 /// A team's group in full.
@@ -233,8 +218,7 @@ struct RunnerCounts {
 
 /// The team's group in full, as it is now: its settings, repositories and runners are read side by side.
 pub async fn show(work: &Work) -> Result<GroupDetails, Error> {
-    let found = work.find_group().await?;
-    work.on_group(found, |group| async move { details(work, group.id()).await }).await
+    work.with_group(|group| details(work, group.id())).await
 }
 
 async fn details(work: &Work, id: GroupId) -> Result<GroupDetails, Error> {
@@ -269,13 +253,13 @@ async fn details(work: &Work, id: GroupId) -> Result<GroupDetails, Error> {
 }
 
 fn count(runners: &[Runner]) -> RunnerCounts {
-    let number = |is_counted: fn(&Runner) -> bool| runners.iter().filter(|runner| is_counted(runner)).count();
+    let number = |status: StatusFilter| runners.iter().filter(|runner| status.fits(runner)).count();
     RunnerCounts {
         total: runners.len(),
-        online: number(Runner::is_online),
-        idle: number(|runner| runner.is_online() && !runner.busy),
-        busy: number(|runner| runner.busy),
-        offline: number(|runner| !runner.is_online()),
+        online: number(StatusFilter::Online),
+        idle: number(StatusFilter::Idle),
+        busy: number(StatusFilter::Busy),
+        offline: number(StatusFilter::Offline),
     }
 }
 

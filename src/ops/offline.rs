@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use futures_util::{StreamExt, stream};
 
-use super::runners::{GROUPS_AT_ONCE, Outcome, WRITES_AT_ONCE, each};
+use super::runners::{Outcome, WRITES_AT_ONCE, each};
+use super::work::GROUPS_AT_ONCE;
 use super::{Error, Work};
 use crate::access::{ManagedGroup, Oversight};
 use crate::domain::ids::RunnerId;
@@ -18,10 +19,7 @@ pub type Read = (ManagedGroup, Option<Vec<Runner>>);
 pub async fn runners(work: &Work<Oversight>, scope: &SweepScope) -> Result<Vec<Read>, Error> {
     let (organisation, oversight) = (work.organisation(), work.proof());
     let groups = match scope {
-        SweepScope::Managed => {
-            let names = organisation.teams.group_names().await?;
-            organisation.groups.managed(oversight, &names).await?
-        }
+        SweepScope::Managed => work.managed_groups(oversight).await?,
         SweepScope::Named(names) => {
             let names: HashSet<_> = names.iter().map(|name| name.to_lowercase()).collect();
             organisation.groups.named(oversight, &names).await?

@@ -1,7 +1,7 @@
 //! The runners of a team's group: listed, removed, moved to another team's group. Only runners that the group's
 //! own list holds at the time of the call are ever touched, and none on which a job runs.
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, stream};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -10,12 +10,10 @@ use super::selection::{Filter, Selection, SkipReason, Skipped};
 use super::{Error, Work};
 use crate::access::{Authority, ManagedGroup, Reach};
 use crate::domain::ids::RunnerId;
-use crate::github::{self, Class, Runner};
+use crate::github::{self, Class, Github, Runner};
 
 /// Writes of one request under way at once.
 pub(super) const WRITES_AT_ONCE: usize = 4;
-/// Groups whose runners are read side by side.
-pub(super) const GROUPS_AT_ONCE: usize = 4;
 
 /// A runner as callers see it.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -151,30 +149,21 @@ pub(super) async fn move_all(
 
 /// The runners of each group within reach.
 async fn runners_within(work: &Work<Reach>) -> Result<Vec<(ManagedGroup, Vec<Runner>)>, Error> {
-    let oversight = match work.proof() {
-        Reach::Team(authority) => return Ok(vec![runners_of_team(&work.on_team(authority)).await?]),
-        Reach::Everything(oversight) => oversight,
-    };
-    let organisation = work.organisation();
-    let names = organisation.teams.group_names().await?;
-    let groups = organisation.groups.managed(oversight, &names).await?;
-    let read = groups.into_iter().map(|group| async move {
-        match work.github().group_runners(group.id()).await {
-            // Deleted since the groups were listed.
-            Err(error) if error.is_not_found() => Ok((group, Vec::new())),
-            runners => Ok((group, runners?)),
+    match work.proof() {
+        Reach::Team(authority) => Ok(vec![runners_of_team(&work.on_team(authority)).await?]),
+        Reach::Everything(oversight) => {
+            work.of_managed_groups(oversight, |group| runners_of(work.github(), group)).await
         }
-    });
-    stream::iter(read).buffered(GROUPS_AT_ONCE).try_collect().await
+    }
 }
 
 async fn runners_of_team(work: &Work) -> Result<(ManagedGroup, Vec<Runner>), Error> {
-    let found = work.find_group().await?;
-    work.on_group(found, |group| async move {
-        let runners = work.github().group_runners(group.id()).await.map_err(missing_group)?;
-        Ok((group, runners))
-    })
-    .await
+    work.with_group(|group| runners_of(work.github(), group)).await
+}
+
+async fn runners_of(github: &Github, group: ManagedGroup) -> Result<(ManagedGroup, Vec<Runner>), Error> {
+    let runners = github.group_runners(group.id()).await.map_err(missing_group)?;
+    Ok((group, runners))
 }
 
 /// Writes once for each runner, a few at a time, and notes those that were touched. An error only when nothing was done at

@@ -116,14 +116,21 @@ impl Skipped {
     }
 }
 
+impl StatusFilter {
+    /// Whether the runner is in this state.
+    pub(super) fn fits(self, runner: &Runner) -> bool {
+        match self {
+            Self::Online => runner.is_online(),
+            Self::Offline => !runner.is_online(),
+            Self::Busy => runner.busy,
+            Self::Idle => runner.is_online() && !runner.busy,
+        }
+    }
+}
+
 impl Filter {
     pub(super) fn fits(&self, runner: &Runner) -> bool {
-        let status = self.status.is_none_or(|status| match status {
-            StatusFilter::Online => runner.is_online(),
-            StatusFilter::Offline => !runner.is_online(),
-            StatusFilter::Busy => runner.busy,
-            StatusFilter::Idle => runner.is_online() && !runner.busy,
-        });
+        let status = self.status.is_none_or(|status| status.fits(runner));
         let label = self.label.as_ref().is_none_or(|label| runner.has_label(label));
         let name = self.name.as_ref().is_none_or(|name| name.is(&runner.name));
         status && label && name

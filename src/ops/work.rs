@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard};
 use tracing::Instrument;
 
@@ -18,6 +19,8 @@ use crate::organisation::Organisation;
 use crate::request::Context;
 use crate::writes::Writes;
 
+/// Groups that are read side by side.
+pub(super) const GROUPS_AT_ONCE: usize = 4;
 /// Bytes of GitHub's request ids in an audit line: 100 of them at most.
 const REQUEST_IDS: usize = 100 * 64;
 
@@ -180,6 +183,35 @@ impl<P> Work<P> {
         let held = self.github().group_runners(group.id()).await.map_err(missing_group)?.len();
         if held.saturating_add(coming) as u64 > max { Err(Error::TooManyRunners(max)) } else { Ok(turn) }
     }
+
+    /// Every managed group of the organisation.
+    pub(super) async fn managed_groups(&self, oversight: &Oversight) -> Result<Vec<ManagedGroup>, Error> {
+        let names = self.organisation.teams.group_names().await?;
+        Ok(self.organisation.groups.managed(oversight, &names).await?)
+    }
+
+    /// What `read` gives of every managed group, a few at a time. Groups that were deleted since they were listed are
+    /// left out.
+    pub(super) async fn of_managed_groups<T, Read>(
+        &self,
+        oversight: &Oversight,
+        read: impl Fn(ManagedGroup) -> Read,
+    ) -> Result<Vec<T>, Error>
+    where
+        Read: Future<Output = Result<T, Error>>,
+    {
+        let reads = self.managed_groups(oversight).await?.into_iter().map(|group| {
+            let read = read(group);
+            async move {
+                match read.await {
+                    Err(Error::GroupNotFound) => Ok(None),
+                    outcome => outcome.map(Some),
+                }
+            }
+        });
+        let all: Vec<_> = stream::iter(reads).buffered(GROUPS_AT_ONCE).try_collect().await?;
+        Ok(all.into_iter().flatten().collect())
+    }
 }
 
 impl Work<Authority> {
@@ -203,6 +235,15 @@ impl Work<Authority> {
         let group = self.organisation.groups.find(self.authority()).await?;
         self.note_group(&group);
         Ok(group)
+    }
+
+    /// Finds the team's group, and does `step` with it: [`Work::on_group`].
+    pub(super) async fn with_group<T, Step>(&self, step: impl Fn(ManagedGroup) -> Step) -> Result<T, Error>
+    where
+        Step: Future<Output = Result<T, Error>>,
+    {
+        let found = self.find_group().await?;
+        self.on_group(found, step).await
     }
 
     /// [`Work::on_group_of`] the team's own group.
