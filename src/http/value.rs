@@ -41,17 +41,24 @@ fn text(pattern: &str, expected: &str) -> Json {
     json!({ "type": "string", "pattern": format!("^{pattern}$"), "description": expected })
 }
 
-impl Value for TeamSlug {
-    const SCHEMA_NAME: &'static str = "TeamSlug";
+/// For types whose text alone says whether it is well-formed, by a pattern that they know.
+macro_rules! values_of_a_pattern {
+    ($($name:ident),*) => {$(
+        impl Value for $name {
+            const SCHEMA_NAME: &'static str = stringify!($name);
 
-    fn parse(text: &str, _: &OrgName) -> Result<Self, String> {
-        Self::parse(text).map_err(|error| error.to_string())
-    }
+            fn parse(text: &str, _: &OrgName) -> Result<Self, String> {
+                Self::parse(text).map_err(|error| error.to_string())
+            }
 
-    fn schema() -> Json {
-        text(&Self::pattern(), Self::EXPECTED)
-    }
+            fn schema() -> Json {
+                text(&Self::pattern(), Self::EXPECTED)
+            }
+        }
+    )*};
 }
+
+values_of_a_pattern! { TeamSlug, RunnerName, SelectedRunnerName, Label, WorkFolder }
 
 /// A team, or all of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,30 +98,6 @@ impl Value for RepoName {
     }
 }
 
-impl Value for RunnerName {
-    const SCHEMA_NAME: &'static str = "RunnerName";
-
-    fn parse(text: &str, _: &OrgName) -> Result<Self, String> {
-        Self::parse(text).map_err(|error| error.to_string())
-    }
-
-    fn schema() -> Json {
-        text(&Self::pattern(), Self::EXPECTED)
-    }
-}
-
-impl Value for SelectedRunnerName {
-    const SCHEMA_NAME: &'static str = "SelectedRunnerName";
-
-    fn parse(text: &str, _: &OrgName) -> Result<Self, String> {
-        Self::parse(text).map_err(|error| error.to_string())
-    }
-
-    fn schema() -> Json {
-        text(&Self::pattern(), Self::EXPECTED)
-    }
-}
-
 impl Value for RunnerId {
     const SCHEMA_NAME: &'static str = "RunnerId";
 
@@ -144,30 +127,6 @@ impl Value for RunnerId {
 
     fn json_example(text: &str) -> Json {
         json!(text.parse::<u64>().unwrap_or_default())
-    }
-}
-
-impl Value for Label {
-    const SCHEMA_NAME: &'static str = "Label";
-
-    fn parse(text: &str, _: &OrgName) -> Result<Self, String> {
-        Self::parse(text).map_err(|error| error.to_string())
-    }
-
-    fn schema() -> Json {
-        text(&Self::pattern(), Self::EXPECTED)
-    }
-}
-
-impl Value for WorkFolder {
-    const SCHEMA_NAME: &'static str = "WorkFolder";
-
-    fn parse(text: &str, _: &OrgName) -> Result<Self, String> {
-        Self::parse(text).map_err(|error| error.to_string())
-    }
-
-    fn schema() -> Json {
-        text(&Self::pattern(), Self::EXPECTED)
     }
 }
 
