@@ -197,6 +197,29 @@ mod tests {
     }
 
     #[test]
+    fn a_certificate_ends_where_it_says_however_many_bytes_its_length_takes() {
+        for (head, inside) in [
+            (&[0x30, 0x7f][..], 0x7f),
+            (&[0x30, 0x81, 0x80], 0x80),
+            (&[0x30, 0x82, 1, 2], 0x102),
+            (&[0x30, 0x83, 1, 0, 2], 0x1_0002),
+        ] {
+            let certificate = [head, &vec![7; inside]].concat();
+            let encoded = STANDARD.encode([&certificate[..], b"trust"].concat());
+            let text =
+                format!("-----BEGIN TRUSTED CERTIFICATE-----\n{encoded}\n-----END TRUSTED CERTIFICATE-----");
+            assert!(blocks(&text)[0].certificate() == Some(certificate), "{head:x?}");
+        }
+    }
+
+    #[test]
+    fn a_binary_format_takes_more_than_64_bytes() {
+        let sequence = |inside: u8| [&[0x30, inside][..], &vec![7; usize::from(inside)]].concat();
+        assert_eq!(Binary::of(&sequence(62)), None);
+        assert_eq!(Binary::of(&sequence(63)), Some(Binary::Der));
+    }
+
+    #[test]
     fn what_is_not_pem_is_told_apart() {
         let sequence = |start: &[u8]| {
             let mut bytes = vec![0x30, 0x82, 1, 0];

@@ -142,7 +142,9 @@ mod tests {
         }
         assert_eq!(decoded(b"\xff\xfe\0\0o\0\0\0".into()), Err(NotText::WideCharacters));
         assert_eq!(decoded(b"a\nb\xffc".into()), Err(NotText::OtherBytes { line: 2 }));
-        assert_eq!(decoded(b"\xff\xfe".into()), Err(NotText::OtherBytes { line: 1 }));
+        for mark in [b"\xff\xfe", b"\xfe\xff"] {
+            assert_eq!(decoded(mark.into()), Err(NotText::OtherBytes { line: 1 }), "{mark:x?} alone");
+        }
         // Odd, and half of a pair.
         assert_eq!(decoded(b"\xff\xfea\0b".into()), Err(NotText::OtherBytes { line: 1 }));
         assert_eq!(decoded(b"\xff\xfe\x00\xd8".into()), Err(NotText::OtherBytes { line: 1 }));

@@ -241,3 +241,15 @@ fn set_team(work: &Work<()>, team: &ManagedTeam) {
         group: team.group().to_string(),
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_right_that_is_not_among_the_callers_is_refused() {
+        let refused = permit(Rights::OF_ADMINISTRATORS, Right::ReposAdd);
+        assert!(matches!(refused, Err(AccessError::NotAMaintainer)), "{refused:?}");
+        assert!(permit(Rights::OF_ADMINISTRATORS, Right::RunnersRemove).is_ok());
+    }
+}

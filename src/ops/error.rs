@@ -187,12 +187,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_log_gets_githubs_words_and_otherwise_the_reason() {
+    fn the_log_gets_githubs_words_or_the_cause_and_otherwise_the_reason() {
         let github = || github::Error::new(Class::Faulty, "the detail");
         let half = Error::Partial { done: Vec::new(), failed: Vec::new(), cause: Box::new(github().into()) };
         for error in [Error::Github(github()), Error::AdministrationMissing(github()), half] {
             assert!(error.to_string().contains("the detail"), "{error}");
         }
+        assert!(Error::NoRoomInLog.to_string().contains("queue is full"));
         assert_eq!(Error::GroupNotFound.to_string(), "group_not_found");
     }
 }

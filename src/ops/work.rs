@@ -303,3 +303,6 @@ impl Drop for WriteLine {
         self.write(end.outcome(), Some(end.reason().into()));
     }
 }
+
+#[cfg(test)]
+mod tests;

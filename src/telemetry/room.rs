@@ -72,6 +72,18 @@ impl AuditRoom {
     }
 }
 
+#[cfg(test)]
+impl AuditRoom {
+    /// In a log of the usual size, whose lines go nowhere.
+    pub(crate) fn bounded() -> Self {
+        use super::output::Output;
+        use super::queue::{AUDIT, Failure, ORDINARY};
+        let start =
+            |bounds| Queue::start(Output::stream(std::io::sink()), bounds, Failure::Drops, "log").unwrap();
+        Self::of(start(AUDIT), start(ORDINARY), false)
+    }
+}
+
 impl Reserved {
     /// Reserves room for a longer line. Without it, the room there was stays.
     pub fn grow_to(&mut self, bytes: usize) -> Result<(), NoRoom> {

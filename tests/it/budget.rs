@@ -114,6 +114,21 @@ async fn those_who_wait_for_a_look_up_that_fails_share_the_failure() {
 }
 
 #[tokio::test]
+async fn a_membership_whose_team_could_not_be_read_serves_again_for_half_a_second() {
+    for (waited, memberships) in [(499, 1), (500, 2)] {
+        let (world, cast) = acme();
+        let app = App::start(world).await.settled().await;
+        app.fake.inject(Fault::on("GET", TEAM).error(418, "no").once());
+        let ask = async || app.call("POST", "token-register", &cast.ada, &PAYMENTS).await;
+        assert_eq!(ask().await.status, 502);
+        app.clock.advance(Duration::from_millis(waited));
+        ask().await.response();
+        assert_eq!(app.fake.count("GET", TEAM), 2);
+        assert_eq!(app.fake.count("GET", MEMBERSHIP), memberships, "after {waited} ms");
+    }
+}
+
+#[tokio::test]
 async fn what_is_known_is_asked_again_once_its_time_is_over() {
     let (world, cast, _) = acme_with_groups();
     let app = App::start(world).await.settled().await;

@@ -111,6 +111,9 @@ fn a_whole_number_is_as_good_as_its_digits() {
     {
         assert_eq!(text(body), Err("invalid_parameter"), "{body}");
     }
+    let mut lists = read("", "application/json", r#"{"repos": ["a", 7], "labels": 22}"#).unwrap();
+    assert_eq!(lists.required_list("repos").unwrap(), ["a", "7"]);
+    assert_eq!(lists.required_list("labels").unwrap(), ["22"]);
     let ids = |value: &str| {
         let mut all = read("", "application/json", &format!("{{\"ids\": {value}}}")).unwrap();
         all.ids("ids").map(|ids| ids.iter().map(ToString::to_string).collect::<Vec<_>>())
@@ -123,7 +126,7 @@ fn a_whole_number_is_as_good_as_its_digits() {
         assert_eq!(ids(value).unwrap(), expected);
     }
     // Left as they are, for the check of ids to refuse.
-    for value in ["[1.5]", "[-1]", "[1e300]"] {
+    for value in ["[1.5]", "[-1]", "[-1.0]", "[9007199254740994.0]", "[1e300]"] {
         assert_eq!(reason(ids(value)), "invalid_parameter", "{value}");
     }
 }

@@ -1,0 +1,100 @@
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use secrecy::SecretString;
+
+use super::*;
+use crate::access::{Groups, Teams};
+use crate::clock::Clock;
+use crate::domain::cache_ttls::CacheTtls;
+use crate::domain::ids::RunnerId;
+use crate::domain::names::OrgName;
+use crate::domain::pattern::Rules;
+use crate::domain::policy::{JitPolicy, Policy};
+use crate::domain::template::GroupNameTemplate;
+use crate::github::Settings;
+use crate::organisation::{HandedOut, Turns};
+use crate::telemetry::Reserved;
+
+const TTLS: CacheTtls = CacheTtls {
+    identity: Duration::ZERO,
+    refused_identity: Duration::ZERO,
+    team: Duration::ZERO,
+    membership: Duration::ZERO,
+    refused_membership: Duration::ZERO,
+    group: Duration::ZERO,
+};
+
+/// Nothing is ever sent to its GitHub.
+fn organisation() -> Organisation {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let (name, clock) = (OrgName::parse("acme").unwrap(), Clock::manual());
+    let settings = Settings {
+        org: name.clone(),
+        api_url: "http://127.0.0.1:1".to_owned(),
+        ca_file: None,
+        timeout: Duration::from_secs(1),
+        concurrency: 1,
+        app: None,
+        secret: SecretString::from("ghp_own"),
+    };
+    let github = Arc::new(Github::new(settings, clock.clone()).unwrap());
+    let template = GroupNameTemplate::parse("{team}").unwrap();
+    Organisation {
+        name,
+        teams: Teams::new(template, TTLS, github.clone(), &clock),
+        groups: Groups::new(TTLS, github.clone(), clock),
+        github,
+        policy: ArcSwap::from_pointee(Policy {
+            registration_tokens: false,
+            removal_tokens: false,
+            teams: Rules::default(),
+            jit: JitPolicy { labels: Vec::new(), max_labels: 0, name_prefix: String::new() },
+            max_runners: 0,
+        }),
+        scopes: ArcSwap::from_pointee(Rules::default()),
+        administrators: None,
+        turns: Turns::default(),
+        handed_out: HandedOut::default(),
+    }
+}
+
+fn runner(name: String) -> Runner {
+    Runner {
+        id: RunnerId(1),
+        name,
+        os: String::new(),
+        status: String::new(),
+        busy: false,
+        ephemeral: false,
+        runner_group_id: None,
+        labels: Vec::new(),
+    }
+}
+
+/// Takes all the room there is but so many bytes.
+fn take_all_but(bytes: usize, room: &AuditRoom) -> Vec<Reserved> {
+    let left = room.reserve(bytes).unwrap();
+    let taken = (0..usize::BITS).rev().filter_map(|bit| room.reserve(1 << bit).ok()).collect();
+    drop(left);
+    taken
+}
+
+#[tokio::test]
+async fn a_write_has_room_for_the_names_of_its_runners_and_a_hundred_ids_of_githubs_or_does_not_begin() {
+    let organisation = Arc::new(organisation());
+    let runners = [runner("a".repeat(64)), runner("b".repeat(10))];
+    // Each name has its quotes and a comma.
+    let needed = (64 + 3) + (10 + 3) + 100 * 64;
+    for (left, begins) in [(needed, true), (needed - 1, false)] {
+        let room = AuditRoom::bounded();
+        let context = Context::of_the_system("runners-remove");
+        let line = AuditLine::new(context.clone(), room.clone());
+        let work = Work::new(organisation.clone(), context, line, Writes::here());
+        work.line().reserve(0).unwrap();
+        let taken = take_all_but(left, &room);
+        let outcome = work.reserve_line(&runners);
+        assert_eq!(outcome.is_ok(), begins, "{left} bytes are left: {outcome:?}");
+        drop(taken);
+    }
+}
