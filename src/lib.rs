@@ -20,6 +20,7 @@ pub mod request;
 pub mod server;
 pub mod single_flight;
 pub mod state;
+pub mod store;
 pub mod sweep;
 pub mod telemetry;
 pub mod tls;

@@ -75,6 +75,12 @@ fn describe() {
     describe_counter!("arm_sweep_runs_total", "Sweeps of offline runners.");
     describe_counter!("arm_sweep_failures_total", "Sweeps that could not read the groups.");
     describe_counter!("arm_sweep_removed_total", "Runners that sweeps removed.");
+    describe_gauge!("arm_store_up", "0 while the store fails.");
+    describe_counter!("arm_store_events_written_total", "Events that were written to the store.");
+    describe_counter!("arm_store_events_lost_total", "Events that the store never got.");
+    describe_gauge!("arm_store_events_waiting", "Events that wait to be written to the store.");
+    describe_gauge!("arm_store_events_kept", "Events in the store when they were last counted.");
+    describe_gauge!("arm_store_events_limit", "The most events that the store keeps.");
     describe_gauge!("arm_build_info", "1, with the version as label.");
 }
 
@@ -116,6 +122,11 @@ pub fn start(operations: impl IntoIterator<Item = &'static str>) {
     }
     lost_lines(0);
     sweeps(0, 0, 0);
+    store_up(true);
+    store_events_written(0);
+    store_events_lost(0);
+    store_events_waiting(0);
+    store_events_kept(0, 0);
 }
 
 /// A request was answered, or given up by its caller. There is no operation when no route fits.
@@ -259,6 +270,32 @@ fn sweeps(ended: u64, failed: u64, removed: u64) {
     counter!("arm_sweep_runs_total").increment(ended);
     counter!("arm_sweep_failures_total").increment(failed);
     counter!("arm_sweep_removed_total").increment(removed);
+}
+
+/// Whether the store works. Without a store nothing fails.
+pub fn store_up(up: bool) {
+    gauge!("arm_store_up").set(f64::from(u8::from(up)));
+}
+
+/// Events were written to the store.
+pub fn store_events_written(count: u64) {
+    counter!("arm_store_events_written_total").increment(count);
+}
+
+/// Events could not be kept.
+pub fn store_events_lost(count: u64) {
+    counter!("arm_store_events_lost_total").increment(count);
+}
+
+/// How many events wait to be written.
+pub fn store_events_waiting(count: usize) {
+    gauge!("arm_store_events_waiting").set(as_number(count as u64));
+}
+
+/// How many events the store holds, and how many at most.
+pub fn store_events_kept(count: u64, max: u64) {
+    gauge!("arm_store_events_kept").set(as_number(count));
+    gauge!("arm_store_events_limit").set(as_number(max));
 }
 
 #[expect(clippy::cast_precision_loss, reason = "Prometheus knows floating point only; 2^53 is far away")]

@@ -46,6 +46,7 @@ use crate::domain::cache_ttls::CacheTtls;
 use crate::domain::names::{OrgName, TeamSlug};
 use crate::domain::pattern::Rules;
 use crate::domain::policy::Policy;
+use crate::domain::store_url::StoreUrl;
 use crate::domain::sweep::SweepScope;
 use crate::domain::template::GroupNameTemplate;
 
@@ -62,6 +63,8 @@ pub struct Config {
     pub github: GithubConfig,
     /// The names of groups.
     pub groups: GroupsConfig,
+    /// What outlives the process.
+    pub store: StoreConfig,
     /// Where log lines go.
     pub logging: LoggingConfig,
     /// Listeners and limits.
@@ -100,6 +103,23 @@ pub struct ApiUrl(String);
 pub struct GroupsConfig {
     /// Makes a group's name from a team.
     pub name: GroupNameTemplate,
+}
+
+/// The `store` section.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreConfig {
+    /// Where the store is; none without a store.
+    pub url: Option<StoreUrl>,
+    /// The password of the database's role, read again for new connections.
+    pub password_file: Option<PathBuf>,
+    /// PEM certificates of authorities that the database's certificate may be of.
+    pub ca_file: Option<PathBuf>,
+    /// How long after the store failed callers that are no users are still served from memory.
+    pub grace: Duration,
+    /// How long events are kept.
+    pub keep: Duration,
+    /// How many events are kept.
+    pub most_events: u64,
 }
 
 /// The `server` section.

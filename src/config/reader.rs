@@ -170,6 +170,19 @@ impl Reader {
         })
     }
 
+    /// Reads a value that may hold a password: it is shown as it shows itself, and no message repeats it.
+    pub(super) fn read_masked<T: ToString, E: ToString>(
+        &mut self,
+        found: &Found,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Valid<T> {
+        let value = self.read_secret(found, parse)?;
+        if let Some((_, shown, _)) = self.settings.last_mut() {
+            *shown = value.to_string();
+        }
+        Ok(value)
+    }
+
     /// Of two keys that exclude each other, the one in force. The environment takes precedence over the file.
     pub(super) fn either(&mut self, keys: [&'static str; 2]) -> Option<Found> {
         let in_force = match (self.find(keys[0]), self.find(keys[1])) {

@@ -1,11 +1,13 @@
 //! Every key with its default and its parser: one function for each section of `config.yml`.
 
 mod app;
+mod store;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use self::app::credentials_section;
+use self::store::store;
 use super::node::Node;
 use super::reader::{Found, Invalid, Reader, Split, Valid, items_of};
 use super::values::{
@@ -38,6 +40,7 @@ pub(super) fn read(reader: &mut Reader) -> Valid<Config> {
     let credentials = credentials_section(reader);
     let github = github(reader);
     let groups = reader.or_default("groups.name", "{team}", group_name);
+    let store = store(reader);
     let logging = logging(reader);
     let server = server(reader);
     let cache = cache(reader);
@@ -51,6 +54,7 @@ pub(super) fn read(reader: &mut Reader) -> Valid<Config> {
         credentials: credentials?,
         github: github?,
         groups: GroupsConfig { name: groups? },
+        store: store?,
         logging: logging?,
         server: server?,
         cache: cache?,

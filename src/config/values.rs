@@ -164,12 +164,14 @@ fn parse_duration(text: &str) -> Option<Duration> {
         "s" => Some(Duration::from_secs(number)),
         "m" => number.checked_mul(60).map(Duration::from_secs),
         "h" => number.checked_mul(3600).map(Duration::from_secs),
+        "d" => number.checked_mul(86_400).map(Duration::from_secs),
         _ => None,
     }
 }
 
 fn in_words(span: Duration) -> String {
     match (span.as_secs(), span.subsec_millis()) {
+        (seconds, 0) if seconds > 86_400 && seconds % 86_400 == 0 => format!("{}d", seconds / 86_400),
         (seconds, 0) if seconds > 0 && seconds % 3600 == 0 => format!("{}h", seconds / 3600),
         (seconds, 0) => format!("{seconds}s"),
         _ => format!("{}ms", span.as_millis()),
@@ -251,6 +253,7 @@ mod tests {
             ("10s", 10_000),
             ("5m", 300_000),
             ("1h", 3_600_000),
+            ("90d", 7_776_000_000),
             ("0", 0),
             ("0s", 0),
             ("10 s", 10_000),
@@ -258,7 +261,7 @@ mod tests {
             assert_eq!(parse_duration(text), Some(Duration::from_millis(milliseconds)), "{text}");
         }
         for text in
-            ["", "10", "s", "1.5s", "-1s", "1h30m", "1d", "10S", "10 S", "1_0s", "99999999999999999999s"]
+            ["", "10", "s", "1.5s", "-1s", "1h30m", "1D", "10S", "10 S", "1_0s", "99999999999999999999s"]
         {
             assert_eq!(parse_duration(text), None, "{text}");
         }

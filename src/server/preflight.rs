@@ -10,6 +10,7 @@ use super::settings_of;
 use crate::clock::Clock;
 use crate::config::{Config, Diagnostic, Loaded, Reference, Target, TlsFiles};
 use crate::github::{Authorities, Github, StartupProblem, check_private_key, read_authorities};
+use crate::store;
 use crate::telemetry::check_log_file;
 use crate::tls::{self, TlsError};
 
@@ -32,7 +33,21 @@ pub fn warnings(loaded: &Loaded) -> Vec<Diagnostic> {
     let authorities = loaded.config.github.ca_file.as_deref().and_then(|file| read_authorities(file).ok());
     let unusable = authorities.iter().flat_map(Authorities::warnings);
     warnings.extend(unusable.map(|warning| loaded.problem("github.caFile", warning)));
+    warnings.extend(store_in_use(loaded));
     warnings
+}
+
+/// The service itself may be running, with the same configuration.
+fn store_in_use(loaded: &Loaded) -> Option<Diagnostic> {
+    let file = loaded.config.store.url.as_ref()?.file()?;
+    let sentence = || {
+        format!(
+            "is in use by another process: {}; unless that is the service itself, which is checked while it \
+             runs, only one of them can start",
+            file.display()
+        )
+    };
+    store::is_in_use(file).then(|| loaded.problem("store.url", &sentence()))
 }
 
 /// Asks GitHub whether it accepts the credential and whether the credential may do what the service does.
@@ -78,6 +93,10 @@ fn problem(reference: &Reference) -> Option<Diagnostic> {
             Err(error) => Err(error.to_string()),
         },
         Target::Authorities(file) => read_authorities(file).map(drop).map_err(|error| error.to_string()),
+        Target::StoreFile(file) => store::check_file(file).map_err(|error| error.to_string()),
+        Target::StorePassword(file) => {
+            store::read_password(file).map(drop).map_err(|error| error.to_string())
+        }
         Target::Log(file) => {
             check_log_file(file).map_err(|cause| format!("cannot write {}: {cause}", file.display()))
         }

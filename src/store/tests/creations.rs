@@ -1,0 +1,44 @@
+use super::*;
+
+#[tokio::test]
+async fn a_creation_is_pending_until_it_ends_and_a_later_one_takes_its_place() {
+    for site in Site::all().await {
+        let store = site.open().await;
+        store.begin_creation(&creation(1)).await.unwrap();
+        store.begin_creation(&creation(2)).await.unwrap();
+        let later = PendingCreation { name: "renamed".to_owned(), begun_at: 1_800_000_600, ..creation(1) };
+        store.begin_creation(&later).await.unwrap();
+        assert_eq!(store.creations().await.unwrap(), [later, creation(2)]);
+        store.end_creation(TeamId(1)).await.unwrap();
+        store.end_creation(TeamId(1)).await.unwrap();
+        assert_eq!(store.creations().await.unwrap(), [creation(2)]);
+    }
+}
+
+#[tokio::test]
+async fn a_settled_creation_is_a_record_and_pending_no_more() {
+    for site in Site::all().await {
+        let store = site.open().await;
+        store.begin_creation(&creation(1)).await.unwrap();
+        assert_eq!(store.settle_creation(&record(1, 10)).await, Ok(Added::Yes));
+        assert_eq!(store.creations().await.unwrap(), []);
+        // Once more, as after an acknowledgement that got lost.
+        store.begin_creation(&creation(1)).await.unwrap();
+        assert_eq!(store.settle_creation(&record(1, 10)).await, Ok(Added::TeamHas(record(1, 10))));
+        assert_eq!(store.creations().await.unwrap(), []);
+    }
+}
+
+#[tokio::test]
+async fn a_creation_that_contradicts_a_record_stays_pending() {
+    for site in Site::all().await {
+        let store = site.open().await;
+        store.add_record(&record(1, 10)).await.unwrap();
+        store.begin_creation(&creation(1)).await.unwrap();
+        store.begin_creation(&creation(2)).await.unwrap();
+        assert_eq!(store.settle_creation(&record(1, 11)).await, Ok(Added::TeamHas(record(1, 10))));
+        assert_eq!(store.settle_creation(&record(2, 10)).await, Ok(Added::GroupIsOf(record(1, 10))));
+        assert_eq!(store.creations().await.unwrap(), [creation(1), creation(2)]);
+        assert_eq!(store.records().await.unwrap().records, [record(1, 10)]);
+    }
+}
