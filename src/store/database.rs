@@ -6,6 +6,7 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use sqlx::pool::PoolConnection;
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool};
 use tokio::sync::{OnceCell, watch};
 
@@ -52,7 +53,9 @@ pub(super) struct Transaction {
 
 /// What statements run on.
 pub(super) enum Connection {
-    Sqlite(sqlx::Transaction<'static, Sqlite>),
+    /// In a transaction that is begun and ended here: sqlx's own thinks that one goes on which SQLite rolled back by itself,
+    /// as it does when the disk is full, and the connection is of no use any more.
+    Sqlite(PoolConnection<Sqlite>),
     Postgres(sqlx::Transaction<'static, Postgres>),
 }
 
@@ -133,9 +136,9 @@ impl Database {
 
     async fn connection(&self, purpose: Purpose) -> Result<Connection, sqlx::Error> {
         match (&self.pools, purpose) {
-            (Pools::Sqlite { readers, .. }, Purpose::Read) => readers.begin().await.map(Connection::Sqlite),
+            (Pools::Sqlite { readers, .. }, Purpose::Read) => begin_in(readers, "BEGIN").await,
             (Pools::Sqlite { writer, .. }, Purpose::Write | Purpose::LongWrite) => {
-                writer.begin_with("BEGIN IMMEDIATE").await.map(Connection::Sqlite)
+                begin_in(writer, "BEGIN IMMEDIATE").await
             }
             (Pools::Postgres(server), purpose) => {
                 let pool: &PgPool = server.pool().await;
@@ -198,7 +201,9 @@ impl Transaction {
         let Self { connection, monitor, limit, writes } = self;
         let ended = async {
             match connection {
-                Connection::Sqlite(transaction) => transaction.commit().await,
+                Connection::Sqlite(mut connection) => {
+                    sqlx::raw_sql("COMMIT").execute(&mut *connection).await.map(drop)
+                }
                 Connection::Postgres(transaction) => transaction.commit().await,
             }
         };
@@ -222,6 +227,13 @@ impl Transaction {
         }
         Ok(())
     }
+}
+
+/// Begins a transaction in a file. If it isn't committed, it is rolled back when the connection goes back to its pool.
+async fn begin_in(pool: &SqlitePool, begin: &'static str) -> Result<Connection, sqlx::Error> {
+    let mut connection = pool.acquire().await?;
+    sqlx::raw_sql(begin).execute(&mut *connection).await?;
+    Ok(Connection::Sqlite(connection))
 }
 
 /// Waits for something to end within the limit, and notes if it fails.

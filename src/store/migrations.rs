@@ -4,6 +4,7 @@ use super::database::{Connection, Transaction};
 use super::error::{SchemaError, StoreError};
 
 /// A step of the schema.
+#[derive(Clone, Copy)]
 pub(super) struct Migration {
     /// Its number: 1 and up.
     pub(super) version: i64,

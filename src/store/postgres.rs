@@ -40,16 +40,14 @@ struct RotatedPassword {
 impl Server {
     pub(super) async fn new(url: &PostgresUrl, settings: &Settings) -> Result<Self, OpenError> {
         let options = options(url, settings);
-        let (options, password) = match (&url.password, &settings.password_file) {
-            (Some(password), _) => (options.password(password.expose_secret()), None),
-            (None, Some(file)) => {
+        let (options, password) = match &settings.password_file {
+            Some(file) if url.password.is_none() => {
                 let password = look(file.clone()).await?;
                 let with_password = options.clone().password(password.expose_secret());
                 let in_force = Mutex::new(password);
                 (with_password, Some(RotatedPassword { file: file.clone(), options, in_force }))
             }
-            // Whatever the environment has for other programs is not for this one.
-            (None, None) => (options.password(""), None),
+            _ => (options, None),
         };
         let pool = PgPoolOptions::new()
             .max_connections(CONNECTIONS)
@@ -124,6 +122,8 @@ pub(super) fn options(url: &PostgresUrl, settings: &Settings) -> PgConnectOption
         .port(url.port)
         .username(&url.user)
         .database(&url.database)
+        // Whatever the environment has for other programs is not for this one.
+        .password(url.password.as_ref().map_or("", |password| password.expose_secret()))
         .ssl_mode(match url.tls {
             TlsMode::Disable => PgSslMode::Disable,
             TlsMode::Allow => PgSslMode::Allow,

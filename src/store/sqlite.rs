@@ -55,6 +55,13 @@ fn pool(connections: u32, options: SqliteConnectOptions) -> SqlitePool {
         .acquire_timeout(ACQUIRE)
         .idle_timeout(None)
         .max_lifetime(None)
+        .after_release(|connection, _| {
+            Box::pin(async {
+                // Fails if there is no transaction any more, which is as good.
+                let _ = sqlx::raw_sql("ROLLBACK").execute(connection).await;
+                Ok(true)
+            })
+        })
         .connect_lazy_with(options)
 }
 

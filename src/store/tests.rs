@@ -94,21 +94,25 @@ impl Site {
         self.database.is_some()
     }
 
-    /// Runs a statement beside the store.
-    pub(super) async fn run(&self, statement: &'static str) {
-        match &self.settings.url {
-            StoreUrl::Sqlite(file) => {
+    /// Runs statements beside the store.
+    pub(super) async fn run(&self, statements: &'static str) {
+        self.run_text(statements.to_owned()).await;
+    }
+
+    pub(super) async fn run_text(&self, statements: String) {
+        let statements = sqlx::raw_sql(sqlx::AssertSqlSafe(statements));
+        match (&self.settings.url, &self.database) {
+            (StoreUrl::Sqlite(file), _) => {
                 let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file);
-                sqlx::raw_sql(statement).execute(&mut options.connect().await.unwrap()).await.unwrap();
+                statements.execute(&mut options.connect().await.unwrap()).await.unwrap();
             }
-            StoreUrl::Postgres(_) => {
-                let database = self.database.as_ref().unwrap();
+            (_, Some(database)) => {
                 let url = PostgresUrl { database: database.name.clone(), ..database.server.clone() };
                 let mut connection = connect(&url).await;
-                sqlx::raw_sql(statement).execute(&mut connection).await.unwrap();
+                statements.execute(&mut connection).await.unwrap();
                 connection.close().await.unwrap();
             }
-            StoreUrl::Memory => panic!("nobody else reaches what is in memory"),
+            (other, None) => panic!("nobody else reaches {other}"),
         }
     }
 
@@ -135,6 +139,8 @@ impl TestDatabase {
     }
 }
 
+/// Waits on this thread: PostgreSQL removes no database while a connection to it is half made, so tests whose stores may do so
+/// have another thread, where that goes on.
 impl Drop for TestDatabase {
     fn drop(&mut self) {
         let statement = format!("DROP DATABASE {} WITH (FORCE)", self.name);

@@ -11,7 +11,8 @@ use crate::store::error::StoreError;
 use crate::store::records::{id, to_signed};
 use crate::store::settings::Settings;
 
-/// How often.
+/// How long after the start, when there is less to do, and how often.
+const FIRST: Duration = Duration::from_mins(1);
 const EVERY: Duration = Duration::from_hours(1);
 /// Rows that are removed in one transaction, so that those who write don't wait for long.
 const AT_ONCE: u64 = 10_000;
@@ -54,7 +55,10 @@ impl Store {
 
 /// Removes events again and again.
 pub(in crate::store) async fn keep_bounded(database: Arc<Database>, bounds: Bounds, clock: Clock) {
+    let mut wait = FIRST;
     loop {
+        clock.sleep(wait).await;
+        wait = EVERY;
         match prune(&database, bounds, clock.unix_seconds()).await {
             Ok(Pruned { kept, .. })
                 if kept.saturating_mul(100) > bounds.max_events.saturating_mul(NEARLY_FULL) =>
@@ -71,7 +75,6 @@ pub(in crate::store) async fn keep_bounded(database: Arc<Database>, bounds: Boun
                 tracing::warn!(%error, "old events could not be removed; it is tried again in an hour");
             }
         }
-        clock.sleep(EVERY).await;
     }
 }
 

@@ -100,3 +100,56 @@ fn size(event: &Event) -> usize {
     let caller = event.caller.as_ref().map_or(0, String::len);
     OVERHEAD + caller + event.request_id.len() + event.record.len()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::outcome::Outcome;
+
+    fn event(record: &str) -> Event {
+        let (caller, team) = (None, None);
+        let (operation, request_id) = ("status", "a".to_owned());
+        let record = record.to_owned();
+        Event {
+            at_ms: 1,
+            operation,
+            outcome: Outcome::Success,
+            reason: None,
+            team,
+            caller,
+            request_id,
+            record,
+        }
+    }
+
+    fn lost() -> u64 {
+        let text = metrics::handle().unwrap().render();
+        let line = text.lines().find_map(|line| line.strip_prefix("arm_store_events_lost_total "));
+        line.map_or(0, |count| count.parse().unwrap())
+    }
+
+    // One test, since what is lost is counted for the whole process.
+    #[tokio::test]
+    async fn more_events_than_may_wait_are_counted_as_lost_and_those_before_stay() {
+        let before = lost();
+        let queue = Queue::default();
+        for number in 0..MAX_WAITING + 3 {
+            queue.push(event(&number.to_string()));
+        }
+        assert_eq!(lost() - before, 3);
+        let first = queue.first(2).await;
+        assert_eq!(first, [event("0"), event("1")]);
+        queue.done(2);
+        queue.push(event("later"));
+        assert_eq!(lost() - before, 3);
+        let all = queue.first(usize::MAX).await;
+        assert_eq!((all.len(), &all[0], all.last()), (MAX_WAITING - 1, &event("2"), Some(&event("later"))));
+        // Nor may they be large together.
+        let queue = Queue::default();
+        let large = event(&"x".repeat(MAX_BYTES / 4));
+        for _ in 0..5 {
+            queue.push(large.clone());
+        }
+        assert_eq!((lost() - before, queue.first(10).await.len()), (5, 3));
+    }
+}

@@ -1,6 +1,6 @@
 use super::*;
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_creation_is_pending_until_it_ends_and_a_later_one_takes_its_place() {
     for site in Site::all().await {
         let store = site.open().await;
@@ -15,7 +15,7 @@ async fn a_creation_is_pending_until_it_ends_and_a_later_one_takes_its_place() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_settled_creation_is_a_record_and_pending_no_more() {
     for site in Site::all().await {
         let store = site.open().await;
@@ -29,7 +29,7 @@ async fn a_settled_creation_is_a_record_and_pending_no_more() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_creation_that_contradicts_a_record_stays_pending() {
     for site in Site::all().await {
         let store = site.open().await;

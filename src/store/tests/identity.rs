@@ -1,7 +1,7 @@
 use super::*;
 use crate::domain::names::TeamSlug;
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_store_belongs_to_the_organisation_that_used_it_first() {
     for site in Site::all().await {
         let store = site.open().await;
@@ -19,7 +19,7 @@ async fn a_store_belongs_to_the_organisation_that_used_it_first() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn the_administrators_are_the_team_that_had_the_slug_first() {
     for site in Site::all().await {
         let store = site.open().await;

@@ -14,7 +14,7 @@ async fn refused(site: &Site) -> OpenError {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_file_is_one_store_s_at_a_time() {
     let site = Site::in_a_file();
     assert!(!is_in_use(file_of(&site)));
@@ -34,7 +34,7 @@ async fn a_file_is_one_store_s_at_a_time() {
     assert_eq!(site.open().await.records().await.unwrap().records, [record(1, 10)]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn what_is_made_is_readable_by_the_service_alone() {
     let site = Site::in_a_file();
     let store = site.open().await;
@@ -48,7 +48,7 @@ async fn what_is_made_is_readable_by_the_service_alone() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_file_that_is_no_store_is_refused_and_left_as_it_was() {
     let site = Site::in_a_file();
     let text = "this is somebody's letter, and long enough to be looked at as a database: ".repeat(20);
@@ -59,7 +59,7 @@ async fn a_file_that_is_no_store_is_refused_and_left_as_it_was() {
     assert!(matches!(check_file(file_of(&site)), Err(OpenError::NotAStore { .. })));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_folder_that_is_not_there_is_named() {
     let mut site = Site::in_a_file();
     let file = file_of(&site).parent().unwrap().join("deep/state.db");
@@ -70,7 +70,7 @@ async fn a_folder_that_is_not_there_is_named() {
     assert!(said.contains("deep does not exist; create it first"), "{said}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_look_at_a_file_leaves_no_trace() {
     let site = Site::in_a_file();
     let file = file_of(&site);
@@ -81,7 +81,7 @@ async fn a_look_at_a_file_leaves_no_trace() {
     check_file(file).unwrap();
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_password_file_that_can_not_be_used_stops_the_start() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("password");

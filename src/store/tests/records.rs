@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_team_has_one_group_and_a_group_one_team() {
     for site in Site::all().await {
         let store = site.open().await;
@@ -19,7 +19,7 @@ async fn a_team_has_one_group_and_a_group_one_team() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn every_change_of_the_records_is_another_revision_and_nothing_else_is() {
     for site in Site::all().await {
         let store = site.open().await;
@@ -43,7 +43,7 @@ async fn every_change_of_the_records_is_another_revision_and_nothing_else_is() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn an_import_adds_and_replaces_all_or_nothing_and_names_every_contradiction() {
     for site in Site::all().await {
         let store = site.open().await;
@@ -63,7 +63,7 @@ async fn an_import_adds_and_replaces_all_or_nothing_and_names_every_contradictio
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn what_was_kept_is_there_after_a_restart() {
     for site in Site::lasting().await {
         let store = site.open().await;
@@ -79,7 +79,7 @@ async fn what_was_kept_is_there_after_a_restart() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn of_many_who_want_a_group_at_once_one_gets_it() {
     for site in Site::all().await {
         let stores = if site.is_server() {
@@ -111,7 +111,7 @@ impl Store {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_change_by_one_process_is_another_revision_for_the_others() {
     for site in Site::on_servers().await {
         let (one, other) = (site.open().await, site.open().await);
@@ -122,7 +122,7 @@ async fn a_change_by_one_process_is_another_revision_for_the_others() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn numbers_that_no_database_holds_are_refused() {
     for site in Site::all().await {
         let store = site.open().await;
