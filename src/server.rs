@@ -20,7 +20,7 @@ use tokio::task::JoinHandle;
 
 use self::background::{SecretFile, check_credential};
 use self::listener::Listening;
-pub use self::preflight::{ask_github, problems, warnings};
+pub use self::preflight::{ask_github, ask_store, problems, warnings};
 pub use self::reload::Configuration;
 use self::watched::{LOOKED_AT_EVERY, Looks};
 use crate::access::{Groups, Identities, Teams};

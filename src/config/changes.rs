@@ -118,6 +118,14 @@ mod tests {
             [change("token", "<secret>", "<another secret>", true)]
         );
         assert_eq!(between("token: one\n", "token: one\n"), []);
+        let store =
+            |password: &str| format!("token: t\nstore: {{url: \"postgres://arm:{password}@db/arm\"}}\n");
+        let shown = "postgres://arm:***@db:5432/arm?sslmode=verify-full";
+        assert_eq!(
+            between(&store("one"), &store("two")),
+            [change("store.url", shown, "<another secret>", true)]
+        );
+        assert_eq!(between(&store("one"), &store("one")), []);
     }
 
     #[test]

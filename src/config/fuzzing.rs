@@ -106,6 +106,7 @@ fn check_config(config: &Config) {
     for span in spans.into_iter().chain([cache.refused_membership, cache.group]) {
         assert!(span <= DAY, "{span:?}");
     }
+    assert!(config.store.keep >= DAY && config.store.grace <= DAY && config.store.most_events >= 1_000);
     assert!((1..=100).contains(&config.policy.jit.max_labels));
     assert!(config.sweep.offline_runners.every >= Duration::from_secs(1));
     let is_open = config.server.tls.files.is_none() && !config.server.tls.terminated_elsewhere;

@@ -30,11 +30,14 @@ use Kind::{Flag, List, Span, Text, Whole, Word};
 
 const DAY: u64 = 24 * 3_600;
 const PATTERNS: &[&str] = &["*", "payments", "team-*", "match:a{1,2}|b", "my-org/*", "ä"];
-const SETTINGS: [(&str, Kind); 36] = [
+const SETTINGS: [(&str, Kind); 39] = [
     ("org", Text("[A-Za-z0-9][A-Za-z0-9-]{0,30}")),
     ("github.timeout", Span(1, 600)),
     ("github.concurrency", Whole(1, 10_000)),
     ("groups.name", Text("[a-z(#'\":ä]{0,3}\\{team\\}[a-z)\\\\:&*!-]{0,3}")),
+    ("store.grace", Span(1, DAY)),
+    ("store.keep", Span(DAY, 30 * DAY)),
+    ("store.mostEvents", Whole(1_000, 1_000_000_000)),
     ("logging.level", Word(&["debug", "info", "warn", "error", "fatal"])),
     ("logging.format", Word(&["json", "text"])),
     ("logging.maxAge", Whole(0, 36_500)),
@@ -186,7 +189,7 @@ proptest! {
     fn an_unknown_key_is_refused_wherever_it_stands(
         settings in every_setting(),
         section in select(vec!["", "github.", "logging.", "server.", "server.tls.", "cache.", "policy.",
-            "policy.teams.", "policy.jit.", "scopes.", "sweep.", "sweep.offlineRunners."]),
+            "policy.teams.", "policy.jit.", "scopes.", "store.", "sweep.", "sweep.offlineRunners."]),
         name in "[a-z]{3,12}x[a-zA-Z0-9_-]{0,4}",
         value in select(vec![json!(1), json!("a"), json!({ "a": 1 }), json!(["b"]), json!(null), json!(true)]),
     ) {

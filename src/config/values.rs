@@ -146,7 +146,7 @@ pub(super) fn duration(min: Duration, max: Duration) -> impl Fn(&Node) -> Outcom
             _ => None,
         };
         match span {
-            None => expected("a duration such as 500ms, 10s, 5m or 1h"),
+            None => expected("a duration such as 500ms, 10s, 5m, 1h or 90d"),
             Some(span) if span < min => expected(format!("a duration, at least {}", in_words(min))),
             Some(span) if span > max => expected(format!("a duration, at most {}", in_words(max))),
             Some(span) => Ok(span),

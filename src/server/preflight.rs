@@ -10,7 +10,7 @@ use super::settings_of;
 use crate::clock::Clock;
 use crate::config::{Config, Diagnostic, Loaded, Reference, Target, TlsFiles};
 use crate::github::{Authorities, Github, StartupProblem, check_private_key, read_authorities};
-use crate::store;
+use crate::store::{self, Store};
 use crate::telemetry::check_log_file;
 use crate::tls::{self, TlsError};
 
@@ -59,6 +59,17 @@ pub async fn ask_github(loaded: &Loaded) -> Result<(), Diagnostic> {
     let github = github_of(&loaded.config).map_err(|error| Diagnostic::general(&error))?;
     let outcome = github.check_credential().await;
     outcome.map_err(|problem| loaded.problem(key_of(&problem, &loaded.config), &problem.to_string()))
+}
+
+/// Asks the store, if it is on a server, whether it lets the service in.
+///
+/// # Errors
+/// What doesn't work, with the setting to look at.
+pub async fn ask_store(loaded: &Loaded) -> Result<(), Diagnostic> {
+    let Some(settings) = store::Settings::of(&loaded.config.store) else { return Ok(()) };
+    tls::install_provider();
+    let outcome = Store::ask(&settings, &Clock::system()).await;
+    outcome.map_err(|error| loaded.problem("store.url", &error.to_string()))
 }
 
 fn github_of(config: &Config) -> Result<Github, String> {

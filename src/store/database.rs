@@ -10,7 +10,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool};
 use tokio::sync::{OnceCell, watch};
 
-use super::error::{OpenError, StoreError};
+use super::error::{OpenError, SchemaError, StoreError};
 use super::health::{Health, Monitor};
 use super::migrations::{self, Migrated};
 use super::postgres::Server;
@@ -68,8 +68,8 @@ enum Purpose {
 }
 
 impl Database {
-    /// Connects and migrates, unless a server is out of reach.
-    pub(super) async fn open(settings: &Settings, clock: &Clock) -> Result<Self, OpenError> {
+    /// Takes the file, or gets ready to connect.
+    pub(super) async fn connect(settings: &Settings, clock: &Clock) -> Result<Self, OpenError> {
         let (pools, lock) = match &settings.url {
             StoreUrl::Memory => (sqlite::in_memory(), None),
             StoreUrl::Sqlite(file) => {
@@ -79,20 +79,23 @@ impl Database {
             StoreUrl::Postgres(url) => (Pools::Postgres(Box::new(Server::new(url, settings).await?)), None),
         };
         let monitor = Arc::new(Monitor::new(clock.clone()));
-        let database = Self { pools, monitor, migrated: OnceCell::new(), lock: Mutex::new(lock) };
-        match (database.migrate().await, &settings.url) {
-            (Ok(Migrated::UpToDate) | Err(StoreError::Unavailable(_)), StoreUrl::Postgres(_)) => Ok(database),
-            (Ok(Migrated::UpToDate), _) => Ok(database),
-            (Ok(Migrated::Refused(error)), _) => {
-                database.close().await;
-                Err(error.into())
-            }
-            (Err(error), url) => {
-                database.close().await;
-                let file = url.file().unwrap_or_else(|| "the database".as_ref()).to_owned();
-                Err(OpenError::NotAStore { file, reason: error.to_string() })
-            }
-        }
+        Ok(Self { pools, monitor, migrated: OnceCell::new(), lock: Mutex::new(lock) })
+    }
+
+    /// Connects and migrates, unless a server is out of reach.
+    pub(super) async fn open(settings: &Settings, clock: &Clock) -> Result<Self, OpenError> {
+        let database = Self::connect(settings, clock).await?;
+        let problem = match database.migrate().await {
+            Ok(Migrated::UpToDate) => return Ok(database),
+            Err(StoreError::Unavailable(_)) if database.is_shared() => return Ok(database),
+            Ok(Migrated::Refused(error)) => error.into(),
+            Err(error) => match settings.url.file() {
+                Some(file) => OpenError::NotAStore { file: file.to_owned(), reason: error.to_string() },
+                None => OpenError::Unreachable(error),
+            },
+        };
+        database.close().await;
+        Err(problem)
     }
 
     pub(super) fn health(&self) -> watch::Receiver<Health> {
@@ -162,6 +165,14 @@ impl Database {
             let _ = self.migrated.set(());
         }
         Ok(outcome)
+    }
+
+    /// Why the schema can't be worked with, if so; changes nothing.
+    pub(super) async fn refusal(&self) -> Result<Option<SchemaError>, StoreError> {
+        let mut transaction = self.begin(Purpose::Read).await?;
+        let refusal = migrations::look(&mut transaction, migrations::ALL).await?;
+        transaction.commit().await?;
+        Ok(refusal)
     }
 
     /// Tries whether something can be written, which puts the health right.

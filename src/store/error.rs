@@ -35,6 +35,10 @@ pub enum OpenError {
         /// What the database said.
         reason: String,
     },
+    /// A database holds what can't be understood; for those who only ask, also that a server doesn't let the service in or is
+    /// out of reach.
+    #[error(transparent)]
+    Unreachable(StoreError),
     /// A later version made the schema, and this one doesn't know it.
     #[error(transparent)]
     Schema(#[from] SchemaError),

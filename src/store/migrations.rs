@@ -50,14 +50,8 @@ pub(super) async fn run(transaction: &mut Transaction, steps: &[Migration]) -> R
         .run_all("CREATE TABLE IF NOT EXISTS arm_meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)")
         .await?;
     let found = number(transaction, "schema_version").await?.unwrap_or(0);
-    let known = steps.last().map_or(0, |step| step.version);
-    if found > known {
-        let compatible_from = number(transaction, "schema_compatible_from").await?.unwrap_or(found);
-        if compatible_from <= known {
-            return Ok(Migrated::UpToDate);
-        }
-        let found_by = value(transaction, "schema_by").await?.unwrap_or_default();
-        return Ok(Migrated::Refused(SchemaError { found, found_by, known }));
+    if let Some(error) = refusal(transaction, steps, found).await? {
+        return Ok(Migrated::Refused(error));
     }
     for step in steps.iter().filter(|step| step.version > found) {
         transaction.run_all(step.both).await?;
@@ -67,6 +61,32 @@ pub(super) async fn run(transaction: &mut Transaction, steps: &[Migration]) -> R
         keep(transaction, "schema_by", env!("CARGO_PKG_VERSION")).await?;
     }
     Ok(Migrated::UpToDate)
+}
+
+/// Why the schema of a server can't be worked with, if so. Changes nothing.
+pub(super) async fn look(
+    transaction: &mut Transaction,
+    steps: &[Migration],
+) -> Result<Option<SchemaError>, StoreError> {
+    let exists = query!(transaction, fetch_optional(bool,), "SELECT to_regclass('arm_meta') IS NOT NULL")?;
+    if exists != Some((true,)) {
+        return Ok(None);
+    }
+    let found = number(transaction, "schema_version").await?.unwrap_or(0);
+    refusal(transaction, steps, found).await
+}
+
+async fn refusal(
+    transaction: &mut Transaction,
+    steps: &[Migration],
+    found: i64,
+) -> Result<Option<SchemaError>, StoreError> {
+    let known = steps.last().map_or(0, |step| step.version);
+    if found <= known || number(transaction, "schema_compatible_from").await?.unwrap_or(found) <= known {
+        return Ok(None);
+    }
+    let found_by = value(transaction, "schema_by").await?.unwrap_or_default();
+    Ok(Some(SchemaError { found, found_by, known }))
 }
 
 impl Migration {

@@ -26,7 +26,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use self::database::Database;
-pub use self::error::{Contradiction, OpenError, StoreError};
+pub use self::error::{Contradiction, OpenError, SchemaError, StoreError};
 use self::events::{Bounds, Queue};
 pub use self::events::{Event, StoredEvent};
 pub use self::health::Health;
@@ -61,6 +61,25 @@ impl Store {
             tokio::spawn(events::keep_bounded(database.clone(), bounds, clock)),
         ];
         Ok(Self { database, events, bounds, tasks: Mutex::new(tasks) })
+    }
+
+    /// Asks a server whether it lets the service in, and has a schema that this version works with. Changes nothing. Of a
+    /// file [`check_file`] says all that there is to say without taking it.
+    ///
+    /// # Errors
+    /// What [`Store::open`] would fail with, and also that the server is out of reach.
+    pub async fn ask(settings: &Settings, clock: &Clock) -> Result<(), OpenError> {
+        if settings.url.postgres().is_none() {
+            return Ok(());
+        }
+        let database = Database::connect(settings, clock).await?;
+        let refusal = database.refusal().await;
+        database.close().await;
+        match refusal {
+            Ok(None) => Ok(()),
+            Ok(Some(error)) => Err(error.into()),
+            Err(error) => Err(OpenError::Unreachable(error)),
+        }
     }
 
     /// Whether the store works, and since when it doesn't.

@@ -14,6 +14,7 @@ mod opening;
 mod outages;
 mod records;
 mod secrets;
+mod tls;
 
 use sqlx::{ConnectOptions, Connection, PgConnection};
 use tempfile::TempDir;

@@ -10,6 +10,7 @@ mod files;
 mod keys;
 mod refused;
 mod secrets;
+mod store;
 mod warnings;
 
 use std::collections::BTreeMap;

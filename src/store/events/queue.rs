@@ -15,6 +15,7 @@ const MAX_BYTES: usize = 32 << 20;
 const OVERHEAD: usize = size_of::<Event>();
 
 /// The queue. Those who put something in never wait; one task takes it out.
+#[derive(Default)]
 pub(in crate::store) struct Queue {
     waiting: Mutex<Waiting>,
     /// Tells those who wait when it changes.
@@ -36,12 +37,6 @@ struct Progress {
     done: u64,
     /// How often writing failed.
     failures: u64,
-}
-
-impl Default for Queue {
-    fn default() -> Self {
-        Self { waiting: Mutex::default(), progress: watch::Sender::default() }
-    }
 }
 
 impl Queue {

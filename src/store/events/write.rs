@@ -74,7 +74,7 @@ async fn write_batch(database: &Database, batch: Vec<Event>) -> Result<(), Store
 /// that two which count up the same rows don't wait for each other.
 fn rows(batch: Vec<Event>) -> Result<Vec<Row>, StoreError> {
     let mut rows = Vec::with_capacity(batch.len());
-    let mut refusals: BTreeMap<(Option<String>, Option<&'static str>, Option<i64>), Row> = BTreeMap::new();
+    let mut refusals: BTreeMap<_, Row> = BTreeMap::new();
     for event in batch {
         let row = row(event)?;
         if row.refusal_hour.is_none() {

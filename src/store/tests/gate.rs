@@ -78,7 +78,7 @@ async fn accept(listener: TcpListener, behind: Behind, mode: watch::Receiver<Mod
             match behind {
                 Behind::Socket(path) => join(client, UnixStream::connect(path).await.unwrap(), mode).await,
                 Behind::Network(name, port) => {
-                    join(client, TcpStream::connect((name, port)).await.unwrap(), mode).await
+                    join(client, TcpStream::connect((name, port)).await.unwrap(), mode).await;
                 }
             }
         });

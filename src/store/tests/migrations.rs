@@ -60,11 +60,12 @@ async fn a_later_schema_that_is_not_compatible_is_refused_unchanged_with_both_ve
         assert_eq!(migrate(&store, &next(version)).await, Ok(Migrated::UpToDate));
         store.close().await;
         site.run("UPDATE arm_meta SET value = '77.0.0' WHERE name = 'schema_by'").await;
-        let error = match Store::open(&site.settings, site.clock.clone()).await {
-            Ok(_) => panic!("it was opened"),
-            Err(error) => error,
+        let Err(error) = Store::open(&site.settings, site.clock.clone()).await else {
+            panic!("it was opened")
         };
         assert!(matches!(error, OpenError::Schema(_)), "{error}");
+        let asked = Store::ask(&site.settings, &site.clock).await;
+        assert_eq!(asked.is_err_and(|asked| asked.to_string() == error.to_string()), site.is_server());
         let said = error.to_string();
         let own = env!("CARGO_PKG_VERSION");
         for words in [&format!("schema {version}"), "77.0.0", own, &format!("knows schema {}", version - 1)] {

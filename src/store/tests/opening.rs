@@ -1,6 +1,8 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use secrecy::ExposeSecret;
+
 use super::*;
 
 fn file_of(site: &Site) -> &Path {
@@ -97,6 +99,5 @@ async fn a_password_file_that_can_not_be_used_stops_the_start() {
         assert!(said.contains(words), "{said}");
     }
     std::fs::write(&file, "hunter2\r\n").unwrap();
-    use secrecy::ExposeSecret;
     assert_eq!(read_password(&file).unwrap().expose_secret(), "hunter2");
 }

@@ -126,6 +126,21 @@ async fn a_password_that_was_replaced_is_used_for_new_connections() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_server_is_asked_without_a_trace() {
+    for mut site in Site::on_servers().await {
+        Store::ask(&site.settings, &site.clock).await.unwrap();
+        // Nothing is there yet.
+        site.run("CREATE TABLE arm_meta (id BIGINT); DROP TABLE arm_meta").await;
+        site.open().await.close().await;
+        Store::ask(&site.settings, &site.clock).await.unwrap();
+        let gate = Gate::in_front_of(&mut site).await;
+        gate.close();
+        let error = Store::ask(&site.settings, &site.clock).await.unwrap_err();
+        assert!(matches!(error, OpenError::Unreachable(_)), "{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn every_attempt_to_use_a_store_that_was_closed_says_so() {
     for site in Site::all().await {
         let store = site.open().await;

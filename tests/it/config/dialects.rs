@@ -219,7 +219,7 @@ fn values_of_older_yaml_are_refused_with_the_form_to_write() {
             "config.yml:6: policy.teams.deny[1]: expected text, found true (put it in quotes)",
             "config.yml:7: logging.maxAge: expected a whole number from 0 to 36500, found \"5.0\" (write 5)",
             "config.yml:7: logging.compress: expected true or false, found \"Yes\" (write true)",
-            "config.yml:8: cache.team: expected a duration such as 500ms, 10s, 5m or 1h, found 5",
+            "config.yml:8: cache.team: expected a duration such as 500ms, 10s, 5m, 1h or 90d, found 5",
             "10 problems in the configuration",
         ],
     );

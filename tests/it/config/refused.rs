@@ -10,7 +10,7 @@ fn a_wrong_type_is_named_with_file_line_key_expectation_and_what_was_found() {
         &[
             "config.yml:5: logging.maxAge: expected a whole number from 0 to 36500, found \"soon\"",
             "config.yml:6: logging.compress: expected true or false, found 1",
-            "config.yml:7: github.timeout: expected a duration such as 500ms, 10s, 5m or 1h, found 10",
+            "config.yml:7: github.timeout: expected a duration such as 500ms, 10s, 5m, 1h or 90d, found 10",
             "3 problems in the configuration",
         ],
     );

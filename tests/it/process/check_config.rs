@@ -1,6 +1,7 @@
 //! `check-config` finds everything that `serve` would stumble over, in one run, and nothing else.
 
 mod online;
+mod store;
 
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
