@@ -8,6 +8,7 @@ use super::Event;
 use super::queue::Queue;
 use crate::clock::Clock;
 use crate::domain::outcome::Outcome;
+use crate::domain::reason::Cause;
 use crate::metrics;
 use crate::store::database::{Connection, Database, Transaction, observed};
 use crate::store::error::StoreError;
@@ -96,7 +97,7 @@ fn row(event: Event) -> Result<Row, StoreError> {
     let is_refusal = event.outcome == Outcome::Refused;
     // Nothing equals NULL, so a refusal without a caller or a reason has empty ones.
     let caller = event.caller.or_else(|| is_refusal.then(String::new));
-    let reason = event.reason.map(|reason| reason.as_str()).or_else(|| is_refusal.then_some(""));
+    let reason = event.reason.map(Cause::as_str).or_else(|| is_refusal.then_some(""));
     Ok(Row {
         at_ms,
         last_ms: at_ms,

@@ -106,12 +106,16 @@ fn what_weakens_a_store_is_told() {
             found.iter().all(|(key, line)| key == "store.passwordFile" && line.contains(expected.unwrap()))
         );
     }
-    let inline = warned("url: \"postgres://arm:hunter2@db/arm\", passwordFile: pw");
-    let lines: Vec<_> = inline.iter().map(|(_, line)| line.as_str()).collect();
+    let inline = store("url: \"postgres://arm:hunter2@db/arm\", passwordFile: pw");
+    fs::write(folder.path().join("config.yml"), inline).unwrap();
+    fs::set_permissions(folder.path().join("config.yml"), fs::Permissions::from_mode(0o644)).unwrap();
+    let inline = keyed(&load_in(folder.path(), &[]).unwrap());
+    let lines: Vec<_> = inline.iter().filter(|(key, _)| key == "store.url").map(|(_, line)| line).collect();
+    assert_eq!(lines.len(), 3, "{lines:?}");
     for words in [
         "use store.passwordFile",
         "store.passwordFile is not read",
-        "holds the password of store.url, can be read",
+        "holds the password of store.url, can be read by every user",
     ] {
         assert!(lines.iter().any(|line| line.contains(words)), "{words}: {lines:?}");
     }
