@@ -5,11 +5,14 @@ mod groups;
 mod identity;
 mod rights;
 mod scopes;
+mod team_ids;
 mod teams;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::groups::{GroupError, Groups, ManagedGroup};
+use self::identity::Session;
 pub use self::identity::{CallerToken, Identities, TokenError};
 pub use self::rights::{Right, Rights};
 pub use self::scopes::{ScopeAuthority, ScopeHolder};
@@ -21,12 +24,23 @@ use crate::domain::scope::Scope;
 use crate::domain::template::GroupName;
 use crate::github;
 
-/// A user whom GitHub vouched for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A user whom GitHub vouched for, by a token.
+#[derive(Debug, Clone)]
 pub struct Caller {
     id: UserId,
     login: Login,
+    /// How to ask again whether the login is still theirs.
+    session: Arc<Session>,
 }
+
+/// Two requests of one user have the same caller.
+impl PartialEq for Caller {
+    fn eq(&self, other: &Self) -> bool {
+        (self.id, &self.login) == (other.id, &other.login)
+    }
+}
+
+impl Eq for Caller {}
 
 impl Caller {
     /// GitHub's id of the user; stays the same when the user is renamed.
@@ -37,6 +51,20 @@ impl Caller {
     /// The user's login.
     pub fn login(&self) -> &Login {
         &self.login
+    }
+
+    /// Whether the policy lets the user use the service, whatever for.
+    ///
+    /// # Errors
+    /// It doesn't.
+    pub fn require_permitted(&self, policy: &Policy) -> Result<(), AccessError> {
+        if policy.users.permit(self.id, self.login.as_str()) { Ok(()) } else { Err(AccessError::UserDenied) }
+    }
+
+    /// Whether the login is still this user's. To be asked after whatever GitHub said about the login alone, such as a
+    /// membership, before it counts for the user: a login can be given up and taken by somebody else.
+    async fn still_has_login(&self) -> Result<bool, AccessError> {
+        self.session.still_is(self.id, &self.login).await
     }
 }
 
@@ -139,7 +167,7 @@ impl Authority {
 impl Maintainer {
     /// The last step to an [`Authority`]: the policy must let the team use the service.
     pub fn under(self, policy: &Policy) -> Result<Authority, AccessError> {
-        if policy.teams.permit(self.team.slug.as_str()) {
+        if policy.teams.permit(self.team.id, self.team.slug.as_str()) {
             let principal = Principal::User(self.caller);
             Ok(Authority { principal, team: self.team, rights: Rights::ALL })
         } else {
@@ -169,6 +197,9 @@ pub enum AccessError {
     /// `policy.teams` keeps the team out.
     #[error("the team may not use this service")]
     TeamDenied,
+    /// `policy.users` keeps the user out.
+    #[error("the user may not use this service")]
+    UserDenied,
     /// Neither owner of the organisation nor administrator of the repository.
     #[error("not an administrator of the scope")]
     NotAnAdministrator,

@@ -4,12 +4,14 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::team_ids::TeamIds;
 use super::{AccessError, Authority, Caller, ManagedTeam, Oversight, Principal, Rights};
 use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::domain::cache_ttls::CacheTtls;
 use crate::domain::ids::{TeamId, UserId};
 use crate::domain::names::{Login, TeamSlug};
+use crate::domain::reference::TeamReference;
 use crate::domain::template::GroupNameTemplate;
 use crate::github::{Error, Github, Membership, Team};
 use crate::metrics;
@@ -55,25 +57,78 @@ pub struct Teams {
     maintainers: Cache<(TeamId, UserId), bool>,
     /// Kept for a moment: requests that arrive together share one response.
     memberships: Cache<(TeamSlug, Login), MembershipLookup>,
+    ids: Arc<TeamIds>,
     ttls: CacheTtls,
     github: Arc<Github>,
 }
 
 impl Teams {
-    /// Remembers no team yet.
+    /// Remembers no team yet. To be called on the runtime that lives longest.
     pub fn new(template: GroupNameTemplate, ttls: CacheTtls, github: Arc<Github>, clock: &Clock) -> Self {
         Self {
             template,
             by_slug: Cache::counted(metrics::Cache::Team, MAX_TEAMS, clock.clone()),
             maintainers: Cache::counted(metrics::Cache::Membership, MAX_MEMBERSHIPS, clock.clone()),
             memberships: Cache::new(MAX_MEMBERSHIPS, clock.clone()),
+            ids: TeamIds::new(github.clone(), clock.clone()),
             ttls,
             github,
         }
     }
 
-    /// The proof that `caller` actively maintains the team with this slug.
-    pub async fn maintainer(&self, caller: &Caller, slug: &TeamSlug) -> Result<Maintainer, AccessError> {
+    /// The proof that `caller` actively maintains the team that is named.
+    pub async fn maintainer(
+        &self,
+        caller: &Caller,
+        team: &TeamReference,
+    ) -> Result<Maintainer, AccessError> {
+        let (team, is_maintainer) = match team {
+            TeamReference::Slug(slug) => self.standing(caller, slug).await?,
+            // Boxed, so that the future of the usual case, a slug, stays small.
+            TeamReference::Id(id) => {
+                let standing = async |slug: TeamSlug| self.standing(caller, &slug).await;
+                Box::pin(self.under_its_slug(*id, standing)).await?
+            }
+        };
+        if is_maintainer {
+            Ok(Maintainer { caller: caller.clone(), team })
+        } else {
+            Err(AccessError::NotAMaintainer)
+        }
+    }
+
+    /// What `look` finds under the slug that the team with this id has. Slugs change hands: what is found about another team
+    /// is never used.
+    async fn under_its_slug<T>(
+        &self,
+        id: TeamId,
+        look: impl AsyncFn(TeamSlug) -> Result<(ManagedTeam, T), AccessError>,
+    ) -> Result<(ManagedTeam, T), AccessError> {
+        let mut wrong = None;
+        for _ in 0..MAX_ATTEMPTS {
+            let slug = self.ids.slug(id, wrong.as_ref()).await?.ok_or(AccessError::NotAMaintainer)?;
+            match look(slug.clone()).await {
+                Ok((team, found)) if team.id == id => return Ok((team, found)),
+                // Another team has the slug now, or none.
+                Ok(_) | Err(AccessError::NotAMaintainer) => {}
+                Err(error) => return Err(error),
+            }
+            self.by_slug.forget(&slug).await;
+            wrong = Some(slug);
+        }
+        Err(AccessError::NotAMaintainer)
+    }
+
+    /// The slug that the team which is named was last known to have, for the log. Asks nobody.
+    pub async fn remembered_slug(&self, team: &TeamReference) -> Option<TeamSlug> {
+        match team {
+            TeamReference::Slug(slug) => Some(slug.clone()),
+            TeamReference::Id(id) => self.ids.remembered(*id).await,
+        }
+    }
+
+    /// The team with this slug, and whether `caller` actively maintains it. No such team is [`AccessError::NotAMaintainer`].
+    async fn standing(&self, caller: &Caller, slug: &TeamSlug) -> Result<(ManagedTeam, bool), AccessError> {
         for _ in 0..MAX_ATTEMPTS {
             let remembered = match self.by_slug.get(slug).await {
                 Some(Ok(Some(team))) => {
@@ -81,12 +136,12 @@ impl Teams {
                 }
                 _ => None,
             };
-            if let Some((team, is_maintainer)) = remembered {
-                return require_maintainer(caller, team, is_maintainer);
+            if let Some(standing) = remembered {
+                return Ok(standing);
             }
             // Boxed, so that the future of the usual case, a membership that is remembered, stays small.
-            if let Some((team, is_maintainer)) = Box::pin(self.fetch(caller, slug)).await? {
-                return require_maintainer(caller, team, is_maintainer);
+            if let Some(standing) = Box::pin(self.fetch(caller, slug)).await? {
+                return Ok(standing);
             }
         }
         Err(Error::unexpected("the team changes faster than it can be read").into())
@@ -99,18 +154,25 @@ impl Teams {
         caller: &Caller,
         administrators: &TeamSlug,
     ) -> Result<Oversight, AccessError> {
-        self.maintainer(caller, administrators).await.map(|_| Oversight(()))
+        let (_, is_maintainer) = self.standing(caller, administrators).await?;
+        if is_maintainer { Ok(Oversight(())) } else { Err(AccessError::NotAMaintainer) }
     }
 
     /// The authority over any team's group that an administrator has.
     pub async fn overseen(
         &self,
         caller: &Caller,
-        slug: &TeamSlug,
+        team: &TeamReference,
         oversight: &Oversight,
     ) -> Result<Authority, AccessError> {
-        let team = self.by_slug.get_or_load(slug.clone(), self.load_team(slug)).await?;
-        let team = team.ok_or(AccessError::NotAMaintainer)?;
+        let find = async |slug: TeamSlug| {
+            let team = self.by_slug.get_or_load(slug.clone(), self.load_team(&slug)).await?;
+            team.map(|team| (team, ())).ok_or(AccessError::NotAMaintainer)
+        };
+        let (team, ()) = match team {
+            TeamReference::Slug(slug) => find(slug.clone()).await?,
+            TeamReference::Id(id) => Box::pin(self.under_its_slug(*id, find)).await?,
+        };
         Ok(Authority { principal: Principal::User(caller.clone()), team, rights: oversight.rights() })
     }
 
@@ -130,6 +192,7 @@ impl Teams {
     pub fn forget_all(&self) {
         // In this order: an old response must not come into a cache that has just been emptied.
         self.memberships.forget_all();
+        self.ids.forget_all();
         self.by_slug.forget_all();
         self.maintainers.forget_all();
     }
@@ -167,6 +230,10 @@ impl Teams {
             }
         }
         let is_maintainer = membership.is_some_and(|membership| membership.is_active_maintainer());
+        // The membership is the login's, not the id's.
+        if is_maintainer && !caller.still_has_login().await? {
+            return Ok(Some((team, false)));
+        }
         let ttl = if is_maintainer { self.ttls.membership } else { self.ttls.refused_membership };
         self.maintainers.insert_in(&era, (team.id, caller.id), is_maintainer, ttl).await;
         Ok(Some((team, is_maintainer)))
@@ -190,17 +257,5 @@ impl Teams {
             .map_err(|_| Error::unexpected("the team's slug has an unknown form"))?;
         let group = self.template.group_of(&slug, team.id);
         Ok(ManagedTeam { slug, id: team.id, group, repositories: team.repos_count })
-    }
-}
-
-fn require_maintainer(
-    caller: &Caller,
-    team: ManagedTeam,
-    is_maintainer: bool,
-) -> Result<Maintainer, AccessError> {
-    if is_maintainer {
-        Ok(Maintainer { caller: caller.clone(), team })
-    } else {
-        Err(AccessError::NotAMaintainer)
     }
 }

@@ -1,15 +1,17 @@
 //! Every key with its default and its parser: one function for each section of `config.yml`.
 
 mod app;
+mod policy;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use self::app::credentials_section;
+use self::policy::policy_section;
 use super::node::Node;
 use super::reader::{Found, Invalid, Reader, Split, Valid, items_of};
 use super::values::{
-    Complaint, Outcome, address, boolean, bytes, choice, duration, expected, name, network, pattern, rate,
+    Complaint, Outcome, address, boolean, bytes, choice, duration, name, network, pattern, rate,
     text, text_or_empty, whole,
 };
 use super::{
@@ -17,9 +19,8 @@ use super::{
     OfflineSweep, ServerConfig, SweepConfig, Target, TlsConfig, TlsFiles,
 };
 use crate::domain::cache_ttls::CacheTtls;
-use crate::domain::names::{OrgName, RunnerName, TeamSlug};
+use crate::domain::names::{OrgName, TeamSlug};
 use crate::domain::pattern::Rules;
-use crate::domain::policy::{JitPolicy, Policy};
 use crate::domain::sweep::SweepScope;
 use crate::domain::template::GroupNameTemplate;
 
@@ -41,8 +42,8 @@ pub(super) fn read(reader: &mut Reader) -> Valid<Config> {
     let logging = logging(reader);
     let server = server(reader);
     let cache = cache(reader);
-    let policy = policy(reader);
-    let scopes = rules(reader, "scopes.allow", &[], "scopes.deny");
+    let policy = policy_section(reader);
+    let scopes = rules(reader, "scopes.allow", "scopes.deny");
     let admin_team = reader.or_default("admin.team", "", team_or_none);
     let sweep = sweep(reader);
     Ok(Config {
@@ -277,35 +278,11 @@ fn cache(reader: &mut Reader) -> Valid<CacheTtls> {
     })
 }
 
-fn policy(reader: &mut Reader) -> Valid<Policy> {
-    let registration_tokens = reader.or_default("policy.registrationTokens", "true", boolean);
-    let removal_tokens = reader.or_default("policy.removalTokens", "true", boolean);
-    let teams = rules(reader, "policy.teams.allow", &["*"], "policy.teams.deny");
-    let labels = reader.list("policy.jit.labels", &["*"], Split::Semicolons, pattern);
-    let max_labels = reader.or_default("policy.jit.maxLabels", "20", whole(1, 100));
-    let name_prefix = reader.or_default("policy.jit.namePrefix", "{team}-", name_prefix);
-    let max_runners = reader.or_default("policy.maxRunners", "0", whole(0, u64::MAX));
-    Ok(Policy {
-        registration_tokens: registration_tokens?,
-        removal_tokens: removal_tokens?,
-        teams: teams?,
-        jit: JitPolicy { labels: labels?, max_labels: max_labels?, name_prefix: name_prefix? },
-        max_runners: max_runners?,
-    })
-}
-
 /// Patterns may hold a comma (`match:a{1,2}`), so in a variable only `;` separates them.
-fn rules(reader: &mut Reader, allow: &'static str, allowed: &[&str], deny: &'static str) -> Valid<Rules> {
-    let allow = reader.list(allow, allowed, Split::Semicolons, pattern);
+fn rules(reader: &mut Reader, allow: &'static str, deny: &'static str) -> Valid<Rules> {
+    let allow = reader.list(allow, &[], Split::Semicolons, pattern);
     let deny = reader.list(deny, &[], Split::Semicolons, pattern);
     Ok(Rules::new(allow?, deny?))
-}
-
-/// Text that can start a runner's name once `{team}` is put in; may be empty.
-fn name_prefix(node: &Node) -> Outcome<String> {
-    let text = text_or_empty(node)?;
-    let fits = text.is_empty() || RunnerName::parse(&text.replace("{team}", "a")).is_ok();
-    if fits { Ok(text) } else { expected("the start of a runner's name: A-Z a-z 0-9 . _ - and {team}") }
 }
 
 fn team_or_none(node: &Node) -> Outcome<Option<TeamSlug>> {

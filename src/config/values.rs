@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use super::node::Node;
 use crate::domain::names::NameError;
 use crate::domain::pattern::Pattern;
+use crate::domain::subject::{Subject, SubjectError};
 
 /// What is wrong with a value.
 pub(super) enum Complaint {
@@ -226,6 +227,14 @@ pub(super) fn network(node: &Node) -> Outcome<IpNet> {
 
 pub(super) fn pattern(node: &Node) -> Outcome<Pattern> {
     Pattern::parse(&text_or_empty(node)?).map_err(|error| Complaint::Message(error.to_string()))
+}
+
+/// A pattern of names, or `id:` and an id.
+pub(super) fn subject<I: From<u64>>(node: &Node) -> Outcome<Subject<I>> {
+    Subject::parse(&text_or_empty(node)?).map_err(|error| match error {
+        SubjectError::NoId => Complaint::Expected(SubjectError::ID.to_owned()),
+        SubjectError::Pattern(error) => Complaint::Message(error.to_string()),
+    })
 }
 
 /// One of a few words.

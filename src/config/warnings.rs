@@ -19,7 +19,7 @@ use crate::domain::certificate::Validity;
 type Rule = (&'static str, fn(&Facts<'_>) -> Vec<String>);
 
 /// Every rule, in the order of `config.example.yml`.
-const RULES: [Rule; 41] = [
+const RULES: [Rule; 44] = [
     ("token", outside::personal_token),
     ("privateKeyFile", files::private_key),
     ("tokenFile", files::token),
@@ -51,8 +51,11 @@ const RULES: [Rule; 41] = [
     ("cache.refusedMembership", policy::refused_membership_kept),
     ("policy.registrationTokens", policy::registration_tokens),
     ("policy.removalTokens", policy::removal_tokens),
-    ("policy.teams.allow", policy::no_team),
+    ("policy.teams.allow", policy::allowed_teams),
     ("policy.teams.deny", policy::denied_teams),
+    ("policy.users.allow", policy::allowed_users),
+    ("policy.users.deny", policy::denied_users),
+    ("policy.repositoryPermission", policy::repository_permission),
     ("policy.jit.labels", policy::no_label),
     ("scopes.allow", policy::scopes_elsewhere),
     ("scopes.allow", policy::scopes_as_regex),

@@ -26,6 +26,12 @@ macro_rules! ids {
                 text.parse().map(Self)
             }
         }
+
+        impl From<u64> for $name {
+            fn from(id: u64) -> Self {
+                Self(id)
+            }
+        }
     )*};
 }
 

@@ -39,6 +39,7 @@ use self::credential::Credential;
 pub use self::credential::{StartupProblem, TokenState};
 pub use self::error::{Class, Error};
 use self::lanes::Lane;
+pub use self::paging::PAGE_SIZE;
 use self::reply::Reply;
 pub use self::settings::{App, Settings, SetupError};
 pub use self::transport::MAX_ATTEMPTS;

@@ -7,6 +7,7 @@ use super::owners;
 use super::paging::{Listed, PAGE_SIZE};
 use super::types::{CollaboratorPermission, Membership, Repository, Team};
 use super::{Error, Github};
+use crate::domain::ids::UserId;
 use crate::domain::names::{Login, RepoName, TeamSlug};
 use crate::metrics::CallKind;
 
@@ -64,16 +65,20 @@ impl Github {
         Ok(names.iter().map(found).collect())
     }
 
-    /// Whether a user is an active owner of the organisation.
-    pub async fn is_owner(&self, user: &Login) -> Result<bool, Error> {
-        owners::is_owner(self.send(owners::call(&self.org, user)).await)
+    /// Whether the user with this login and id is an active owner of the organisation. Somebody else who took the login
+    /// doesn't count.
+    pub async fn is_owner(&self, login: &Login, user: UserId) -> Result<bool, Error> {
+        owners::is_owner(self.send(owners::call(&self.org, login)).await, user)
     }
 
-    /// Whether a user administers a repository, in whichever way.
-    pub async fn administers(&self, user: &Login, name: &RepoName) -> Result<bool, Error> {
-        let path = format!("/repos/{}/{name}/collaborators/{user}/permission", self.org);
+    /// Whether the user with this login and id administers a repository, in whichever way.
+    pub async fn administers(&self, login: &Login, user: UserId, name: &RepoName) -> Result<bool, Error> {
+        let path = format!("/repos/{}/{name}/collaborators/{login}/permission", self.org);
         match self.send(Call::get(CallKind::RepositoryPermission, path)).await {
-            Ok(reply) => Ok(reply.parse::<CollaboratorPermission>()?.permission == "admin"),
+            Ok(reply) => {
+                let held: CollaboratorPermission = reply.parse()?;
+                Ok(held.permission == "admin" && held.user.is_some_and(|found| found.id == user))
+            }
             Err(error) if error.is_not_found() => Ok(false),
             Err(error) => Err(error),
         }

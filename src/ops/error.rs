@@ -7,6 +7,7 @@ use crate::audit::NoRoom;
 use crate::domain::jit::JitRefusal;
 use crate::domain::names::RunnerName;
 use crate::domain::outcome::Outcome;
+use crate::domain::policy::RepositoryPermission;
 use crate::domain::reason::Reason;
 use crate::github::{self, Class};
 
@@ -30,6 +31,8 @@ pub enum Error {
     },
     /// The team has no access to these repositories, or they don't exist.
     RepoNotFound(Vec<String>),
+    /// The same, or `policy.repositoryPermission` demands more of the team.
+    RepoNotGranted(RepositoryPermission, Vec<String>),
     /// The policy doesn't allow this JIT config.
     JitDenied(JitRefusal),
     /// An Enterprise Server of this version knows no runners for one job.
@@ -87,7 +90,7 @@ impl Error {
             Self::GroupExists => Reason::GroupExists,
             Self::GroupProtected(_) => Reason::GroupProtected,
             Self::GroupNotEmpty { .. } => Reason::GroupNotEmpty,
-            Self::RepoNotFound(_) => Reason::RepoNotFound,
+            Self::RepoNotFound(_) | Self::RepoNotGranted(..) => Reason::RepoNotFound,
             Self::Rejected(_) => Reason::InvalidParameter,
             Self::Partial { cause, .. } => cause.reason(),
             Self::AdministrationMissing(_) => Reason::GithubError,

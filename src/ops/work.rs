@@ -11,9 +11,9 @@ use super::Error;
 use super::error::missing_group;
 use crate::access::{AccessError, Authority, ManagedGroup, Oversight, Reach};
 use crate::audit::{AuditLine, AuditRoom};
-use crate::domain::names::TeamSlug;
 use crate::domain::outcome::Outcome;
 use crate::domain::reason::Cause;
+use crate::domain::reference::TeamReference;
 use crate::github::{Github, Runner, WriteIds};
 use crate::organisation::Organisation;
 use crate::request::Context;
@@ -224,9 +224,19 @@ impl Work<Authority> {
     ///
     /// # Errors
     /// They don't, or the policy keeps that team out.
-    pub async fn authority_over(&self, slug: &TeamSlug) -> Result<Authority, AccessError> {
-        self.line.note(|details| details.to_team = Some(slug.to_string()));
-        let maintainer = self.organisation.teams.maintainer(self.authority().caller(), slug).await?;
+    pub async fn authority_over(&self, team: &TeamReference) -> Result<Authority, AccessError> {
+        let note = |name: String| self.line.note(|details| details.to_team = Some(name));
+        note(team.to_string());
+        let teams = &self.organisation.teams;
+        let maintainer = teams.maintainer(self.authority().caller(), team).await;
+        let remembered = match &maintainer {
+            Ok(maintainer) => Some(maintainer.team().slug().clone()),
+            Err(_) => teams.remembered_slug(team).await,
+        };
+        if let Some(slug) = remembered {
+            note(slug.to_string());
+        }
+        let maintainer = maintainer?;
         maintainer.under(&self.organisation.policy.load())
     }
 

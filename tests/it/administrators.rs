@@ -2,6 +2,7 @@
 
 use actions_runner_manager::access::{CallerToken, Principal, Rights};
 use actions_runner_manager::domain::names::TeamSlug;
+use actions_runner_manager::domain::reference::TeamReference;
 use fake_github::{
     DEFAULT_GROUP, Fault, GroupId, MembershipState, Role, RunnerStatus, TokenKind, Visibility, World,
 };
@@ -289,12 +290,13 @@ async fn an_authority_says_whether_it_is_a_maintainers_or_an_administrators() {
     let app = App::with(world, switched_on()).await;
     let state = app.server.state();
     let slug = |text| TeamSlug::parse(text).unwrap();
+    let team = |text| TeamReference::parse(text).unwrap();
     let token = CallerToken::from_header(&administrators.root).unwrap();
     let caller = state.identities.identify(&token, [192, 0, 2, 1].into()).await.unwrap();
-    let maintainer = state.organisation.teams.maintainer(&caller, &slug("search")).await.unwrap();
+    let maintainer = state.organisation.teams.maintainer(&caller, &team("search")).await.unwrap();
     let own = maintainer.under(&state.organisation.policy.load()).unwrap();
     let oversight = state.organisation.teams.oversight(&caller, &slug("platform-admins")).await.unwrap();
-    let other = state.organisation.teams.overseen(&caller, &slug("payments"), &oversight).await.unwrap();
+    let other = state.organisation.teams.overseen(&caller, &team("payments"), &oversight).await.unwrap();
     assert_eq!(own.rights(), Rights::ALL);
     assert_eq!((oversight.rights(), other.rights()), (Rights::OF_ADMINISTRATORS, Rights::OF_ADMINISTRATORS));
     for authority in [own, other] {

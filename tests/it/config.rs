@@ -20,6 +20,8 @@ use std::time::{Duration, Instant};
 use actions_runner_manager::config::{
     Config, Credentials, Loaded, LogFormat, LogLevel, PrivateKeySource, Source, Sources, TokenSource, load,
 };
+use actions_runner_manager::domain::ids::{TeamId, UserId};
+use actions_runner_manager::domain::policy::{Policy, RepositoryPermission};
 use actions_runner_manager::domain::sweep::SweepScope;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -111,6 +111,9 @@ fn access(error: &AccessError) -> Answer {
         AccessError::TeamDenied => {
             (Reason::DeniedByPolicy, "The administrator doesn't let this team use the service")
         }
+        AccessError::UserDenied => {
+            (Reason::DeniedByPolicy, "The administrator doesn't let you use the service")
+        }
         AccessError::TooManyUnknownTokens { retry_after } => {
             return too_many(
                 *retry_after,
@@ -132,6 +135,12 @@ fn operation(error: &ops::Error) -> Answer {
         ops::Error::RepoNotFound(names) => {
             format!("No such repository, or the team has no access to it: {}", some_of(names)).into()
         }
+        ops::Error::RepoNotGranted(required, names) => format!(
+            "No such repository, or the team does not have the permission {required} on it, which the administrator \
+             requires: {}",
+            some_of(names)
+        )
+        .into(),
         ops::Error::JitDenied(refusal) => format!("The administrator doesn't allow this: {refusal}").into(),
         ops::Error::NoJitHere((major, minor)) => format!(
             "GitHub Enterprise Server {major}.{minor} has no JIT configs, which came with 3.10; use token-register"

@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use crate::access::AccessError;
-use crate::domain::names::{RunnerName, TeamSlug};
+use crate::domain::names::RunnerName;
+use crate::domain::reference::TeamReference;
 use crate::github::{self, Class};
 use crate::http::ApiError;
 use crate::http::error::Answer;
@@ -30,7 +31,7 @@ pub(super) fn all() -> Vec<Explained> {
 type Example = (ApiError, &'static str);
 
 fn of_the_request() -> Vec<Example> {
-    let slug = format!("expected {}", TeamSlug::EXPECTED);
+    let slug = format!("expected {}", TeamReference::EXPECTED);
     let twice = "The parameter \"team\" was given more than once".to_owned();
     vec![
         (ApiError::MissingParameter("team"), "a parameter is needed"),

@@ -6,8 +6,8 @@ use serde_json::json;
 
 use super::{Admitted, Description, Endpoint, ResponseDescription, Tag, other_team};
 use crate::access::Right;
-use crate::domain::names::TeamSlug;
 use crate::domain::reason::Reason;
+use crate::domain::reference::TeamReference;
 use crate::http::ApiError;
 use crate::http::envelope::success;
 use crate::http::field::{Field, ParameterSet};
@@ -49,12 +49,12 @@ pub(super) struct Delete;
 
 /// What `group-delete` does with runners.
 pub(crate) struct DeleteParameters {
-    pub(crate) transfer_to: Option<TeamSlug>,
+    pub(crate) transfer_to: Option<TeamReference>,
     pub(crate) remove_runners: bool,
 }
 
 impl ParameterSet for DeleteParameters {
-    type Fields = (Field<Option<TeamSlug>>, Field<bool>);
+    type Fields = (Field<Option<TeamReference>>, Field<bool>);
 
     const FIELDS: Self::Fields = (
         Field::optional(
@@ -65,7 +65,7 @@ impl ParameterSet for DeleteParameters {
         Field::flag("remove_runners", "Remove the runners from the organisation", "false"),
     );
 
-    fn from_values((transfer_to, remove_runners): (Option<TeamSlug>, bool)) -> Result<Self, ApiError> {
+    fn from_values((transfer_to, remove_runners): (Option<TeamReference>, bool)) -> Result<Self, ApiError> {
         if transfer_to.is_some() && remove_runners {
             return Err(ApiError::exclusive(&["transfer_to", "remove_runners"]));
         }

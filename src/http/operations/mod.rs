@@ -25,7 +25,7 @@ use super::field::{FieldDescription, FieldTuple, ParameterSet, Presence};
 use super::parameters::invalid;
 use super::standing::Standing;
 use crate::access::Authority;
-use crate::domain::names::TeamSlug;
+use crate::domain::reference::TeamReference;
 use crate::ops::Work;
 
 /// Where the operations of the API's first version are.
@@ -163,9 +163,17 @@ impl Operation {
 }
 
 /// The authority over a second team, which the caller has to maintain, too.
-async fn other_team(work: &Work, parameter: &'static str, slug: &TeamSlug) -> Result<Authority, ApiError> {
-    if slug == work.authority().team().slug() {
-        return Err(invalid(parameter, "expected another team than the one that the request is about"));
+async fn other_team(
+    work: &Work,
+    parameter: &'static str,
+    team: &TeamReference,
+) -> Result<Authority, ApiError> {
+    let own = work.authority().team();
+    let same = || invalid(parameter, "expected another team than the one that the request is about");
+    if team.is(own.slug(), own.id()) {
+        return Err(same());
     }
-    Ok(work.authority_over(slug).await?)
+    let other = work.authority_over(team).await?;
+    // A slug that the team had before is remembered for a while.
+    if other.team().id() == own.id() { Err(same()) } else { Ok(other) }
 }

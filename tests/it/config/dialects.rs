@@ -97,7 +97,7 @@ fn a_list_in_a_variable_comes_with_quotes_line_breaks_or_as_json() {
     ] {
         let loaded = load_bytes(MINIMAL.as_bytes(), &[("ARM_POLICY_TEAMS_DENY", value)]).unwrap();
         let teams = &loaded.config.policy.teams;
-        assert!(!teams.permit("a") && !teams.permit("b") && teams.permit("c"), "{value:?}");
+        assert!(!teams.permit(TeamId(1), "a") && !teams.permit(TeamId(1), "b") && teams.permit(TeamId(1), "c"), "{value:?}");
     }
 }
 
@@ -175,7 +175,7 @@ fn a_file_means_the_same_with_marks_and_any_line_breaks() {
     for bytes in encoded(text).into_iter().chain(encoded(&format!("---\n{text}...\n"))) {
         let loaded = load_bytes(&bytes, &[]).unwrap_or_else(|problems| panic!("{bytes:?}: {problems}"));
         assert_eq!(format!("{:?}", loaded.config), format!("{:?}", plain.config));
-        assert!(!loaded.config.policy.teams.permit("b"));
+        assert!(!loaded.config.policy.teams.permit(TeamId(1), "b"));
     }
     for bytes in encoded(&format!("{text}unknown: 1\n")) {
         let printed = load_bytes(&bytes, &[]).map(|_| ()).unwrap_err();
