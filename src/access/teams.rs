@@ -77,11 +77,7 @@ impl Teams {
     }
 
     /// The proof that `caller` actively maintains the team that is named.
-    pub async fn maintainer(
-        &self,
-        caller: &Caller,
-        team: &TeamReference,
-    ) -> Result<Maintainer, AccessError> {
+    pub async fn maintainer(&self, caller: &Caller, team: &TeamReference) -> Result<Maintainer, AccessError> {
         let (team, is_maintainer) = match team {
             TeamReference::Slug(slug) => self.standing(caller, slug).await?,
             // Boxed, so that the future of the usual case, a slug, stays small.

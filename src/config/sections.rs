@@ -11,8 +11,8 @@ use self::policy::policy_section;
 use super::node::Node;
 use super::reader::{Found, Invalid, Reader, Split, Valid, items_of};
 use super::values::{
-    Complaint, Outcome, address, boolean, bytes, choice, duration, name, network, pattern, rate,
-    text, text_or_empty, whole,
+    Complaint, Outcome, address, boolean, bytes, choice, duration, name, network, pattern, rate, text,
+    text_or_empty, whole,
 };
 use super::{
     AdminListener, ApiUrl, Config, GithubConfig, GroupsConfig, LogFormat, LogLevel, LoggingConfig,

@@ -89,9 +89,9 @@ impl RunnerReference {
     pub fn parse(value: &str) -> Result<Self, NameError> {
         match id_in(value) {
             Some(id) => id.map(Self::Id),
-            None => SelectedRunnerName::parse(value)
-                .map(Self::Name)
-                .map_err(|_| NameError::new(Self::EXPECTED)),
+            None => {
+                SelectedRunnerName::parse(value).map(Self::Name).map_err(|_| NameError::new(Self::EXPECTED))
+            }
         }
     }
 

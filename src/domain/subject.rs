@@ -38,7 +38,8 @@ impl<I: From<u64>> Subject<I> {
         if let Some(id) = id_in(text) {
             return id.map(Self::Id).map_err(|_| SubjectError::NoId);
         }
-        let looks_like_an_id = text.trim_start().get(..3).is_some_and(|start| start.eq_ignore_ascii_case("id:"));
+        let looks_like_an_id =
+            text.trim_start().get(..3).is_some_and(|start| start.eq_ignore_ascii_case("id:"));
         if looks_like_an_id {
             return Err(SubjectError::NoId);
         }
@@ -139,7 +140,17 @@ mod tests {
 
     #[test]
     fn what_looks_like_an_id_and_is_none_is_refused_rather_than_never_fitting() {
-        for text in ["id:", "id:0x1", "id:-1", "id:payments", "id:1 ", "ID:7", "Id:7", " id:7", "id:99999999999999999999"] {
+        for text in [
+            "id:",
+            "id:0x1",
+            "id:-1",
+            "id:payments",
+            "id:1 ",
+            "ID:7",
+            "Id:7",
+            " id:7",
+            "id:99999999999999999999",
+        ] {
             let message = Subject::<TeamId>::parse(text).unwrap_err().to_string();
             assert_eq!(message, "expected id: and a whole number, such as id:123", "{text:?}");
         }

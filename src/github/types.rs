@@ -299,9 +299,7 @@ mod tests {
             all.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
             serde_json::from_value(all).unwrap()
         };
-        let of = |push, maintain, admin| {
-            serde_json::json!({ "permissions": { "pull": true, "push": push, "maintain": maintain, "admin": admin } })
-        };
+        let of = |push, maintain, admin| serde_json::json!({ "permissions": { "pull": true, "push": push, "maintain": maintain, "admin": admin } });
         for (said, granted) in [
             (serde_json::json!({}), 1),
             (serde_json::json!({ "permissions": null, "role_name": "admin" }), 1),
@@ -311,12 +309,18 @@ mod tests {
             (of(true, true, false), 3),
             (of(true, true, true), 4),
             // Custom roles; and permissions that don't include those below.
-            (serde_json::json!({ "permissions": { "pull": true, "push": true }, "role_name": "deployer" }), 2),
+            (
+                serde_json::json!({ "permissions": { "pull": true, "push": true }, "role_name": "deployer" }),
+                2,
+            ),
             (of(false, true, false), 3),
             (of(false, false, true), 4),
             // An older server, and a custom role that only bears the name.
             (serde_json::json!({ "permissions": { "push": true }, "role_name": "maintain" }), 3),
-            (serde_json::json!({ "permissions": { "push": true, "maintain": false }, "role_name": "maintain" }), 2),
+            (
+                serde_json::json!({ "permissions": { "push": true, "maintain": false }, "role_name": "maintain" }),
+                2,
+            ),
         ] {
             let repository = repository(said);
             for (index, permission) in RepositoryPermission::ALL.iter().enumerate() {

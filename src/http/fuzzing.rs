@@ -11,8 +11,8 @@ use super::operations::{
 use super::parameters::Parameters;
 use crate::domain::checks::{assert_is_one_query_value, assert_is_one_segment};
 use crate::domain::names::{Label, OrgName, RepoName, RunnerName, SelectedRunnerName};
-use crate::domain::reference::{RunnerReference, TeamReference};
 use crate::domain::reason::Reason;
+use crate::domain::reference::{RunnerReference, TeamReference};
 use crate::domain::scope::Scope;
 use crate::ops::jit::Wanted;
 use crate::ops::selection::{Filter, Selection};

@@ -217,11 +217,7 @@ async fn with_slug<T>(
 }
 
 /// The authority of a maintainer, or else of an administrator.
-async fn authority(
-    work: &Work<()>,
-    caller: &Caller,
-    team: &TeamReference,
-) -> Result<Authority, AccessError> {
+async fn authority(work: &Work<()>, caller: &Caller, team: &TeamReference) -> Result<Authority, AccessError> {
     let organisation = work.organisation();
     let teams = &organisation.teams;
     let own = teams.maintainer(caller, team).await.and_then(|maintainer| {

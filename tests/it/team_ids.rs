@@ -80,8 +80,19 @@ async fn what_begins_as_an_id_and_is_none_is_refused_wherever_a_team_is_named() 
     let (world, cast, _) = acme_with_groups();
     let app = App::with(world, json!({ "admin": { "team": "search" } })).await.settled().await;
     let malformed = [
-        "id:", "id:0x1", "id:-1", "id:+1", "id:99999999999999999999", "id:\u{661}", "id: 1", "id:1 ", "ID:1",
-        "id:1,2", "id:payments", "id:1.0", "id:id:1",
+        "id:",
+        "id:0x1",
+        "id:-1",
+        "id:+1",
+        "id:99999999999999999999",
+        "id:\u{661}",
+        "id: 1",
+        "id:1 ",
+        "ID:1",
+        "id:1,2",
+        "id:payments",
+        "id:1.0",
+        "id:id:1",
     ];
     for text in malformed {
         for (method, operation, others) in TEAM_OPERATIONS {
@@ -99,7 +110,9 @@ async fn what_begins_as_an_id_and_is_none_is_refused_wherever_a_team_is_named() 
             app.call_json("POST", operation, &cast.ada, body).await.is_refused(400, "invalid_parameter");
         }
         let body = json!({ "scope": "acme/web", "team": text });
-        send(app.request("POST", "/register", &cast.ada).json(&body)).await.is_refused(400, "invalid_parameter");
+        send(app.request("POST", "/register", &cast.ada).json(&body))
+            .await
+            .is_refused(400, "invalid_parameter");
         let everywhere = [("team", text)];
         app.call("GET", "runners-list", &cast.eve, &everywhere).await.is_refused(400, "invalid_parameter");
         app.call("GET", "runners-list", &cast.ada, &[("team", "payments"), ("name", text)])
@@ -243,7 +256,8 @@ async fn ids_that_were_known_are_forgotten_when_the_service_is_told_to_look_agai
         world.add_maintainer(team, cast.ada_id);
         team
     });
-    let register = async || app.call("POST", "token-register", &cast.ada, &[("team", id(team).as_str())]).await;
+    let register =
+        async || app.call("POST", "token-register", &cast.ada, &[("team", id(team).as_str())]).await;
     register().await.is_refused(403, "not_a_maintainer");
     app.server.reload();
     register().await.response();
@@ -295,7 +309,10 @@ async fn administrators_name_teams_by_id_too() {
     let app = App::with(world, json!({ "admin": { "team": "search" } })).await;
     let seen = app.call("GET", "runners-list", &cast.eve, &[("team", id(cast.payments).as_str())]).await;
     assert_eq!(seen.response()["runners"].as_array().unwrap().len(), 3);
-    assert_eq!((&seen.audit()[0]["as_administrator"], &seen.audit()[0]["team"]), (&json!(true), &json!("payments")));
+    assert_eq!(
+        (&seen.audit()[0]["as_administrator"], &seen.audit()[0]["team"]),
+        (&json!(true), &json!("payments"))
+    );
     let nobodys = app.call("GET", "runners-list", &cast.eve, &[("team", "id:900000")]).await;
     nobodys.is_refused(403, "not_a_maintainer");
     app.call("GET", "runners-list", &cast.eve, &[("team", "*")]).await.response();
@@ -306,9 +323,15 @@ async fn runners_are_selected_by_ids_among_their_names() {
     let (mut world, cast, group) = acme_with_runners();
     world.add_maintainer(cast.search, cast.ada_id);
     let app = App::start(world).await;
-    let by_id = |name: &str| app.fake.world(|world| format!("id:{}", world.runner_by_name(name).unwrap().id.0));
+    let by_id =
+        |name: &str| app.fake.world(|world| format!("id:{}", world.runner_by_name(name).unwrap().id.0));
     let names = |answer: &Value, key: &str| -> Vec<String> {
-        answer[key].as_array().unwrap().iter().map(|runner| runner["name"].as_str().unwrap().to_owned()).collect()
+        answer[key]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|runner| runner["name"].as_str().unwrap().to_owned())
+            .collect()
     };
     let (idle, gone, other) = (by_id("idle-1"), by_id("gone-1"), by_id("search-idle"));
     let listed = app.call("GET", "runners-list", &cast.ada, &[("team", "payments"), ("name", &idle)]).await;

@@ -11,10 +11,7 @@ use crate::github::{Class, Error, Github, TokenHistory};
 /// What GitHub knows of a token.
 pub(super) enum Verdict {
     /// Whose it is.
-    Good {
-        id: UserId,
-        login: Login,
-    },
+    Good { id: UserId, login: Login },
     /// GitHub knows no user by it.
     Refused {
         error: AccessError,

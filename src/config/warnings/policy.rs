@@ -127,13 +127,21 @@ fn users<'a>(key: &'a str, subjects: &'a [Subject<UserId>]) -> List<'a, UserId> 
 /// Rules about whom a list denies.
 fn denied<I: Copy + PartialEq>(list: &List<'_, I>) -> Vec<String> {
     let everybody = list.everybody_denied();
-    if everybody.is_empty() { list.by_name(Subject::goes_by_name, "a new name is no longer denied") } else { everybody }
+    if everybody.is_empty() {
+        list.by_name(Subject::goes_by_name, "a new name is no longer denied")
+    } else {
+        everybody
+    }
 }
 
 /// Rules about whom a list allows.
 fn allowed<I: Copy + PartialEq>(list: &List<'_, I>) -> Vec<String> {
     let nobody = list.nobody_allowed();
-    if nobody.is_empty() { list.by_name(Subject::goes_by_many_names, "any new name that fits is allowed") } else { nobody }
+    if nobody.is_empty() {
+        list.by_name(Subject::goes_by_many_names, "any new name that fits is allowed")
+    } else {
+        nobody
+    }
 }
 
 pub(super) fn allowed_teams(facts: &Facts<'_>) -> Vec<String> {

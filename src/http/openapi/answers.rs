@@ -111,6 +111,7 @@ fn possible(operation: Operation, method: &Method, described: &Described) -> Vec
         Reason::MissingToken,
         Reason::InvalidToken,
         Reason::UnsupportedToken,
+        Reason::DeniedByPolicy,
         Reason::RateLimited,
         Reason::Internal,
         Reason::GithubError,
@@ -123,7 +124,7 @@ fn possible(operation: Operation, method: &Method, described: &Described) -> Vec
     ];
     if !described.parameters.is_empty() {
         reasons.extend([Reason::MissingParameter, Reason::InvalidParameter, Reason::ConflictingParameter]);
-        reasons.extend([Reason::NotAMaintainer, Reason::DeniedByPolicy]);
+        reasons.push(Reason::NotAMaintainer);
     }
     if method != Method::GET {
         reasons.extend([Reason::InvalidBody, Reason::PayloadTooLarge, Reason::UnsupportedMediaType]);

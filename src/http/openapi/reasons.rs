@@ -73,8 +73,8 @@ fn of_the_caller() -> Vec<Example> {
         ),
         (
             AccessError::TeamDenied.into(),
-            "the administrator switched it off, keeps the team out, or doesn't allow this label, name or scope, or so \
-             many runners",
+            "the administrator switched it off, keeps the user or the team out, or doesn't allow this label, name or scope, \
+             or so many runners",
         ),
         (
             ApiError::Limited(Limited { allowance, retry_after: WAIT }),
@@ -93,7 +93,7 @@ fn of_the_operation() -> Vec<Example> {
         (ops::Error::GroupNotFound, "the team has no group"),
         (
             ops::Error::RepoNotFound(vec!["shop".to_owned()]),
-            "there is no such repository, or the team has no access to it",
+            "there is no such repository, or the team has no access to it, or less than the administrator requires",
         ),
         (
             ops::Error::RunnerNotFound(vec!["payments-9".to_owned()]),

@@ -23,9 +23,12 @@ const REASONS: &[Reason] = &[Reason::GroupProtected, Reason::GroupNotFound, Reas
 
 const IDS: Field<Vec<RunnerId>> =
     Field::optional_list("ids", "Runners with one of these ids, or one of names", "42,43").one_of();
-const NAMES: Field<Vec<RunnerReference>> =
-    Field::optional_list("names", "Runners with one of these names, or one of ids; id:42 is the id 42", "payments-1,payments-2")
-        .one_of();
+const NAMES: Field<Vec<RunnerReference>> = Field::optional_list(
+    "names",
+    "Runners with one of these names, or one of ids; id:42 is the id 42",
+    "payments-1,payments-2",
+)
+.one_of();
 const LABELS: Field<Vec<Label>> =
     Field::optional_list("labels", "Runners with all of these labels", "linux,gpu").one_of();
 
@@ -45,7 +48,11 @@ impl ParameterSet for Filter {
     const FIELDS: Self::Fields = (
         Field::optional("status", "Only runners in this state", "offline"),
         Field::optional("label", "Only runners with this label", "linux"),
-        Field::optional("name", "Only the runner of this name, in any letter case, or of this id: id:42", "payments-1"),
+        Field::optional(
+            "name",
+            "Only the runner of this name, in any letter case, or of this id: id:42",
+            "payments-1",
+        ),
     );
 
     fn from_values(
@@ -105,13 +112,7 @@ impl ParameterSet for RemoveParameters {
     );
 
     fn from_values(
-        (ids, names, labels, offline, dry_run): (
-            Vec<RunnerId>,
-            Vec<RunnerReference>,
-            Vec<Label>,
-            bool,
-            bool,
-        ),
+        (ids, names, labels, offline, dry_run): (Vec<RunnerId>, Vec<RunnerReference>, Vec<Label>, bool, bool),
     ) -> Result<Self, ApiError> {
         let selection = Selection { ids, names, labels, offline };
         if selection.lists() == 0 && !offline {

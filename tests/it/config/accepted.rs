@@ -73,7 +73,9 @@ fn the_environment_is_enough_without_a_file() {
     assert_eq!(config.server.trusted_proxies.len(), 2);
     let Policy { teams, users, repository_permission, .. } = &config.policy;
     assert!(teams.permit(TeamId(1), "b") && !teams.permit(TeamId(1), "c") && teams.permit(TeamId(7), "c"));
-    assert!(users.permit(UserId(1), "ada") && !users.permit(UserId(1), "eve") && !users.permit(UserId(8), "a"));
+    assert!(
+        users.permit(UserId(1), "ada") && !users.permit(UserId(1), "eve") && !users.permit(UserId(8), "a")
+    );
     assert_eq!(*repository_permission, RepositoryPermission::Write);
     assert_eq!(
         config.sweep.offline_runners.groups,

@@ -97,7 +97,10 @@ fn a_list_in_a_variable_comes_with_quotes_line_breaks_or_as_json() {
     ] {
         let loaded = load_bytes(MINIMAL.as_bytes(), &[("ARM_POLICY_TEAMS_DENY", value)]).unwrap();
         let teams = &loaded.config.policy.teams;
-        assert!(!teams.permit(TeamId(1), "a") && !teams.permit(TeamId(1), "b") && teams.permit(TeamId(1), "c"), "{value:?}");
+        assert!(
+            !teams.permit(TeamId(1), "a") && !teams.permit(TeamId(1), "b") && teams.permit(TeamId(1), "c"),
+            "{value:?}"
+        );
     }
 }
 
