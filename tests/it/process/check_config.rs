@@ -32,7 +32,7 @@ impl Site {
         let mut all = json!({
             "groups": { "name": "{team}-{id}" },
             "logging": { "audit": "audit.log" },
-            "policy": { "registrationTokens": false, "removalTokens": false },
+            "policy": { "registrationTokens": false, "removalTokens": false, "repositoryPermission": "write" },
         });
         harness::merge(&mut all, extra);
         let site = Self { folder, fake };
