@@ -22,6 +22,8 @@ const MAX_TEAMS: u64 = 10_000;
 const MAX_MEMBERSHIPS: u64 = 100_000;
 /// A request that began before another's response came, but needs it after, still shares that response.
 const RESPONSE_TTL: Duration = Duration::from_millis(500);
+/// A refusal under a team's id has the team's slug read again, at most so often for each team.
+const READ_AGAIN_AFTER: Duration = Duration::from_mins(1);
 /// Attempts to read a team and a membership that belong together, while teams change places under one slug.
 const MAX_ATTEMPTS: usize = 3;
 
@@ -58,6 +60,8 @@ pub struct Teams {
     /// Kept for a moment: requests that arrive together share one response.
     memberships: Cache<(TeamSlug, Login), MembershipLookup>,
     ids: Arc<TeamIds>,
+    /// Teams that were read within [`READ_AGAIN_AFTER`].
+    recently_read: Cache<TeamId, ()>,
     ttls: CacheTtls,
     github: Arc<Github>,
 }
@@ -71,6 +75,7 @@ impl Teams {
             maintainers: Cache::counted(metrics::Cache::Membership, MAX_MEMBERSHIPS, clock.clone()),
             memberships: Cache::new(MAX_MEMBERSHIPS, clock.clone()),
             ids: TeamIds::new(github.clone(), clock.clone()),
+            recently_read: Cache::new(MAX_TEAMS, clock.clone()),
             ttls,
             github,
         }
@@ -81,16 +86,30 @@ impl Teams {
         let (team, is_maintainer) = match team {
             TeamReference::Slug(slug) => self.standing(caller, slug).await?,
             // Boxed, so that the future of the usual case, a slug, stays small.
-            TeamReference::Id(id) => {
-                let standing = async |slug: TeamSlug| self.standing(caller, &slug).await;
-                Box::pin(self.under_its_slug(*id, standing)).await?
-            }
+            TeamReference::Id(id) => Box::pin(self.standing_in(caller, *id)).await?,
         };
         if is_maintainer {
             Ok(Maintainer { caller: caller.clone(), team })
         } else {
             Err(AccessError::NotAMaintainer)
         }
+    }
+
+    /// The team with this id, and whether `caller` actively maintains it.
+    async fn standing_in(&self, caller: &Caller, id: TeamId) -> Result<(ManagedTeam, bool), AccessError> {
+        let standing = async |slug: TeamSlug| self.standing(caller, &slug).await;
+        let (team, is_maintainer) = self.under_its_slug(id, standing).await?;
+        // Who is no maintainer under a slug that was read a while ago may be one under the slug that the team has now.
+        if is_maintainer || self.recently_read.get(&id).await.is_some() {
+            return Ok((team, is_maintainer));
+        }
+        self.by_slug.forget(&team.slug).await;
+        let current = self.by_slug.get_or_load(team.slug.clone(), self.load_team(&team.slug)).await?;
+        if current.is_some_and(|current| current.id == id) {
+            return Ok((team, false));
+        }
+        self.maintainers.forget(&(id, caller.id)).await;
+        self.under_its_slug(id, standing).await
     }
 
     /// What `look` finds under the slug that the team with this id has. Slugs change hands: what is found about another team
@@ -242,7 +261,10 @@ impl Teams {
 
     async fn load_team(&self, slug: &TeamSlug) -> (TeamLookup, Duration) {
         match self.github.team(slug).await.and_then(|team| self.managed(&team)) {
-            Ok(team) => (Ok(Some(team)), self.ttls.team),
+            Ok(team) => {
+                self.recently_read.insert(team.id, (), READ_AGAIN_AFTER).await;
+                (Ok(Some(team)), self.ttls.team)
+            }
             Err(error) if error.is_not_found() => (Ok(None), self.ttls.refused_membership),
             Err(error) => (Err(error), Duration::ZERO),
         }

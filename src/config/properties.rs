@@ -30,7 +30,8 @@ use Kind::{Flag, List, Span, Text, Whole, Word};
 
 const DAY: u64 = 24 * 3_600;
 const PATTERNS: &[&str] = &["*", "payments", "team-*", "match:a{1,2}|b", "my-org/*", "ä"];
-const SETTINGS: [(&str, Kind); 36] = [
+const SUBJECTS: &[&str] = &["*", "payments", "team-*", "match:a{1,2}|b", "id:123", "id:1"];
+const SETTINGS: [(&str, Kind); 39] = [
     ("org", Text("[A-Za-z0-9][A-Za-z0-9-]{0,30}")),
     ("github.timeout", Span(1, 600)),
     ("github.concurrency", Whole(1, 10_000)),
@@ -57,8 +58,11 @@ const SETTINGS: [(&str, Kind); 36] = [
     ("cache.group", Span(0, DAY)),
     ("policy.registrationTokens", Flag),
     ("policy.removalTokens", Flag),
-    ("policy.teams.allow", List(PATTERNS)),
-    ("policy.teams.deny", List(PATTERNS)),
+    ("policy.teams.allow", List(SUBJECTS)),
+    ("policy.teams.deny", List(SUBJECTS)),
+    ("policy.users.allow", List(SUBJECTS)),
+    ("policy.users.deny", List(SUBJECTS)),
+    ("policy.repositoryPermission", Word(&["read", "write", "maintain", "admin"])),
     ("policy.jit.labels", List(PATTERNS)),
     ("policy.jit.maxLabels", Whole(1, 100)),
     ("policy.jit.namePrefix", Text("[A-Za-z0-9._-]{1,9}(\\{team\\})?")),

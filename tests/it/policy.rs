@@ -11,7 +11,7 @@ use crate::scene::{acme, acme_with_groups};
 const TEAM_REPOSITORY: &str = "/orgs/{org}/teams/{team_slug}/repos/{owner}/{repo}";
 const TEAM_REPOSITORIES: &str = "/orgs/{org}/teams/{team_slug}/repos";
 
-fn teams(allow: Value, deny: Value) -> Value {
+fn teams(allow: &[&str], deny: &[&str]) -> Value {
     json!({ "policy": { "teams": { "allow": allow, "deny": deny } } })
 }
 
@@ -136,7 +136,7 @@ async fn a_team_that_is_denied_by_a_pattern_evades_it_by_another_name_and_one_by
         let team = world.add_team("contractors-a");
         world.add_maintainer(team, cast.ada_id);
         let denied = if by_id { id(team) } else { "contractors-*".to_owned() };
-        let app = App::with(world, teams(json!(["*"]), json!([denied]))).await;
+        let app = App::with(world, teams(&["*"], &[&denied])).await;
         app.call("POST", "token-register", &cast.ada, &ask).await.is_refused(403, "denied_by_policy");
         app.fake.world(|world| world.rename_team(team, "friends"));
         let renamed = app.call("POST", "token-register", &cast.ada, &[("team", "friends")]).await;
@@ -152,7 +152,7 @@ async fn a_team_that_is_denied_by_a_pattern_evades_it_by_another_name_and_one_by
 #[tokio::test]
 async fn a_team_that_takes_the_slug_of_an_allowed_one_is_kept_out_also_while_caches_are_warm() {
     let (world, cast, _) = acme_with_groups();
-    let app = App::with(world, teams(json!([id(cast.payments)]), json!([]))).await;
+    let app = App::with(world, teams(&[&id(cast.payments)], &[])).await;
     let payments = [("team", "payments")];
     app.call("POST", "token-register", &cast.ada, &payments).await.response();
     let mallory = app.fake.world(|world| {

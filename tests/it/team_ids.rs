@@ -140,7 +140,7 @@ async fn an_id_that_nobody_has_is_answered_as_a_team_of_others_and_a_thousand_co
         assert_eq!(answer.json()["Error"], others.json()["Error"]);
         app.clock.advance(Duration::from_millis(50));
     }
-    assert_eq!(app.fake.total_calls(), 2, "two pages, once: {:?}", app.calls());
+    assert_eq!(app.fake.total_calls(), 2, "two pages, once");
     // By and by the list is read again, for teams that are new: two pages, every two minutes.
     app.clock.advance(Duration::from_secs(69));
     list(&app, &cast.sam, "id:900000").await.is_refused(403, "not_a_maintainer");
@@ -221,6 +221,40 @@ async fn an_id_means_the_team_that_has_it_whatever_it_is_called_now() {
     // The new team's id is known as soon as the list was read again, which the rename brought about.
     let shown = app.call("GET", "group-show", &cast.ada, &[("team", &id(usurper))]).await;
     assert_eq!(shown.response()["team"], json!({ "id": usurper.0, "slug": "payments" }));
+}
+
+#[tokio::test]
+async fn a_team_that_was_renamed_is_found_by_its_id_as_soon_as_its_membership_is_asked_for_again() {
+    for slug_is_taken in [false, true] {
+        let (world, cast, group) = acme_with_groups();
+        let app = App::start(world).await;
+        let payments = id(cast.payments);
+        list(&app, &cast.ada, &payments).await.response();
+        app.fake.world(|world| {
+            world.rename_team(cast.payments, "treasury");
+            world.rename_group(group, "treasury");
+            if slug_is_taken {
+                world.add_team("payments");
+            }
+        });
+        // The slug is remembered as the team's for four minutes more; under it nobody is a maintainer.
+        app.clock.advance(Duration::from_secs(61));
+        list(&app, &cast.ada, "payments").await.is_refused(403, "not_a_maintainer");
+        list(&app, &cast.ada, &payments).await.response();
+        list(&app, &cast.eve, &payments).await.is_refused(403, "not_a_maintainer");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_by_id_has_the_team_read_again_once_a_minute_at_most() {
+    let (world, cast, _) = acme_with_groups();
+    let app = App::start(world).await.settled().await;
+    for _ in 0..30 {
+        list(&app, &cast.eve, &id(cast.payments)).await.is_refused(403, "not_a_maintainer");
+        app.clock.advance(Duration::from_secs(6));
+    }
+    assert!(app.fake.count("GET", TEAM) <= 3, "{}", app.fake.count("GET", TEAM));
+    assert_eq!(app.fake.count("GET", TEAMS), 1);
 }
 
 #[tokio::test]
