@@ -22,7 +22,7 @@ const MAX_TEAMS: u64 = 10_000;
 const MAX_MEMBERSHIPS: u64 = 100_000;
 /// A request that began before another's response came, but needs it after, still shares that response.
 const RESPONSE_TTL: Duration = Duration::from_millis(500);
-/// A refusal under a team's id has the team's slug read again, at most so often for each team.
+/// A refusal under a team's id has the team's slug read again, at most so often for each slug.
 const READ_AGAIN_AFTER: Duration = Duration::from_mins(1);
 /// Attempts to read a team and a membership that belong together, while teams change places under one slug.
 const MAX_ATTEMPTS: usize = 3;
@@ -60,8 +60,8 @@ pub struct Teams {
     /// Kept for a moment: requests that arrive together share one response.
     memberships: Cache<(TeamSlug, Login), MembershipLookup>,
     ids: Arc<TeamIds>,
-    /// Teams that were read within [`READ_AGAIN_AFTER`].
-    recently_read: Cache<TeamId, ()>,
+    /// Slugs whose team was read within [`READ_AGAIN_AFTER`].
+    recently_read: Cache<TeamSlug, ()>,
     ttls: CacheTtls,
     github: Arc<Github>,
 }
@@ -100,7 +100,7 @@ impl Teams {
         let standing = async |slug: TeamSlug| self.standing(caller, &slug).await;
         let (team, is_maintainer) = self.under_its_slug(id, standing).await?;
         // Who is no maintainer under a slug that was read a while ago may be one under the slug that the team has now.
-        if is_maintainer || self.recently_read.get(&id).await.is_some() {
+        if is_maintainer || self.recently_read.get(&team.slug).await.is_some() {
             return Ok((team, is_maintainer));
         }
         self.by_slug.forget(&team.slug).await;
@@ -209,6 +209,7 @@ impl Teams {
         self.memberships.forget_all();
         self.ids.forget_all();
         self.by_slug.forget_all();
+        self.recently_read.forget_all();
         self.maintainers.forget_all();
     }
 
@@ -262,7 +263,7 @@ impl Teams {
     async fn load_team(&self, slug: &TeamSlug) -> (TeamLookup, Duration) {
         match self.github.team(slug).await.and_then(|team| self.managed(&team)) {
             Ok(team) => {
-                self.recently_read.insert(team.id, (), READ_AGAIN_AFTER).await;
+                self.recently_read.insert(slug.clone(), (), READ_AGAIN_AFTER).await;
                 (Ok(Some(team)), self.ttls.team)
             }
             Err(error) if error.is_not_found() => (Ok(None), self.ttls.refused_membership),

@@ -232,9 +232,10 @@ pub(super) fn pattern(node: &Node) -> Outcome<Pattern> {
 /// A pattern of names, or `id:` and an id.
 pub(super) fn subject<I: From<u64>>(node: &Node) -> Outcome<Subject<I>> {
     // In YAML `id: 123`, with a blank, is a section.
-    let text =
-        text_or_empty(node).or_else(|_| expected("a pattern, or an id such as id:123, without a blank"))?;
-    Subject::parse(&text).map_err(|error| match error {
+    if let Node::Section(_) = node {
+        return expected("a pattern, or an id without a blank, such as id:123");
+    }
+    Subject::parse(&text_or_empty(node)?).map_err(|error| match error {
         SubjectError::NoId => Complaint::Expected(SubjectError::ID.to_owned()),
         SubjectError::Pattern(error) => Complaint::Message(error.to_string()),
     })

@@ -240,6 +240,8 @@ async fn a_team_that_was_renamed_is_found_by_its_id_as_soon_as_its_membership_is
         // The slug is remembered as the team's for four minutes more; under it nobody is a maintainer.
         app.clock.advance(Duration::from_secs(61));
         list(&app, &cast.ada, "payments").await.is_refused(403, "not_a_maintainer");
+        // That somebody just read the team under its new slug says nothing about the old one.
+        list(&app, &cast.eve, "treasury").await.is_refused(403, "not_a_maintainer");
         list(&app, &cast.ada, &payments).await.response();
         list(&app, &cast.eve, &payments).await.is_refused(403, "not_a_maintainer");
     }

@@ -11,8 +11,8 @@ use crate::access::AccessError;
 use crate::domain::ids::UserId;
 use crate::domain::names::Login;
 
-/// An identity of so recent a look-up is believed: nobody can have two accounts renamed in this time, and a first request,
-/// which asks for the membership right after the identity, costs no further call.
+/// An identity that was asked for so shortly before is believed. Every first request asks for the membership right after the
+/// identity, so that it costs no further call; the two accounts would have to be renamed in between.
 const LOGIN_TRUSTED_FOR: Duration = Duration::from_secs(5);
 
 /// What a caller's identity was learnt from, for as long as their request lasts.
@@ -33,8 +33,9 @@ impl Session {
         Self { identities, token, address, asked_at }
     }
 
-    /// Whether the token's user still has this id and login. Unless that is known since a few seconds ago, GitHub is asked,
-    /// which is no more than the renewal of the identity before its time.
+    /// Whether the token's user still has this id and login. Unless that is known since a few seconds ago, it costs one
+    /// `GET /user`, of the caller's own budget at GitHub, in place of the renewal that the identity needs within
+    /// `cache.identity` anyway. A remembered membership and a refusal never get here.
     pub(in crate::access) async fn still_is(&self, id: UserId, login: &Login) -> Result<bool, AccessError> {
         if !self.identities.is_old(self.asked_at) {
             return Ok(true);

@@ -86,10 +86,9 @@ fn an_item_that_looks_like_an_id_and_is_none_is_refused_rather_than_matching_nob
         &problems_of(&text),
         &[
             "config.yml:6: policy.teams.allow[1]: expected id: and a whole number, such as id:123, found \"id:0x1\"",
-            "config.yml:8: policy.teams.deny[0]: expected a pattern, or an id such as id:123, without a blank, found a section",
+            "config.yml:8: policy.teams.deny[0]: expected a pattern, or an id without a blank, such as id:123, found a section",
             "config.yml:10: policy.users.deny[0]: expected id: and a whole number, such as id:123, found \"ID:7\"",
-            "config.yml:10: policy.users.deny[1]: expected a pattern, or an id such as id:123, without a blank, found 7 (put \
-             it in quotes)",
+            "config.yml:10: policy.users.deny[1]: expected text, found 7 (put it in quotes)",
             "config.yml:10: policy.users.deny[2]: pattern \"match:(\" does not compile: unclosed group at position 7",
             "config.yml:11: policy.repositoryPermission: expected one of read, write, maintain, admin, found \"triage\"",
             "6 problems in the configuration",
