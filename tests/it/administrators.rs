@@ -269,10 +269,11 @@ async fn a_configured_team_that_does_not_exist_makes_nobody_an_administrator() {
 
 #[tokio::test]
 async fn a_group_that_cannot_be_read_is_an_error_and_one_that_went_meanwhile_is_none() {
-    let (world, _, administrators, _) = with_administrators();
-    let app = App::with(world, switched_on()).await;
     for (by_github, status) in [(403, 502), (404, 200)] {
         for (method, operation, others) in ADMINISTRATIVE {
+            // Anew each time: a call that the failure before cut off may still be on its way, and would take the fault.
+            let (world, _, administrators, _) = with_administrators();
+            let app = App::with(world, switched_on()).await;
             let runners = "/orgs/{org}/actions/runner-groups/{runner_group_id}/runners";
             app.fake.inject(Fault::on("GET", runners).error(by_github, "no").once());
             let answer = app.call(method, operation, &administrators.root, &with_team("*", others)).await;
