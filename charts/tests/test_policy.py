@@ -115,12 +115,11 @@ def test_pods_reach_postgresql_at_the_port_of_its_url_and_where_the_values_say()
     ("url", "port"),
     [
         ("postgres://arm@db.example.com/arm", 5432),
-        ("postgresql://db.example.com:6432", 6432),
+        ("postgresql://arm@db.example.com:6432/arm", 6432),
         ("postgres://arm@[fd00::1]:6432/arm?sslmode=verify-full", 6432),
         ("postgres://arm@[fd00::1]/arm", 5432),
-        ("postgres://arm@db.example.com/arm?port=6432", 6432),
         ("postgres://arm@%2Frun%2Fpostgresql/arm", None),
-        ("postgres://arm@localhost/arm?host=/run/postgresql", None),
+        ("postgres://arm@/arm?host=/run/postgresql", None),
     ],
 )
 def test_the_port_of_postgresql_is_the_one_of_its_url(url: str, port: int | None):

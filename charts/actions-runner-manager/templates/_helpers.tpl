@@ -174,9 +174,8 @@ annotations:
 {{- $url := include "arm.storeURL" . -}}
 {{- $authority := regexReplaceAll "^postgres(ql)?://([^/?#]*@)?([^/?#]*).*$" $url "${3}" -}}
 {{- $socket := or (hasPrefix "%2F" ($authority | upper)) (regexMatch "[?&]host=(/|%2F)" $url) -}}
-{{- $named := regexFind "[?&]port=[0-9]+" $url | regexFind "[0-9]+" -}}
 {{- if and (regexMatch "^postgres(ql)?://" $url) (not $socket) -}}
-{{- $named | default (regexFind ":[0-9]+$" $authority | trimPrefix ":") | default "5432" -}}
+{{- regexFind ":[0-9]+$" $authority | trimPrefix ":" | default "5432" -}}
 {{- end -}}
 {{- end -}}
 
