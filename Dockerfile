@@ -33,7 +33,7 @@ COPY src src
 RUN touch src/lib.rs src/main.rs \
  && cargo build --release --locked --package actions-runner-manager --no-default-features --bins \
       --target "$(uname -m)-unknown-linux-musl" \
- && mkdir -p /image/etc/ssl/certs /image/etc/actions-runner-manager /image/tmp \
+ && mkdir -p /image/etc/ssl/certs /image/etc/actions-runner-manager /image/tmp /state \
  && chmod 1777 /image/tmp \
  && cp /etc/ssl/certs/ca-certificates.crt /image/etc/ssl/certs/ \
  && echo 'nonroot:x:65532:65532:nonroot:/nonexistent:/nonexistent' > /image/etc/passwd \
@@ -53,6 +53,8 @@ LABEL org.opencontainers.image.title="Actions Runner Manager" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.created="${CREATED}"
 COPY --from=build /image /
+# The store's folder: a new volume that is mounted there belongs to the service.
+COPY --from=build --chown=65532:65532 --chmod=0700 /state /var/lib/actions-runner-manager
 # The allocator gives memory back at once and in small pages, so that a flood of connections leaves none taken.
 ENV MIMALLOC_PURGE_DELAY=0 \
     MIMALLOC_ALLOW_THP=0

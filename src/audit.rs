@@ -10,17 +10,47 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub use self::limited::LimitedCallers;
 use self::record::Record;
 use crate::config::Change;
-use crate::domain::ids::GroupId;
+use crate::domain::ids::{GroupId, TeamId};
 use crate::domain::outcome::Outcome;
 use crate::domain::reason::Cause;
 use crate::request::Context;
-use crate::telemetry::{AUDIT_TARGET, Reserved};
-pub use crate::telemetry::{AuditRoom, NoRoom};
+use crate::store::Store;
+pub use crate::telemetry::NoRoom;
+use crate::telemetry::{AUDIT_TARGET, AuditRoom, Reserved};
 
 /// Bytes of a line in addition to its lists: names, ids, and a slug of the greatest length in several fields.
 const FIXED_PART: usize = 2 << 10;
 /// Bytes around an item of a list: quotes and a comma.
 const QUOTED: usize = 3;
+
+/// Where audit lines go: to the log, and as events into the store, if there is one.
+#[derive(Clone)]
+pub struct AuditLog {
+    room: AuditRoom,
+    store: Option<Arc<Store>>,
+}
+
+impl AuditLog {
+    /// A log with so much room.
+    pub fn new(room: AuditRoom, store: Option<Arc<Store>>) -> Self {
+        Self { room, store }
+    }
+
+    /// Lines are written as they come, and to the log alone.
+    pub fn unbounded() -> Self {
+        Self::new(AuditRoom::unbounded(), None)
+    }
+
+    /// What keeps audit lines from being written, in a word.
+    pub fn audit_problem(&self) -> Option<&'static str> {
+        self.room.audit_problem()
+    }
+
+    /// What keeps other lines from being written, in a word.
+    pub fn log_problem(&self) -> Option<&'static str> {
+        self.room.log_problem()
+    }
+}
 
 /// The audit line of one request, or of something that the service does by itself. Cloning gives the same line.
 #[derive(Clone)]
@@ -28,7 +58,7 @@ pub struct AuditLine(Arc<Line>);
 
 struct Line {
     context: Context,
-    room: AuditRoom,
+    log: AuditLog,
     progress: Mutex<Progress>,
 }
 
@@ -59,6 +89,10 @@ pub struct Details {
     pub dry_run: bool,
     /// The runner group that was found or made: name and id.
     pub group: Option<(String, GroupId)>,
+    /// The group or groups as they were named.
+    pub named_group: Option<String>,
+    /// Groups that were given to a team, or taken from it.
+    pub records: Vec<(TeamId, GroupId, String)>,
     /// Repositories that were asked for.
     pub repositories: Vec<String>,
     /// Runners that were acted on.
@@ -73,9 +107,9 @@ pub struct Details {
 
 impl AuditLine {
     /// The line of a new request.
-    pub fn new(context: Context, room: AuditRoom) -> Self {
+    pub fn new(context: Context, log: AuditLog) -> Self {
         let progress = Progress { details: Details::default(), stage: Stage::Open, reserved: None };
-        Self(Arc::new(Line { context, room, progress: Mutex::new(progress) }))
+        Self(Arc::new(Line { context, log, progress: Mutex::new(progress) }))
     }
 
     /// Makes sure that the line can be written, with lists of so many bytes in addition to those noted so far. To be called
@@ -92,7 +126,7 @@ impl AuditLine {
         if let Some(reserved) = &mut progress.reserved {
             return reserved.grow_to(bytes);
         }
-        let reserved = self.0.room.reserve(bytes);
+        let reserved = self.0.log.room.reserve(bytes);
         if reserved.is_err() {
             progress.stage = Stage::Written;
         }
@@ -137,12 +171,20 @@ impl AuditLine {
         }
         let record = Record::new(&self.0.context, &progress.details, outcome, cause);
         match serde_json::to_string(&record) {
-            Ok(record) => {
-                tracing::info!(target: AUDIT_TARGET, reserved = progress.reserved.is_some(), record);
+            Ok(json) => {
+                tracing::info!(target: AUDIT_TARGET, reserved = progress.reserved.is_some(), record = json);
+                if let Some(store) = &self.0.log.store {
+                    store.push_event(record.event(&self.0.context, json));
+                }
             }
             Err(error) => tracing::error!(%error, "an audit line could not be written"),
         }
         progress.reserved = None;
+    }
+
+    /// The log that it is a line of.
+    pub fn log(&self) -> AuditLog {
+        self.0.log.clone()
     }
 
     /// Takes the line over, if it is still the edge's.
@@ -167,8 +209,8 @@ impl AuditLine {
 }
 
 /// Writes the line of a configuration that took the place of another.
-pub fn write_changes(changes: Vec<Change>, room: AuditRoom) {
-    let line = AuditLine::new(Context::of_the_system("configuration-reload"), room);
+pub fn write_changes(changes: Vec<Change>, log: AuditLog) {
+    let line = AuditLine::new(Context::of_the_system("configuration-reload"), log);
     line.note(|details| details.changes = changes);
     line.write(Outcome::Success, None);
 }

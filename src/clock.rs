@@ -45,10 +45,14 @@ impl Clock {
 
     /// Waits until so much time went by on this clock.
     pub async fn sleep(&self, time: Duration) {
+        self.sleep_until(self.now().saturating_add(time)).await;
+    }
+
+    /// Waits until this clock has got so far.
+    pub async fn sleep_until(&self, until: Duration) {
         match &self.0 {
-            Source::System { .. } => tokio::time::sleep(time).await,
+            Source::System { .. } => tokio::time::sleep(until.saturating_sub(self.now())).await,
             Source::Manual { elapsed, .. } => {
-                let until = self.now().saturating_add(time);
                 // The sender lives as long as this borrow of it, so this can't fail.
                 let _ = elapsed.subscribe().wait_for(|now| *now >= until).await;
             }

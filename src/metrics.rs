@@ -75,6 +75,16 @@ fn describe() {
     describe_counter!("arm_sweep_runs_total", "Sweeps of offline runners.");
     describe_counter!("arm_sweep_failures_total", "Sweeps that could not read the groups.");
     describe_counter!("arm_sweep_removed_total", "Runners that sweeps removed.");
+    describe_gauge!(
+        "arm_records_without_group",
+        "Records whose group or team GitHub's lists lack, too many to be dropped."
+    );
+    describe_gauge!("arm_store_up", "0 while the store fails.");
+    describe_counter!("arm_store_events_written_total", "Events that were written to the store.");
+    describe_counter!("arm_store_events_lost_total", "Events that the store never got.");
+    describe_gauge!("arm_store_events_waiting", "Events that wait to be written to the store.");
+    describe_gauge!("arm_store_events_kept", "Events in the store when they were last counted.");
+    describe_gauge!("arm_store_events_limit", "The most events that the store keeps.");
     describe_gauge!("arm_build_info", "1, with the version as label.");
 }
 
@@ -115,7 +125,13 @@ pub fn start(operations: impl IntoIterator<Item = &'static str>) {
         cut_off(*cause).increment(0);
     }
     lost_lines(0);
+    records_without_group(0);
     sweeps(0, 0, 0);
+    store_up(true);
+    store_events_written(0);
+    store_events_lost(0);
+    store_events_waiting(0);
+    store_events_kept(0, 0);
 }
 
 /// A request was answered, or given up by its caller. There is no operation when no route fits.
@@ -166,6 +182,11 @@ pub fn github_load(in_flight: usize, queued: usize) {
 pub fn token_lookups(in_flight: usize, queued: usize) {
     gauge!("arm_token_lookups_in_flight").set(as_number(in_flight as u64));
     gauge!("arm_token_lookups_queued").set(as_number(queued as u64));
+}
+
+/// So many records have no group or no team by GitHub's lists, too many to be dropped; 0 if they are few enough.
+pub fn records_without_group(records: usize) {
+    gauge!("arm_records_without_group").set(as_number(records as u64));
 }
 
 /// Whether calls are held back because GitHub seems to be down.
@@ -259,6 +280,32 @@ fn sweeps(ended: u64, failed: u64, removed: u64) {
     counter!("arm_sweep_runs_total").increment(ended);
     counter!("arm_sweep_failures_total").increment(failed);
     counter!("arm_sweep_removed_total").increment(removed);
+}
+
+/// Whether the store works. Without a store nothing fails.
+pub fn store_up(up: bool) {
+    gauge!("arm_store_up").set(f64::from(u8::from(up)));
+}
+
+/// Events were written to the store.
+pub fn store_events_written(count: u64) {
+    counter!("arm_store_events_written_total").increment(count);
+}
+
+/// Events could not be kept.
+pub fn store_events_lost(count: u64) {
+    counter!("arm_store_events_lost_total").increment(count);
+}
+
+/// How many events wait to be written.
+pub fn store_events_waiting(count: usize) {
+    gauge!("arm_store_events_waiting").set(as_number(count as u64));
+}
+
+/// How many events the store holds, and how many at most.
+pub fn store_events_kept(count: u64, max: u64) {
+    gauge!("arm_store_events_kept").set(as_number(count));
+    gauge!("arm_store_events_limit").set(as_number(max));
 }
 
 #[expect(clippy::cast_precision_loss, reason = "Prometheus knows floating point only; 2^53 is far away")]

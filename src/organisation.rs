@@ -1,5 +1,6 @@
 //! One organisation: the connection to GitHub that acts on it, its teams and groups, and the rules of its administrator.
 
+use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,12 +8,14 @@ use arc_swap::ArcSwap;
 use moka::sync::Cache;
 use tokio::sync::RwLock;
 
-use crate::access::{Groups, Teams};
-use crate::domain::ids::{GroupId, RunnerId};
-use crate::domain::names::{OrgName, TeamSlug};
+use crate::access::{Administrators, Groups, Records, Teams};
+use crate::clock::Clock;
+use crate::domain::ids::{GroupId, RunnerId, TeamId};
+use crate::domain::names::OrgName;
 use crate::domain::pattern::Rules;
 use crate::domain::policy::Policy;
 use crate::github::Github;
+use crate::store::Store;
 
 /// Groups that somebody may wait for at once.
 const MAX_GROUPS_WAITED_FOR: u64 = 100_000;
@@ -31,32 +34,42 @@ pub struct Organisation {
     pub teams: Teams,
     /// Which group is a team's.
     pub groups: Groups,
+    /// Records of which group is whose, which also know whether the store is this organisation's; none without a store.
+    pub records: Option<Arc<Records>>,
+    /// What outlives the process; none if the administrator set up no store.
+    pub store: Option<Arc<Store>>,
     /// What the administrator allows.
     pub policy: ArcSwap<Policy>,
     /// The scopes that tokens are handed out for.
     pub scopes: ArcSwap<Rules>,
-    /// The team whose active maintainers may act on every managed group.
-    pub administrators: Option<TeamSlug>,
+    /// Who may act on every managed group.
+    pub administrators: Administrators,
+    /// Whether a group may be used that an owner opened to all repositories.
+    pub allow_open_groups: bool,
+    /// The time that it goes by.
+    pub clock: Clock,
     /// Turns with its groups.
-    pub turns: Turns,
+    pub turns: Turns<GroupId>,
+    /// Turns of teams whose group is created.
+    pub creation_turns: Turns<TeamId>,
     /// Runners whose JIT config was handed out here.
     pub handed_out: HandedOut,
 }
 
-/// Turns with groups. A lock is held by those who bring runners into a group, and alone by who counts its runners or
+/// Turns, one lock for each. That of a group is held by those who bring runners into a group, and alone by who counts its runners or
 /// deletes it.
-pub struct Turns(Cache<GroupId, Arc<RwLock<()>>>);
+pub struct Turns<K>(Cache<K, Arc<RwLock<()>>>);
 
-impl Default for Turns {
+impl<K: Hash + Eq + Send + Sync + 'static> Default for Turns<K> {
     fn default() -> Self {
         Self(Cache::builder().max_capacity(MAX_GROUPS_WAITED_FOR).build())
     }
 }
 
-impl Turns {
-    /// The lock of this group.
-    pub fn with(&self, group: GroupId) -> Arc<RwLock<()>> {
-        self.0.get_with(group, Arc::default)
+impl<K: Hash + Eq + Send + Sync + 'static> Turns<K> {
+    /// The lock of this group or team.
+    pub fn with(&self, whose: K) -> Arc<RwLock<()>> {
+        self.0.get_with(whose, Arc::default)
     }
 }
 

@@ -20,6 +20,7 @@ struct Facts {
     caller: OnceLock<Caller>,
     allowance: OnceLock<Allowance>,
     named_team: OnceLock<String>,
+    slug_of_named_team: OnceLock<TeamSlug>,
     team: OnceLock<Team>,
     as_administrator: OnceLock<()>,
 }
@@ -83,6 +84,7 @@ impl Context {
             caller: OnceLock::new(),
             allowance: OnceLock::new(),
             named_team: OnceLock::new(),
+            slug_of_named_team: OnceLock::new(),
             team: OnceLock::new(),
             as_administrator: OnceLock::new(),
         }))
@@ -138,8 +140,9 @@ impl Context {
 
     /// The team's slug, or as long as GitHub didn't tell it, what the caller named.
     pub fn team_name(&self) -> Option<&str> {
+        let remembered = || self.0.slug_of_named_team.get().map(TeamSlug::as_str);
         let named = || self.0.named_team.get().map(String::as_str);
-        self.team().map(|team| team.slug.as_str()).or_else(named)
+        self.team().map(|team| team.slug.as_str()).or_else(remembered).or_else(named)
     }
 
     /// Whether it took the rights of an administrator.
@@ -165,6 +168,11 @@ impl Context {
     /// The caller named a team.
     pub fn set_named_team(&self, name: String) {
         let _ = self.0.named_team.set(name);
+    }
+
+    /// The caller named a team by its id, which was last known to have this slug.
+    pub fn set_slug_of_named_team(&self, slug: TeamSlug) {
+        let _ = self.0.slug_of_named_team.set(slug);
     }
 
     /// GitHub told which team it is.

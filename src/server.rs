@@ -5,6 +5,8 @@ mod listener;
 mod preflight;
 mod reload;
 mod start_line;
+#[cfg(feature = "demo")]
+mod trial;
 mod watched;
 
 use std::net::SocketAddr;
@@ -20,23 +22,24 @@ use tokio::task::JoinHandle;
 
 use self::background::{SecretFile, check_credential};
 use self::listener::Listening;
-pub use self::preflight::{ask_github, problems, warnings};
+pub use self::preflight::{ask_github, ask_store, problems, warnings};
 pub use self::reload::Configuration;
 use self::watched::{LOOKED_AT_EVERY, Looks};
-use crate::access::{Groups, Identities, Teams};
-use crate::audit::LimitedCallers;
+use crate::access::{Administrators, Groups, Identities, Ownership, Records, Teams};
+use crate::audit::{AuditLog, LimitedCallers};
 use crate::clock::Clock;
-use crate::config::{AdminListener, Config, Credentials, SecretError, ServerConfig, TlsFiles};
+use crate::config::{AdminListener, Config, Credentials, GroupProof, SecretError, ServerConfig, TlsFiles};
 use crate::github::{App, Github, Settings, SetupError};
 use crate::http::{self, Operation};
 use crate::limits::{AddressLimiter, UserLimiter};
 use crate::metrics;
 use crate::organisation::{HandedOut, Organisation, Turns};
-pub use crate::state::Check;
+pub use crate::state::{Check, Obstacle};
 use crate::state::{Shared, State};
-use crate::sweep::Sweep;
+use crate::store::{self, OpenError, Store};
 use crate::telemetry;
 use crate::tls::{self, CertificateStore, TlsError};
+use crate::watch::{RecordWatch, Sweep};
 use crate::writes::Writes;
 
 /// How long requests under way may take to finish after the service was told to stop.
@@ -87,6 +90,12 @@ pub enum StartError {
         /// What the system said.
         cause: std::io::Error,
     },
+    /// The store can't be opened.
+    #[error("store.url: {0}")]
+    Store(#[from] OpenError),
+    /// Nothing says which group is a team's.
+    #[error("groups.name {}", Config::NO_GROUP_PROOF)]
+    NoGroupProof,
     /// The system gives no random numbers.
     #[error("the system gives no random numbers")]
     Random,
@@ -107,8 +116,12 @@ pub struct Server {
 
 /// Starts the service; it serves when this returns. To be called on the runtime that lives longest, since its
 /// tasks and the connections to GitHub stay there.
-pub fn start(config: &Config, clock: Clock) -> Result<Server, StartError> {
+///
+/// # Errors
+/// Something that it needs can't be used; says which setting to look at.
+pub async fn start(config: &Config, clock: Clock) -> Result<Server, StartError> {
     tls::install_provider();
+    let proof = config.group_proof().ok_or(StartError::NoGroupProof)?;
     if config.server.admin.is_some() {
         // Before anything is counted: what comes earlier would be lost.
         metrics::start(Operation::ALL.iter().map(|operation| operation.name()));
@@ -117,7 +130,11 @@ pub fn start(config: &Config, clock: Clock) -> Result<Server, StartError> {
     let certificates = files.map(certificates).transpose()?;
     let secret = config.credentials.read()?;
     let (report, check) = watch::channel(Check::Pending);
-    let state = Arc::new(build(config, &clock, secret.clone(), certificates, check)?);
+    let store = match store::Settings::of(&config.store) {
+        Some(settings) => Some(Arc::new(Store::open(&settings, clock.clone()).await?)),
+        None => None,
+    };
+    let state = Arc::new(build(config, &clock, (secret.clone(), certificates), store.as_ref(), check)?);
     let (handle, serving, address) = listen(config, &state)?;
     let admin =
         config.server.admin.map(|admin| listen_for_admins(&config.server, admin, &state)).transpose()?;
@@ -133,6 +150,10 @@ pub fn start(config: &Config, clock: Clock) -> Result<Server, StartError> {
     }
     if admin.is_some() {
         background.push(tokio::spawn(metrics::add_up()));
+    }
+    if proof == GroupProof::Records {
+        background.push(tokio::spawn(RecordWatch::new(state.clone(), clock.clone()).run()));
+        background.push(tokio::spawn(background::follow_records(state.clone())));
     }
     if config.sweep.offline_runners.enabled {
         let sweep = Sweep::new(state.clone(), config.sweep.offline_runners.clone(), clock.clone());
@@ -156,29 +177,38 @@ fn certificates(files: &TlsFiles) -> Result<Arc<CertificateStore>, StartError> {
 fn build(
     config: &Config,
     clock: &Clock,
-    secret: SecretString,
-    certificates: Option<Arc<CertificateStore>>,
+    (secret, certificates): (SecretString, Option<Arc<CertificateStore>>),
+    store: Option<&Arc<Store>>,
     check: watch::Receiver<Check>,
 ) -> Result<State, StartError> {
     let (users, unknown_tokens) = limiters(config, clock);
     let github = Arc::new(Github::new(settings_of(config, secret), clock.clone())?);
     let identities = Identities::new(unknown_tokens, config.cache, github.clone(), clock.clone());
+    let records = store.map(|store| {
+        let api_url = config.github.api_url.as_str().to_owned();
+        Arc::new(Records::new(store.clone(), github.clone(), api_url))
+    });
     let organisation = Organisation {
         name: config.org.clone(),
         teams: Teams::new(config.groups.name.clone(), config.cache, github.clone(), clock),
-        groups: Groups::new(config.cache, github.clone(), clock.clone()),
+        groups: Groups::new(ownership(config, records.as_ref()), config.cache, github.clone(), clock.clone()),
+        administrators: Administrators::new(config.administrators.clone(), records.clone(), github.clone()),
+        allow_open_groups: config.groups.allow_open,
+        clock: clock.clone(),
         github,
+        store: store.cloned(),
+        records,
         policy: ArcSwap::from_pointee(config.policy.clone()),
         scopes: ArcSwap::from_pointee(config.scopes.clone()),
-        administrators: config.admin_team.clone(),
         turns: Turns::default(),
+        creation_turns: Turns::default(),
         handed_out: HandedOut::default(),
     };
     Ok(State {
         organisation: Arc::new(organisation),
         identities: Arc::new(identities.map_err(|_| StartError::Random)?),
         user_limiter: ArcSwap::from_pointee(users),
-        audit_room: telemetry::audit_room(),
+        audit_log: AuditLog::new(telemetry::audit_room(), store.cloned()),
         limited_callers: LimitedCallers::here(),
         writes: Writes::here(),
         legacy_get: config.server.legacy_get,
@@ -190,6 +220,16 @@ fn build(
         check_now: Notify::new(),
         draining: AtomicBool::new(false),
     })
+}
+
+/// What says which group is a team's.
+fn ownership(config: &Config, records: Option<&Arc<Records>>) -> Ownership {
+    match (config.group_proof(), records) {
+        (Some(GroupProof::Records), Some(records)) => Ownership::Recorded(records.clone()),
+        (Some(GroupProof::NamesWithIds), _) => Ownership::Named,
+        (Some(GroupProof::TrustedNames), _) => Ownership::TrustedNames,
+        (Some(GroupProof::Records | GroupProof::Disabled) | None, _) => Ownership::Disabled,
+    }
 }
 
 fn settings_of(config: &Config, secret: SecretString) -> Settings {
@@ -328,6 +368,12 @@ impl Server {
         if let Some((handle, serving, _)) = self.admin {
             handle.stop(false).await;
             serving.abort();
+        }
+        if let Some(store) = &self.state.organisation.store {
+            let unwritten = store.close().await;
+            if unwritten > 0 {
+                tracing::error!(events = unwritten, "some events could not be written into the store");
+            }
         }
         tracing::info!("stopped");
     }

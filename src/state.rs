@@ -8,15 +8,15 @@ use arc_swap::ArcSwap;
 use ipnet::IpNet;
 use tokio::sync::{Notify, watch};
 
-use crate::access::Identities;
-use crate::audit::{AuditRoom, LimitedCallers};
+use crate::access::{GroupError, Identities, Unresolved};
+use crate::audit::{AuditLog, LimitedCallers};
 use crate::github::StartupProblem;
 use crate::limits::UserLimiter;
 use crate::organisation::Organisation;
 use crate::tls::CertificateStore;
 use crate::writes::Writes;
 
-/// Whether the credential was found to work.
+/// Whether the service was found able to work.
 #[derive(Debug, Clone)]
 pub enum Check {
     /// GitHub hasn't answered yet.
@@ -24,7 +24,32 @@ pub enum Check {
     /// It works.
     Passed,
     /// It can't work until somebody changes something.
-    Failed(StartupProblem),
+    Failed(Obstacle),
+}
+
+/// What keeps the service from working until somebody changes something.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Obstacle {
+    /// The credential can't do what it has to.
+    #[error("{0}")]
+    Credential(#[from] StartupProblem),
+    /// The store is not this organisation's.
+    #[error("store.url: {0}")]
+    Store(GroupError),
+    /// There are no administrators, though there should be.
+    #[error("{0}")]
+    Administrators(Unresolved),
+}
+
+impl Obstacle {
+    /// The obstacle in a word that names nobody.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Credential(problem) => problem.word(),
+            Self::Store(_) => "other_store",
+            Self::Administrators(_) => "no_administrators",
+        }
+    }
 }
 
 /// Everything a request needs, built once.
@@ -36,7 +61,7 @@ pub struct State {
     /// Requests of each user.
     pub user_limiter: ArcSwap<UserLimiter>,
     /// Knows whether audit lines can be written.
-    pub audit_room: AuditRoom,
+    pub audit_log: AuditLog,
     /// Audit lines of callers over their limit.
     pub limited_callers: LimitedCallers,
     /// Writes under way, which outlive a caller who hangs up.

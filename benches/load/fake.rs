@@ -37,6 +37,10 @@ pub(crate) struct Settings {
     pub(crate) key: String,
     /// A token of a maintainer of [`TEAM`].
     pub(crate) token: String,
+    /// The team's id.
+    pub(crate) team: u64,
+    /// The id of its group.
+    pub(crate) group: u64,
 }
 
 /// What was asked since the last `clear`.
@@ -97,7 +101,8 @@ fn world(size: &World) -> Outcome<(fake_github::World, Settings)> {
     world.add_maintainer(team, maintainer);
     let spare = world.add_team(SPARE_TEAM);
     world.add_maintainer(spare, maintainer);
-    let group = add_groups(&mut world, size.groups);
+    // Its name holds the team's id, which proves whose it is where there is no store.
+    let group = add_groups(&mut world, size.groups, &format!("{TEAM}-{}", team.0));
     for index in 0..size.repositories {
         let repository = world.add_repository(&format!("{REPOSITORY}{index}"), RepoVisibility::Private);
         world.grant(team, repository, Permission::Push);
@@ -114,17 +119,19 @@ fn world(size: &World) -> Outcome<(fake_github::World, Settings)> {
         installation: world.installation_id().0,
         key: key.private_pem(),
         token,
+        team: team.0,
+        group: group.0,
     };
     Ok((world, settings))
 }
 
 /// Adds groups until there are so many, the team's in the middle.
-fn add_groups(world: &mut fake_github::World, count: u64) -> GroupId {
+fn add_groups(world: &mut fake_github::World, count: u64, of_team: &str) -> GroupId {
     let others = count.saturating_sub(2);
     for index in 0..others / 2 {
         world.add_group(&format!("first-{index}"), Visibility::Selected);
     }
-    let group = world.add_group(TEAM, Visibility::Selected);
+    let group = world.add_group(of_team, Visibility::Selected);
     for index in others / 2..others {
         world.add_group(&format!("last-{index}"), Visibility::Selected);
     }

@@ -18,6 +18,8 @@ use crate::github::Github;
 const BINARY: &str = env!("CARGO_BIN_EXE_actions-runner-manager");
 /// The variable that names an earlier build to compare with.
 const OTHER_BINARY: &str = "LOAD_BINARY";
+/// The variable that gives the service a store, as `store.url`; `sqlite` for a file of its own.
+const STORE: &str = "LOAD_STORE";
 /// What the service logs once its credential is known to work.
 const ACCEPTED: &str = "GitHub accepts the credential";
 /// A service that isn't ready by then never will be.
@@ -123,12 +125,13 @@ impl Prepared {
         let folder = tempfile::tempdir()?;
         let (address, admin) = free_addresses()?;
         let (certificate, key) = fake_github::self_signed(&["localhost"])?;
-        let config = json!({
+        let mut config = json!({
             "org": github.org,
             "appID": github.app,
             "installationID": github.installation,
             "privateKeyFile": "key.pem",
             "github": { "apiURL": github.url },
+            "groups": { "name": "{team}-{id}" },
             "server": {
                 "address": "127.0.0.1",
                 "port": address.port(),
@@ -139,11 +142,32 @@ impl Prepared {
                 "tls": { "certFile": "tls.crt", "keyFile": "tls.key" },
             },
         });
+        let store = std::env::var(STORE).ok();
+        if let Some(url) = &store {
+            let file = folder.path().join("state.db");
+            let own = format!("sqlite://{}", file.display());
+            config["store"] = json!({ "url": if url == "sqlite" { &own } else { url } });
+        }
         let config = serde_json::to_string_pretty(&config)?;
-        for (name, text) in
-            [("config.yml", &config), ("key.pem", &github.key), ("tls.crt", &certificate), ("tls.key", &key)]
-        {
+        let records = format!("records: [{{team: {}, group: {}}}]\n", github.team, github.group);
+        for (name, text) in [
+            ("config.yml", &config),
+            ("key.pem", &github.key),
+            ("tls.crt", &certificate),
+            ("tls.key", &key),
+            ("records.yml", &records),
+        ] {
             std::fs::write(folder.path().join(name), text)?;
+        }
+        if store.is_some() {
+            let import = Command::new(BINARY)
+                .args(["records", "import", "records.yml"])
+                .current_dir(folder.path())
+                .env_clear()
+                .output()?;
+            if !import.status.success() {
+                return Err(String::from_utf8_lossy(&import.stderr).into_owned().into());
+            }
         }
         let certificate = folder.path().join("tls.crt");
         Ok(Self { folder, address, certificate })

@@ -114,12 +114,17 @@ class Release:
         ]
 
 
+def install(values: dict[str, Any]) -> None:
+    """What Helm does with these values, schema included."""
+    with helm.Chart.load(CHART) as chart:
+        chart.validate_schema(values)
+        chart.render(values, name=RELEASE, namespace=NAMESPACE)
+
+
 def refusal(values: dict[str, Any]) -> str:
     """Why Helm refuses these values."""
     try:
-        with helm.Chart.load(CHART) as chart:
-            chart.validate_schema(values)
-            chart.render(values, name=RELEASE, namespace=NAMESPACE)
+        install(values)
     except helm.HelmError as error:
         return str(error)
     raise AssertionError(f"accepted: {values}")

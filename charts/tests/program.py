@@ -28,6 +28,8 @@ def configuration(release: Release, files: dict[str, str], folder: Path) -> Path
         server.get("certFile"): files["cert"],
         server.get("keyFile"): files["certKey"],
         release.config.get("github", {}).get("caFile"): files["cert"],
+        release.config.get("store", {}).get("passwordFile"): "a-password",
+        release.config.get("store", {}).get("caFile"): files["cert"],
     }
     for path, content in contents.items():
         if path:
@@ -36,11 +38,12 @@ def configuration(release: Release, files: dict[str, str], folder: Path) -> Path
             target.write_text(content)
             text = text.replace(path, str(target))
     # Written by the program itself: only the folder, which is a volume, is there.
-    audit = release.config.get("logging", {}).get("audit")
-    if audit:
-        target = folder / audit.lstrip("/")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        text = text.replace(audit, str(target))
+    url = release.config.get("store", {}).get("url", "")
+    for path in (release.config.get("logging", {}).get("audit"), url.removeprefix("sqlite://") if url.startswith("sqlite:") else None):
+        if path:
+            target = folder / path.lstrip("/")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            text = text.replace(path, str(target))
     config = folder / "config.yml"
     config.write_text(text)
     return config

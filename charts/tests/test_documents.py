@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from chart import CHART, DOCUMENTS, Release, blocks, least, refusal, values_of
+from chart import CHART, DOCUMENTS, ROOT, Release, blocks, least, refusal, values_of
 
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
@@ -110,3 +110,12 @@ def test_the_values_in_a_document_can_be_installed(document: Path):
     assert Release(whole).get("Deployment")
     for part in parts:
         assert Release(whole | part).get("Deployment")
+
+
+def test_the_unit_makes_the_folder_that_chart_and_documents_name_for_the_store():
+    url = Release(least()).config["store"]["url"]
+    folder = Path(url.removeprefix("sqlite://")).parent
+    unit = (ROOT / "docs" / "actions-runner-manager.service").read_text()
+    assert f"\nStateDirectory={folder.relative_to('/var/lib')}\nStateDirectoryMode=0700\n" in unit
+    for document in ("README.md", "docs/store.md", "docs/migrating.md"):
+        assert url in (ROOT / document).read_text(), document

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from chart import LEAST, NAMESPACE, Release, least
+import pytest
+from chart import CHART, LEAST, NAMESPACE, Release, least, values_of
 
 
 def every_container(release: Release):
@@ -64,15 +65,23 @@ def test_variables_of_other_services_can_not_look_like_settings(variant: Release
 
 
 def test_files_are_mounted_read_only_and_by_the_folder_so_that_they_change(variant: Release):
-    own = [mount for mount in variant.container["volumeMounts"] if mount["name"] in ("config", "credentials", "tls")]
+    names = ("config", "credentials", "tls", "store-password", "store-ca")
+    own = [mount for mount in variant.container["volumeMounts"] if mount["name"] in names]
     assert own
     for mount in own:
         assert mount["readOnly"] is True and "subPath" not in mount
 
 
-def test_secrets_can_be_read_by_the_pods_group_only():
-    secrets = [volume["secret"] for volume in Release(LEAST).pod["volumes"] if "secret" in volume]
-    assert [secret["defaultMode"] for secret in secrets] == [0o440, 0o440]
+def test_secrets_can_be_read_by_the_pods_group_only(variant: Release):
+    secrets = [volume["secret"] for volume in variant.pod["volumes"] if "secret" in volume]
+    assert all(secret["defaultMode"] == 0o440 for secret in secrets)
+    assert all("items" in secret for secret in secrets), "more keys of a Secret than are needed"
+
+
+def test_the_pods_group_can_write_to_the_volume_of_the_store():
+    pod = Release(LEAST).pod
+    assert [volume["name"] for volume in pod["volumes"] if "persistentVolumeClaim" in volume] == ["store"]
+    assert pod["securityContext"]["fsGroup"] == pod["securityContext"]["runAsGroup"]
 
 
 def test_the_image_is_never_latest(variant: Release):
@@ -95,6 +104,28 @@ def test_pods_reach_dns_and_port_443_and_no_instance_metadata():
     assert dns["to"][0]["podSelector"] == {"matchLabels": {"k8s-app": "kube-dns"}}
     assert github["ports"] == [{"port": 443, "protocol": "TCP"}]
     assert github["to"] == [{"ipBlock": {"cidr": "0.0.0.0/0", "except": ["169.254.0.0/16"]}}]
+
+
+def test_pods_reach_postgresql_at_the_port_of_its_url_and_where_the_values_say():
+    (*_, database) = Release(values_of(CHART / "ci" / "postgres.yaml")).get("NetworkPolicy")["spec"]["egress"]
+    assert database == {"ports": [{"port": 6432, "protocol": "TCP"}], "to": [{"ipBlock": {"cidr": "10.20.0.0/16"}}]}
+
+
+@pytest.mark.parametrize(
+    ("url", "port"),
+    [
+        ("postgres://arm@db.example.com/arm", 5432),
+        ("postgresql://arm@db.example.com:6432/arm", 6432),
+        ("postgres://arm@[fd00::1]:6432/arm?sslmode=verify-full", 6432),
+        ("postgres://arm@[fd00::1]/arm", 5432),
+        ("postgres://arm@%2Frun%2Fpostgresql/arm", None),
+        ("postgres://arm@/arm?host=/run/postgresql", None),
+    ],
+)
+def test_the_port_of_postgresql_is_the_one_of_its_url(url: str, port: int | None):
+    store = {"sqlite": {"enabled": False}, "postgres": {"enabled": True, "url": url}}
+    (_, _, *more) = Release(least(store=store)).get("NetworkPolicy")["spec"]["egress"]
+    assert more == ([{"ports": [{"port": port, "protocol": "TCP"}]}] if port else [])
 
 
 def test_nobody_at_all_reaches_the_admin_port_without_metrics_from():

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from chart import CHART, DOCUMENTS, LEAST, ROOT, VARIANTS, Release, blocks, least, refusal, values_of
+from chart import CHART, DOCUMENTS, LEAST, ROOT, VARIANTS, Release, blocks, install, least, refusal, values_of
 from program import ADMIN_ADDRESS, BARE, check_config, configuration, demo, started, status, told
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -71,9 +71,20 @@ def test_every_setting_of_the_program_is_a_value_of_the_chart():
     settings = yaml.safe_load(re.sub(r"^( *)#(?!(privateKey|token|tokenFile|compression):)(?=\w+: )", r"\1", example, flags=re.MULTILINE))
     settings["privateKeyFile"] = "/key.pem"
     settings["server"]["tls"] |= {"certFile": "/tls.crt", "keyFile": "/tls.key"}
-    release = Release({"config": settings})
-    assert release.config == settings
+    values = {"config": settings, "store": {"sqlite": {"enabled": False}}}
+    # With the empty URL of the example there is no store, and names without ids are refused.
+    settings["store"] |= {"url": "sqlite:///state.db", "passwordFile": "/password", "caFile": "/ca.crt"}
+    install(values)
+    assert Release(values).config == settings
     assert settings["logging"]["audit"] and settings["installationID"] and settings["github"]["caFile"]
+
+
+def test_the_settings_that_start_no_new_pods_are_those_that_the_program_reads_again():
+    source = (ROOT / "src" / "config" / "changes.rs").read_text()
+    (live,) = re.findall(r"const LIVE: \[&str; \d+\] =\s*\[([^\]]+)\]", source)
+    template = (CHART / "templates" / "_helpers.tpl").read_text()
+    (listed,) = re.findall(r"range list ([^}]+?) -}}", template)
+    assert sorted(re.findall(r'"([\w.]+)"', listed)) == sorted(re.findall(r'"([\w.]+)"', live))
 
 
 def test_the_schema_names_no_setting_that_the_program_does_not_know():

@@ -45,12 +45,37 @@ def test_the_address_of_a_listener_can_be_another():
     assert config["server"]["admin"] == {"address": "::", "port": 9090}
 
 
-def test_a_changed_config_starts_new_pods():
-    def checksum(values: dict) -> str:
-        return Release(values).get("Deployment")["spec"]["template"]["metadata"]["annotations"]["checksum/config"]
+def checksum(values: dict) -> str:
+    return Release(values).get("Deployment")["spec"]["template"]["metadata"]["annotations"]["checksum/config"]
 
-    assert checksum(LEAST) == checksum(least(replicaCount=5))
-    assert checksum(LEAST) != checksum(least(config={"server": {"rateLimit": 9}}))
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"server": {"legacyGet": False}},
+        {"logging": {"format": "text"}},
+        {"cache": {"team": "1m"}},
+        {"admin": {"team": "platform"}},
+        {"store": {"grace": "1h"}},
+    ],
+)
+def test_a_changed_config_starts_new_pods(config: dict):
+    assert checksum(LEAST) == checksum(least(terminationGracePeriodSeconds=60))
+    assert checksum(LEAST) != checksum(least(config=config))
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"policy": {"teams": {"deny": ["payments"]}}},
+        {"scopes": {"allow": ["my-org/*"]}},
+        {"server": {"rateLimit": 9, "rateBurst": 9, "unknownTokenRate": 9}},
+        {"logging": {"level": "debug"}},
+    ],
+)
+def test_what_the_service_reads_again_starts_no_new_pods(config: dict):
+    assert checksum(LEAST) == checksum(least(config=config))
+    assert Release(least(config=config)).config_text != Release(LEAST).config_text
 
 
 @pytest.mark.parametrize("key", ["privateKey", "token"])
@@ -160,6 +185,145 @@ def test_without_tls_something_else_must_do_it():
     assert "terminatedElsewhere" in refusal(values)
 
 
+# --- store ---
+
+NO_STORE = {"sqlite": {"enabled": False}}
+WITH_ID = {"groups": {"name": "{team}-{id}"}}
+
+
+def mount(release: Release, name: str) -> dict | None:
+    return next((mount for mount in release.container["volumeMounts"] if mount["name"] == name), None)
+
+
+def test_the_store_is_a_file_on_a_volume_of_its_own():
+    release = Release(LEAST)
+    claim = release.get("PersistentVolumeClaim")
+    assert claim["spec"] == {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    assert volume(release, "store")["persistentVolumeClaim"] == {"claimName": claim["metadata"]["name"]}
+    folder = mount(release, "store")["mountPath"]
+    assert release.config["store"] == {"url": f"sqlite://{folder}/state.db", "mostEvents": 500000}
+    assert "readOnly" not in mount(release, "store") and "subPath" not in mount(release, "store")
+    assert f"the claim {claim['metadata']['name']}" in release.notes
+
+
+def test_the_claim_outlives_the_release_unless_the_values_say_otherwise():
+    def annotations(release: Release) -> dict:
+        return release.get("PersistentVolumeClaim")["metadata"].get("annotations", {})
+
+    assert annotations(Release(LEAST)) == {"helm.sh/resource-policy": "keep"}
+    values = {"keep": False, "annotations": {"example.com/backup": "daily"}}
+    assert annotations(Release(least(store={"sqlite": values}))) == {"example.com/backup": "daily"}
+
+
+def test_the_claim_has_the_size_and_the_class_of_the_values():
+    claim = variant("aws").get("PersistentVolumeClaim")["spec"]
+    assert claim["storageClassName"] == "gp3" and claim["resources"]["requests"] == {"storage": "2Gi"}
+    assert claim["accessModes"] == ["ReadWriteOncePod"]
+
+
+def test_a_larger_volume_may_hold_more_events():
+    release = Release(least(store={"sqlite": {"size": "10Gi"}}, config={"store": {"mostEvents": 5000000}}))
+    assert release.config["store"]["mostEvents"] == 5000000
+    assert "mostEvents: 5000000\n" in release.config_text
+
+
+def test_a_claim_that_exists_is_used_as_it_is():
+    release = variant("existing-claim")
+    assert not release.find("PersistentVolumeClaim")
+    assert volume(release, "store")["persistentVolumeClaim"] == {"claimName": "restored"}
+    assert "the claim restored" in release.notes
+
+
+def test_with_a_file_there_is_one_pod_that_stops_before_its_successor_starts():
+    deployment = Release(LEAST).get("Deployment")["spec"]
+    assert deployment["replicas"] == 1
+    assert deployment["strategy"] == {"type": "Recreate"}
+    assert not Release(LEAST).find("PodDisruptionBudget")
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"replicaCount": 2}, "SQLite is for one pod"),
+        ({"autoscaling": {"enabled": True}}, "SQLite is for one pod"),
+        ({"podDisruptionBudget": {"enabled": True}}, "podDisruptionBudget is for more than one pod"),
+        ({"strategy": {"type": "RollingUpdate"}}, "has to stop before its successor starts"),
+    ],
+)
+def test_what_needs_several_pods_is_refused_with_a_file(more: dict, said: str):
+    own = {"store": NO_STORE, "config": {"store": {"url": "sqlite:///data/state.db"}}}
+    assert said in refusal(least(**more))
+    assert said in refusal(least(**own, **more))
+    assert Release(least(store={"sqlite": {"enabled": False}}, config=WITH_ID, **more))
+
+
+def test_postgresql_has_its_password_and_its_authority_from_secrets():
+    release = variant("postgres")
+    folder = "/etc/actions-runner-manager"
+    assert release.config["store"] == {
+        "url": "postgres://arm@db.example.com:6432/arm",
+        "passwordFile": f"{folder}/store-password/arm-password",
+        "caFile": f"{folder}/store-ca/ca.crt",
+        "grace": "30m",
+        "keep": "30d",
+    }
+    assert volume(release, "store-password")["secret"]["secretName"] == "arm-database"
+    assert volume(release, "store-ca")["secret"]["secretName"] == "database-ca"
+    assert mount(release, "store-password")["mountPath"] == f"{folder}/store-password"
+    assert mount(release, "store-ca")["mountPath"] == f"{folder}/store-ca"
+    assert not release.find("PersistentVolumeClaim") and volume(release, "store") is None
+
+
+def test_postgresql_without_a_password_needs_no_secret():
+    release = Release(least(store={**NO_STORE, "postgres": {"enabled": True, "url": "postgres://arm@localhost/arm"}}))
+    assert release.config["store"] == {"url": "postgres://arm@localhost/arm"}
+    assert not [one for one in release.pod["volumes"] if one["name"].startswith("store")]
+
+
+def test_without_a_store_the_names_of_groups_hold_ids():
+    release = variant("no-store")
+    assert "store" not in release.config and volume(release, "store") is None
+    assert "there is no store" in release.notes
+
+
+@pytest.mark.parametrize("groups", [{}, {"name": "{team}"}, {"enabled": True}, {"trustNames": False}])
+def test_without_a_store_names_without_ids_are_refused(groups: dict):
+    assert "a group is its team's by its name" in refusal(least(store=NO_STORE, config={"groups": groups}))
+
+
+@pytest.mark.parametrize("groups", [{"name": "arm-{id}"}, {"enabled": False}, {"trustNames": True}])
+def test_without_a_store_the_values_say_how_groups_are_known(groups: dict):
+    release = Release(least(store=NO_STORE, config={"groups": groups}))
+    assert ("takes over the group" in release.notes) is bool(groups.get("trustNames"))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"store": {"postgres": {"enabled": True, "url": "postgres://arm@db/arm"}}},
+        {"config": {"store": {"url": "sqlite:///data/state.db"}}},
+        {"config": {"store": {"url": ""}}},
+        {
+            "store": {**NO_STORE, "postgres": {"enabled": True, "url": "postgres://arm@db/arm"}},
+            "config": {"store": {"url": "postgres://arm@other/arm"}},
+        },
+    ],
+)
+def test_there_is_one_store(values: dict):
+    assert "set one of store.sqlite.enabled" in refusal(least(**values))
+
+
+@pytest.mark.parametrize("url", ["postgres://arm:secret@db.example.com/arm", "postgres://arm@db.example.com/arm?password=secret"])
+def test_a_password_in_the_url_is_refused(url: str):
+    said = "the store's URL has a password in it"
+    assert said in refusal(least(store={**NO_STORE, "postgres": {"enabled": True, "url": url}}))
+    assert said in refusal(least(store=NO_STORE, config={"store": {"url": url}}))
+
+
+def test_postgresql_needs_a_url():
+    assert "store.postgres.url is missing" in refusal(least(store={**NO_STORE, "postgres": {"enabled": True}}))
+
+
 # --- how it is reached ---
 
 
@@ -240,14 +404,20 @@ def test_autoscaling_takes_the_number_of_pods_over():
 
 
 def test_a_node_can_be_drained_one_pod_at_a_time():
-    budget = Release(LEAST).get("PodDisruptionBudget")["spec"]
+    budget = variant("postgres").get("PodDisruptionBudget")["spec"]
     assert budget["maxUnavailable"] == 1 and "minAvailable" not in budget
     assert variant("all-extras").get("PodDisruptionBudget")["spec"]["maxUnavailable"] == "25%"
 
 
 def test_a_new_version_starts_before_an_old_pod_stops():
-    strategy = Release(LEAST).get("Deployment")["spec"]["strategy"]
-    assert strategy["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
+    def strategy(release: Release) -> dict:
+        return release.get("Deployment")["spec"]["strategy"]
+
+    assert strategy(variant("postgres")) == {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
+    assert strategy(variant("no-store")) == strategy(variant("postgres"))
+    assert strategy(variant("all-extras"))["rollingUpdate"] == {"maxSurge": "25%", "maxUnavailable": 0}
+    recreate = least(store=NO_STORE, config=WITH_ID, strategy={"type": "Recreate"})
+    assert strategy(Release(recreate)) == {"type": "Recreate"}
 
 
 def test_pods_are_spread_over_zones_and_nodes():
@@ -315,6 +485,8 @@ def test_all_mistakes_are_told_at_once():
         {"replicas": 3},
         {"image": {"name": "x"}},
         {"config": {"policy": {"team": {}}}},
+        {"config": {"store": {"path": "/x"}}},
+        {"store": {"sqlite": {"path": "/x"}}},
         {"config": {"server": {"tls": {"cert": "/x"}}}},
         {"tls": {"certManager": {"issuer": "x"}}},
         {"metrics": {"serviceMonitor": {"enable": True}}},
@@ -334,6 +506,10 @@ def test_an_unknown_key_is_refused(values: dict):
         ({"ingress": {"enabled": True}}, "ingress.hosts is empty"),
         ({"gateway": {"enabled": True}}, "gateway needs parentRefs"),
         ({"autoscaling": {"enabled": True, "minReplicas": 9}}, "autoscaling.minReplicas"),
+        ({"store": {"sqlite": {"size": "one"}}}, "size"),
+        ({"store": {"sqlite": {"accessModes": ["ReadWriteMany"]}}}, "accessModes"),
+        ({"store": {"postgres": {"url": "mysql://db/arm"}}}, "url"),
+        ({"config": {"store": {"keep": "3 months"}}}, "keep"),
         ({"metrics": {"prometheusRule": {"enabled": True}}}, "needs metrics.serviceMonitor"),
         ({"config": {"server": {"port": 9090}}}, "are the same"),
     ],

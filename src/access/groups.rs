@@ -1,24 +1,44 @@
-//! Which runner group is the team's? Found by name once, then known by id.
+//! Which runner group is the team's? A record in the store says so; without a store, the group's name.
 
-use std::collections::{HashMap, HashSet};
+mod by_name;
+mod by_record;
+mod creation;
+
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Authority, Oversight};
-use crate::cache::Cache;
+use self::by_name::{ByName, index};
+use self::by_record::ByRecord;
+pub use self::creation::{Begun, Creation, Settled};
+use super::records::Records;
+use super::{Authority, Oversight, Teams};
 use crate::clock::Clock;
 use crate::domain::cache_ttls::CacheTtls;
 use crate::domain::ids::GroupId;
 use crate::github::{Error, Github, RunnerGroup};
-use crate::metrics;
 use crate::single_flight::SingleFlight;
+use crate::store::StoreError;
 
-/// Names that are remembered at once.
+/// Groups that are remembered at once.
 const MAX_GROUPS: u64 = 100_000;
 /// How long a group's id is remembered; it is checked long before, see [`CacheTtls::group`].
 const REMEMBERED_FOR: Duration = Duration::from_hours(24);
 
-/// The proof that a runner group is the team's own: neither Default, nor inherited, and of the right name.
+/// What says which group is a team's.
+#[derive(Clone)]
+pub enum Ownership {
+    /// A record in the store.
+    Recorded(Arc<Records>),
+    /// The name that the group has, with the team's id in it.
+    Named,
+    /// The name that the group has, whoever chose it.
+    TrustedNames,
+    /// Nothing: groups are not managed here.
+    Disabled,
+}
+
+/// The proof that a runner group is the team's own, and neither Default nor inherited.
 #[derive(Debug, Clone)]
 pub struct ManagedGroup {
     id: GroupId,
@@ -45,10 +65,15 @@ impl ManagedGroup {
         &self.name
     }
 
-    /// Whether repositories can be added and removed one by one.
+    /// Whether only repositories that were selected one by one may use it.
     pub fn selected_repositories_only(&self) -> bool {
         self.selected_repositories_only
     }
+}
+
+/// The proof for a group that is a team's, if it may be managed.
+fn managed(group: &RunnerGroup) -> Result<ManagedGroup, GroupError> {
+    if group.default || group.inherited { Err(GroupError::Protected) } else { Ok(ManagedGroup::new(group)) }
 }
 
 /// Why there is no group to manage.
@@ -57,95 +82,153 @@ pub enum GroupError {
     /// The team has no group.
     #[error("no such group")]
     NotFound,
-    /// The name is that of the Default group or of one that the enterprise shares.
+    /// It is the Default group or one that the enterprise shares.
     #[error("the group is not managed")]
     Protected,
+    /// The team has a group already.
+    #[error("the team has a group")]
+    Exists,
+    /// GitHub has a group of that name, which is not the team's.
+    #[error("the name is taken")]
+    NameTaken,
+    /// The team has a record of a group that GitHub doesn't find.
+    #[error("the team's recorded group is gone")]
+    Gone,
+    /// The administrator switched groups off.
+    #[error("groups are switched off")]
+    Disabled,
+    /// The store is needed, and fails.
+    #[error("{0}")]
+    Store(#[from] StoreError),
     /// The call to GitHub failed.
     #[error("GitHub: {0}")]
     Github(#[from] Error),
 }
 
-/// The groups of a name, and until when they are used without a check.
-#[derive(Debug, Clone)]
-struct Entry {
-    namesakes: Namesakes,
-    fresh_until: Duration,
+/// Checks groups by their ids. Those who check the same group at once share one call.
+struct Checks {
+    under_way: SingleFlight<GroupId, Result<RunnerGroup, Error>>,
+    github: Arc<Github>,
 }
 
-/// The groups of one name in lower case.
-#[derive(Debug, Clone)]
-enum Namesakes {
-    One(RunnerGroup),
-    /// Groups that differ in case only; GitHub should not have let it happen.
-    Several,
+impl Checks {
+    async fn check(&self, id: GroupId) -> Result<RunnerGroup, Error> {
+        self.under_way.run(id, self.github.runner_group(id)).await
+    }
 }
 
-/// The organisation's runner groups, remembered by the name in lower case.
+enum Kind {
+    Recorded(ByRecord),
+    Named(ByName),
+    Disabled,
+}
+
+/// The organisation's runner groups, and whose they are.
 pub struct Groups {
-    entries: Cache<String, Arc<Entry>>,
-    /// Whether the groups were listed, or the one who was to list them found that somebody else had just done it.
-    listing: SingleFlight<(), Result<bool, Error>>,
-    checking: SingleFlight<GroupId, Result<RunnerGroup, Error>>,
-    ttls: CacheTtls,
+    kind: Kind,
+    /// Whether a name that a maintainer can choose is proof.
+    names_are_trusted: bool,
+    checks: Checks,
     github: Arc<Github>,
     clock: Clock,
 }
 
 impl Groups {
     /// Remembers no group yet.
-    pub fn new(ttls: CacheTtls, github: Arc<Github>, clock: Clock) -> Self {
-        Self {
-            entries: Cache::counted(metrics::Cache::Group, MAX_GROUPS, clock.clone()),
-            listing: SingleFlight::new(),
-            checking: SingleFlight::new(),
-            ttls,
-            github,
-            clock,
+    pub fn new(ownership: Ownership, ttls: CacheTtls, github: Arc<Github>, clock: Clock) -> Self {
+        let names_are_trusted = matches!(ownership, Ownership::TrustedNames);
+        let kind = match ownership {
+            Ownership::Recorded(records) => Kind::Recorded(ByRecord::new(records, ttls.group, clock.clone())),
+            Ownership::Named | Ownership::TrustedNames => {
+                Kind::Named(ByName::new(ttls.group, github.clone(), clock.clone()))
+            }
+            Ownership::Disabled => Kind::Disabled,
+        };
+        let checks = Checks { under_way: SingleFlight::new(), github: github.clone() };
+        Self { kind, names_are_trusted, checks, github, clock }
+    }
+
+    /// Whether a name that a maintainer can choose is proof.
+    pub fn go_by_trusted_names(&self) -> bool {
+        self.names_are_trusted
+    }
+
+    /// The records, if they say whose a group is.
+    pub fn records(&self) -> Option<&Records> {
+        match &self.kind {
+            Kind::Recorded(recorded) => Some(&recorded.records),
+            Kind::Named(_) | Kind::Disabled => None,
         }
     }
 
     /// The group of the team that `authority` is about.
+    ///
+    /// # Errors
+    /// It has none, or none that may be managed.
     pub async fn find(&self, authority: &Authority) -> Result<ManagedGroup, GroupError> {
-        let name = authority.team().group();
-        if name.is_default() {
-            return Err(GroupError::Protected);
+        let team = authority.team();
+        match &self.kind {
+            Kind::Recorded(recorded) => recorded.find(team, &self.checks).await,
+            Kind::Named(_) if team.group().is_default() => Err(GroupError::Protected),
+            Kind::Named(named) => named.find(team.group(), &self.checks).await,
+            Kind::Disabled => Err(GroupError::Disabled),
         }
-        let key = name.key();
-        if let Some(entry) = self.entries.get(&key).await {
-            if self.is_fresh(&entry) {
-                return require_managed(&entry.namesakes);
-            }
-            if let Namesakes::One(group) = &entry.namesakes {
-                match Box::pin(self.check(group.id)).await {
-                    Ok(group) if name.is(&group.name) => {
-                        self.remember(&group).await;
-                        return require_managed(&Namesakes::One(group));
-                    }
-                    Err(error) if !error.is_not_found() => return Err(error.into()),
-                    // Renamed or deleted behind our back.
-                    Ok(_) | Err(_) => {}
-                }
-            }
-            self.entries.forget(&key).await;
-        }
-        // Boxed: the usual case, a fresh entry, needs neither of these large futures.
-        Box::pin(self.look_up(key)).await
     }
 
-    /// Every group that belongs to a team, given the names of the teams' groups; always read from GitHub.
-    pub async fn managed(&self, _: &Oversight, names: &HashSet<String>) -> Result<Vec<ManagedGroup>, Error> {
-        let listed = index_by_name(self.github.runner_groups().await?).into_iter();
-        let managed = listed
-            .filter(|(key, _)| names.contains(key))
-            .filter_map(|(_, namesakes)| require_managed(&namesakes).ok());
-        let mut groups: Vec<_> = managed.collect();
+    /// The proof for a group that was just read, if it is the team's.
+    ///
+    /// # Errors
+    /// It isn't, or not any more.
+    pub async fn confirm(
+        &self,
+        authority: &Authority,
+        now: &RunnerGroup,
+    ) -> Result<ManagedGroup, GroupError> {
+        let team = authority.team();
+        let is_the_teams = match &self.kind {
+            Kind::Recorded(recorded) => {
+                let record = recorded.records.of_team(team.id()).await?;
+                record.is_some_and(|record| record.group == now.id)
+            }
+            Kind::Named(_) => team.group().is(&now.name),
+            Kind::Disabled => return Err(GroupError::Disabled),
+        };
+        match managed(now) {
+            Ok(group) if is_the_teams => Ok(group),
+            Ok(_) | Err(_) => Err(GroupError::NotFound),
+        }
+    }
+
+    /// Every group that belongs to a team; always read from GitHub.
+    ///
+    /// # Errors
+    /// GitHub, or the store, can't be read.
+    pub async fn managed(&self, _: &Oversight, teams: &Teams) -> Result<Vec<ManagedGroup>, GroupError> {
+        let mut groups = match &self.kind {
+            Kind::Recorded(recorded) => {
+                let (listed, records) = (self.list().await?, recorded.records.all().await?);
+                let ids: HashSet<_> = records.iter().map(|record| record.group).collect();
+                let recorded = listed.iter().filter(|group| ids.contains(&group.id));
+                recorded.filter_map(|group| managed(group).ok()).collect()
+            }
+            Kind::Named(_) => {
+                let names = teams.group_names().await?;
+                let by_name = index(self.list().await?).into_iter();
+                let of_teams = by_name.filter(|(key, _)| names.contains(key));
+                of_teams.filter_map(|(_, namesakes)| namesakes.require_managed().ok()).collect::<Vec<_>>()
+            }
+            Kind::Disabled => return Err(GroupError::Disabled),
+        };
         groups.sort_by_key(ManagedGroup::id);
         Ok(groups)
     }
 
     /// The groups of these names (in lower case), also Default and inherited ones: the administrator listed them.
+    ///
+    /// # Errors
+    /// GitHub can't be read.
     pub async fn named(&self, _: &Oversight, names: &HashSet<String>) -> Result<Vec<ManagedGroup>, Error> {
-        let groups = self.github.runner_groups().await?;
+        let groups = self.list().await?;
         Ok(groups
             .iter()
             .filter(|group| names.contains(&group.name.to_lowercase()))
@@ -153,65 +236,56 @@ impl Groups {
             .collect())
     }
 
-    /// Remembers a group that was just created, or read.
-    pub async fn remember(&self, group: &RunnerGroup) {
-        self.insert(group.name.to_lowercase(), Namesakes::One(group.clone())).await;
+    /// All groups of the organisation, for those who give them to teams.
+    ///
+    /// # Errors
+    /// GitHub can't be read.
+    pub async fn all(&self, _: &Oversight) -> Result<Vec<RunnerGroup>, Error> {
+        self.list().await
     }
 
-    /// Forgets a group that is gone, or that GitHub no longer finds.
+    async fn list(&self) -> Result<Vec<RunnerGroup>, Error> {
+        self.github.runner_groups().await
+    }
+
+    /// Forgets a team's group that is gone, or that GitHub no longer finds. A record stays.
     pub async fn forget(&self, authority: &Authority) {
-        self.entries.forget(&authority.team().group().key()).await;
+        match &self.kind {
+            Kind::Recorded(recorded) => recorded.forget(authority.team()).await,
+            Kind::Named(named) => named.forget(authority.team().group()).await,
+            Kind::Disabled => {}
+        }
     }
 
-    async fn insert(&self, key: String, namesakes: Namesakes) {
-        let entry = Entry { namesakes, fresh_until: self.clock.now() + self.ttls.group };
-        self.entries.insert(key, Arc::new(entry), REMEMBERED_FOR).await;
+    /// A team's group was deleted here: it is nobody's any more.
+    pub async fn deleted(&self, authority: &Authority, group: GroupId) {
+        self.forget(authority).await;
+        if let Kind::Recorded(recorded) = &self.kind
+            && let Err(error) = recorded.records.remove(authority.team().id(), group).await
+        {
+            // The watch over records drops it, once the store works again.
+            tracing::warn!(%error, group = group.0, "the record of a deleted group could not be dropped");
+        }
     }
 
-    fn is_fresh(&self, entry: &Entry) -> bool {
-        entry.fresh_until > self.clock.now()
-    }
-
-    async fn check(&self, id: GroupId) -> Result<RunnerGroup, Error> {
-        self.checking.run(id, self.github.runner_group(id)).await
-    }
-
-    /// Lists all groups, since GitHub finds none by name, and remembers every one of them.
-    async fn look_up(&self, key: String) -> Result<ManagedGroup, GroupError> {
-        loop {
-            let load = async {
-                let just_listed = self.entries.get(&key).await.is_some_and(|entry| self.is_fresh(&entry));
-                if just_listed { Ok(false) } else { self.list().await.map(|()| true) }
-            };
-            let listed = self.listing.run((), load).await?;
-            match self.entries.get(&key).await {
-                Some(entry) => return require_managed(&entry.namesakes),
-                None if listed => return Err(GroupError::NotFound),
-                None => {}
+    /// Refuses what could not be recorded afterwards.
+    ///
+    /// # Errors
+    /// The store fails at the moment.
+    pub fn require_records_writable(&self) -> Result<(), GroupError> {
+        match self.records() {
+            Some(records) if !records.store().is_good() => {
+                Err(StoreError::Unavailable("it fails at the moment".to_owned()).into())
             }
+            _ => Ok(()),
         }
     }
 
-    async fn list(&self) -> Result<(), Error> {
-        for (key, namesakes) in index_by_name(self.github.runner_groups().await?) {
-            self.insert(key, namesakes).await;
+    /// Waits until GitHub didn't find a recorded group, or didn't since this was last waited for; for ever without records.
+    pub async fn missed(&self) {
+        match &self.kind {
+            Kind::Recorded(recorded) => recorded.missed().await,
+            Kind::Named(_) | Kind::Disabled => std::future::pending().await,
         }
-        Ok(())
-    }
-}
-
-fn index_by_name(groups: Vec<RunnerGroup>) -> HashMap<String, Namesakes> {
-    let mut by_name: HashMap<String, Namesakes> = HashMap::new();
-    for group in groups {
-        let entry = by_name.entry(group.name.to_lowercase());
-        entry.and_modify(|namesakes| *namesakes = Namesakes::Several).or_insert(Namesakes::One(group));
-    }
-    by_name
-}
-
-fn require_managed(namesakes: &Namesakes) -> Result<ManagedGroup, GroupError> {
-    match namesakes {
-        Namesakes::One(group) if !group.default && !group.inherited => Ok(ManagedGroup::new(group)),
-        Namesakes::One(_) | Namesakes::Several => Err(GroupError::Protected),
     }
 }

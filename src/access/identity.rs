@@ -1,5 +1,6 @@
 //! Whose token is this? GitHub is asked once, as the caller; the outcome is kept under a keyed hash, never the token.
 
+mod session;
 mod token;
 mod verdict;
 
@@ -13,12 +14,15 @@ use secrecy::ExposeSecret;
 use tokio::runtime::Handle;
 use tracing::Instrument;
 
+pub(super) use self::session::Session;
 pub use self::token::{CallerToken, TokenError};
 use self::verdict::{Verdict, examine};
-use super::{AccessError, Caller};
+use super::{AccessError, Caller, TokenUse};
 use crate::cache::{Cache, Era};
 use crate::clock::Clock;
 use crate::domain::cache_ttls::CacheTtls;
+use crate::domain::ids::UserId;
+use crate::domain::names::Login;
 use crate::github::{Error, Github, TokenHistory};
 use crate::limits::{AddressLimiter, Reservation};
 use crate::metrics;
@@ -34,19 +38,29 @@ const GOOD_TOKEN_TTL: Duration = Duration::from_hours(24);
 /// HMAC-SHA-256 of a token under a key of this process.
 type TokenHash = [u8; 32];
 
+/// A user as GitHub reported them.
+#[derive(Debug, Clone)]
+struct User {
+    id: UserId,
+    login: Login,
+    token: TokenUse,
+    /// When GitHub was asked.
+    asked_at: Duration,
+}
+
 /// Whose a token is, or why it is nobody's.
-type Identity = Result<Caller, AccessError>;
+type Identity = Result<User, AccessError>;
 
 /// When a look-up began. If everything is forgotten before it ends, its outcome is, too.
 struct Eras {
-    known: Era<TokenHash, Caller>,
+    known: Era<TokenHash, User>,
     refused: Era<TokenHash, AccessError>,
 }
 
 /// The users behind tokens, remembered for a while.
 pub struct Identities {
     key: hmac::Key,
-    known: Cache<TokenHash, Caller>,
+    known: Cache<TokenHash, User>,
     /// Refused tokens, and why. Apart from those that are known, since a flood of bad tokens would push them out.
     refused: Cache<TokenHash, AccessError>,
     /// The tokens that GitHub vouched for lately.
@@ -56,6 +70,7 @@ pub struct Identities {
     addresses: ArcSwap<AddressLimiter>,
     ttls: CacheTtls,
     github: Arc<Github>,
+    clock: Clock,
     /// Where look-ups go on when their callers are gone.
     runtime: Handle,
 }
@@ -73,11 +88,12 @@ impl Identities {
             key,
             known: Cache::new(MAX_KNOWN_TOKENS, clock.clone()),
             refused: Cache::new(MAX_KNOWN_TOKENS, clock.clone()),
-            good: Cache::new(MAX_GOOD_TOKENS, clock),
+            good: Cache::new(MAX_GOOD_TOKENS, clock.clone()),
             look_ups: SingleFlight::new(),
             addresses: ArcSwap::from_pointee(addresses),
             ttls,
             github,
+            clock,
             runtime: Handle::current(),
         })
     }
@@ -97,20 +113,26 @@ impl Identities {
     }
 
     /// The user behind a token. Only a token that GitHub is asked about and refuses counts against `address`.
-    pub async fn identify(self: &Arc<Self>, token: &CallerToken, address: IpAddr) -> Identity {
+    pub async fn identify(
+        self: &Arc<Self>,
+        token: &CallerToken,
+        address: IpAddr,
+    ) -> Result<Caller, AccessError> {
         let hash = self.hash(token);
         let remembered = self.recall(&hash).await;
         metrics::cache(metrics::Cache::Identity, remembered.is_some());
-        match remembered {
-            Some(identity) => identity,
+        let User { id, login, token: token_use, asked_at } = match remembered {
+            Some(identity) => identity?,
             // Boxed, so that the future of the usual case, a known token, stays small.
-            None => Box::pin(self.look_up(token, hash, address)).await,
-        }
+            None => Box::pin(self.look_up(token, hash, address)).await?,
+        };
+        let session = Arc::new(Session::new(self.clone(), token.clone(), address, asked_at));
+        Ok(Caller { id, login, token: token_use, session })
     }
 
     async fn recall(&self, hash: &TokenHash) -> Option<Identity> {
         match self.known.get(hash).await {
-            Some(caller) => Some(Ok(caller)),
+            Some(user) => Some(Ok(user)),
             None => self.refused.get(hash).await.map(Err),
         }
     }
@@ -168,11 +190,13 @@ impl Identities {
         charge: Charge,
         eras: &Eras,
     ) -> Identity {
+        let asked_at = self.clock.now();
         match examine(&self.github, token, charge.history()).await {
-            Verdict::Good(caller) => {
+            Verdict::Good { id, login, token } => {
+                let user = User { id, login, token, asked_at };
                 self.good.insert(hash, (), GOOD_TOKEN_TTL).await;
-                self.known.insert_in(&eras.known, hash, caller.clone(), self.ttls.identity).await;
-                Ok(caller)
+                self.known.insert_in(&eras.known, hash, user.clone(), self.ttls.identity).await;
+                Ok(user)
             }
             Verdict::Refused { error, is_dead } => {
                 if is_dead {
@@ -230,7 +254,7 @@ mod tests {
     use secrecy::SecretString;
 
     use super::*;
-    use crate::domain::names::{Login, OrgName};
+    use crate::domain::names::OrgName;
     use crate::github::Settings;
 
     /// Nothing is ever sent with it.
@@ -262,9 +286,10 @@ mod tests {
         let clock = Clock::manual();
         let identities =
             Identities::new(AddressLimiter::new(1.0, clock.clone()), TTLS, nowhere(), clock).unwrap();
-        let caller = Caller { id: crate::domain::ids::UserId(1), login: Login::parse("ada").unwrap() };
+        let login = Login::parse("ada").unwrap();
+        let user = User { id: UserId(1), login, token: TokenUse::Own, asked_at: Duration::ZERO };
         let known = TokenHash::default();
-        identities.known.insert(known, caller, TTLS.identity).await;
+        identities.known.insert(known, user, TTLS.identity).await;
         identities.good.insert(known, (), GOOD_TOKEN_TTL).await;
         for number in 1..=3 * MAX_KNOWN_TOKENS {
             let mut hash = known;

@@ -1,16 +1,23 @@
 //! Who is this, and what may they manage? Only this module makes a [`Caller`], an [`Authority`] and a
 //! [`ManagedGroup`], so an operation that demands one can't be reached without the checks behind it.
 
+mod administrators;
 mod groups;
 mod identity;
+mod records;
 mod rights;
 mod scopes;
+mod team_ids;
 mod teams;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-pub use self::groups::{GroupError, Groups, ManagedGroup};
+pub use self::administrators::{Administrators, Unresolved};
+pub use self::groups::{Begun, Creation, GroupError, Groups, ManagedGroup, Ownership, Settled};
+use self::identity::Session;
 pub use self::identity::{CallerToken, Identities, TokenError};
+pub use self::records::Records;
 pub use self::rights::{Right, Rights};
 pub use self::scopes::{ScopeAuthority, ScopeHolder};
 pub use self::teams::{Maintainer, Teams};
@@ -20,13 +27,35 @@ use crate::domain::policy::Policy;
 use crate::domain::scope::Scope;
 use crate::domain::template::GroupName;
 use crate::github;
+use crate::store::StoreError;
 
-/// A user whom GitHub vouched for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A user whom GitHub vouched for, by a token.
+#[derive(Debug, Clone)]
 pub struct Caller {
     id: UserId,
     login: Login,
+    token: TokenUse,
+    /// How to ask again whether the login is still theirs.
+    session: Arc<Session>,
 }
+
+/// What a user's token was made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenUse {
+    /// Its owner made it, or lets it see teams: a personal access token, or that of GitHub's command line.
+    Own,
+    /// Any application with "Sign in with GitHub" may hold it.
+    Application,
+}
+
+/// Two requests of one user have the same caller.
+impl PartialEq for Caller {
+    fn eq(&self, other: &Self) -> bool {
+        (self.id, &self.login) == (other.id, &other.login)
+    }
+}
+
+impl Eq for Caller {}
 
 impl Caller {
     /// GitHub's id of the user; stays the same when the user is renamed.
@@ -37,6 +66,31 @@ impl Caller {
     /// The user's login.
     pub fn login(&self) -> &Login {
         &self.login
+    }
+
+    /// Refuses a token that other applications may hold, for what goes beyond one team.
+    ///
+    /// # Errors
+    /// The token was not made for such use.
+    pub fn require_own_token(&self) -> Result<(), AccessError> {
+        match self.token {
+            TokenUse::Own => Ok(()),
+            TokenUse::Application => Err(AccessError::TokenOfAnApplication),
+        }
+    }
+
+    /// Whether the policy lets the user use the service, whatever for.
+    ///
+    /// # Errors
+    /// It doesn't.
+    pub fn require_permitted(&self, policy: &Policy) -> Result<(), AccessError> {
+        if policy.users.permit(self.id, self.login.as_str()) { Ok(()) } else { Err(AccessError::UserDenied) }
+    }
+
+    /// Whether the login is still this user's. To be asked after whatever GitHub said about the login alone, such as a
+    /// membership, before it counts for the user: a login can be given up and taken by somebody else.
+    async fn still_has_login(&self) -> Result<bool, AccessError> {
+        self.session.still_is(self.id, &self.login).await
     }
 }
 
@@ -139,9 +193,9 @@ impl Authority {
 impl Maintainer {
     /// The last step to an [`Authority`]: the policy must let the team use the service.
     pub fn under(self, policy: &Policy) -> Result<Authority, AccessError> {
-        if policy.teams.permit(self.team.slug.as_str()) {
+        if policy.teams.permit(self.team.id, self.team.slug.as_str()) {
             let principal = Principal::User(self.caller);
-            Ok(Authority { principal, team: self.team, rights: Rights::ALL })
+            Ok(Authority { principal, team: self.team, rights: Rights::OF_MAINTAINERS })
         } else {
             Err(AccessError::TeamDenied)
         }
@@ -157,6 +211,9 @@ pub enum AccessError {
     /// A token without a user behind it.
     #[error("the token belongs to no user")]
     UnsupportedToken,
+    /// A token that any application may hold, where one is required that its owner made.
+    #[error("the token may be held by another application")]
+    TokenOfAnApplication,
     /// Too many unknown tokens came from one address.
     #[error("too many unknown tokens from this address")]
     TooManyUnknownTokens {
@@ -169,12 +226,18 @@ pub enum AccessError {
     /// `policy.teams` keeps the team out.
     #[error("the team may not use this service")]
     TeamDenied,
+    /// `policy.users` keeps the user out.
+    #[error("the user may not use this service")]
+    UserDenied,
     /// Neither owner of the organisation nor administrator of the repository.
     #[error("not an administrator of the scope")]
     NotAnAdministrator,
     /// `scopes` doesn't let anybody have tokens for the scope.
     #[error("the scope {0} is not served")]
     ScopeDenied(Scope),
+    /// The store is needed, and fails.
+    #[error("{0}")]
+    Store(#[from] StoreError),
     /// The call to GitHub failed.
     #[error("GitHub: {0}")]
     Github(#[from] github::Error),

@@ -11,6 +11,8 @@ pub enum Right {
     Scope,
     /// What only maintainers of the team may do.
     Maintain,
+    /// What only administrators of the service may do.
+    Administer,
     /// `group-list`.
     GroupList,
     /// `group-show`.
@@ -32,11 +34,16 @@ pub enum Right {
 pub struct Rights(u32);
 
 impl Rights {
-    /// What a maintainer of the team may do: everything.
-    pub const ALL: Self = Self(u32::MAX);
-    /// What an administrator may do with the group of a team that they don't maintain.
-    pub const OF_ADMINISTRATORS: Self =
-        Self::containing(&[Right::GroupList, Right::GroupShow, Right::RunnersList, Right::RunnersRemove]);
+    /// What a maintainer of the team may do: everything about it.
+    pub const OF_MAINTAINERS: Self = Self(!(1 << Right::Administer as u8));
+    /// What an administrator may do, also with the group of a team that they don't maintain.
+    pub const OF_ADMINISTRATORS: Self = Self::containing(&[
+        Right::Administer,
+        Right::GroupList,
+        Right::GroupShow,
+        Right::RunnersList,
+        Right::RunnersRemove,
+    ]);
 
     const fn containing(rights: &[Right]) -> Self {
         let (mut set, mut index) = (0, 0);
@@ -73,6 +80,8 @@ mod tests {
         }
         for right in [Right::Maintain, Right::ReposAdd, Right::JitconfigGenerate] {
             assert!(!Rights::OF_ADMINISTRATORS.include(right), "{right:?}");
+            assert!(Rights::OF_MAINTAINERS.include(right), "{right:?}");
         }
+        assert!(!Rights::OF_MAINTAINERS.include(Right::Administer));
     }
 }

@@ -4,6 +4,7 @@
 use super::{AccessError, Authority, Caller, Maintainer};
 use crate::domain::names::{OrgName, RepoName};
 use crate::domain::pattern::Rules;
+use crate::domain::policy::RepositoryPermission;
 use crate::domain::scope::Scope;
 use crate::github::Github;
 
@@ -30,8 +31,8 @@ impl ScopeHolder {
     /// Somebody who owns the organisation or administers the repository. Always read from GitHub.
     pub async fn by_own_right(github: &Github, caller: &Caller, scope: &Scope) -> Result<Self, AccessError> {
         let is_administrator = match scope {
-            Scope::Org(_) => github.is_owner(caller.login()).await,
-            Scope::Repo(_, name) => github.administers(caller.login(), name).await,
+            Scope::Org(_) => github.is_owner(caller.login(), caller.id()).await,
+            Scope::Repo(_, name) => github.administers(caller.login(), caller.id(), name).await,
         };
         if is_administrator? {
             Ok(Self { scope: scope.clone() })
@@ -84,6 +85,6 @@ async fn require_team_administers(
     scope: &Scope,
 ) -> Result<ScopeHolder, AccessError> {
     let repository = github.team_repository(team, name).await?;
-    let administers = repository.is_some_and(|repository| repository.grants_admin());
+    let administers = repository.is_some_and(|repository| repository.grants(RepositoryPermission::Admin));
     if administers { Ok(ScopeHolder { scope: scope.clone() }) } else { Err(AccessError::NotAnAdministrator) }
 }

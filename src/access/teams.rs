@@ -4,12 +4,14 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::team_ids::TeamIds;
 use super::{AccessError, Authority, Caller, ManagedTeam, Oversight, Principal, Rights};
 use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::domain::cache_ttls::CacheTtls;
 use crate::domain::ids::{TeamId, UserId};
 use crate::domain::names::{Login, TeamSlug};
+use crate::domain::reference::TeamReference;
 use crate::domain::template::GroupNameTemplate;
 use crate::github::{Error, Github, Membership, Team};
 use crate::metrics;
@@ -20,6 +22,8 @@ const MAX_TEAMS: u64 = 10_000;
 const MAX_MEMBERSHIPS: u64 = 100_000;
 /// A request that began before another's response came, but needs it after, still shares that response.
 const RESPONSE_TTL: Duration = Duration::from_millis(500);
+/// A refusal under a team's id has the team's slug read again, at most so often for each slug.
+const READ_AGAIN_AFTER: Duration = Duration::from_mins(1);
 /// Attempts to read a team and a membership that belong together, while teams change places under one slug.
 const MAX_ATTEMPTS: usize = 3;
 
@@ -33,7 +37,7 @@ pub struct Maintainer {
 impl Maintainer {
     /// What may be done for the team: everything.
     pub fn rights(&self) -> Rights {
-        Rights::ALL
+        Rights::OF_MAINTAINERS
     }
 
     /// For which team.
@@ -55,25 +59,91 @@ pub struct Teams {
     maintainers: Cache<(TeamId, UserId), bool>,
     /// Kept for a moment: requests that arrive together share one response.
     memberships: Cache<(TeamSlug, Login), MembershipLookup>,
+    ids: Arc<TeamIds>,
+    /// Slugs whose team was read within [`READ_AGAIN_AFTER`].
+    recently_read: Cache<TeamSlug, ()>,
     ttls: CacheTtls,
     github: Arc<Github>,
 }
 
 impl Teams {
-    /// Remembers no team yet.
+    /// Remembers no team yet. To be called on the runtime that lives longest.
     pub fn new(template: GroupNameTemplate, ttls: CacheTtls, github: Arc<Github>, clock: &Clock) -> Self {
         Self {
             template,
             by_slug: Cache::counted(metrics::Cache::Team, MAX_TEAMS, clock.clone()),
             maintainers: Cache::counted(metrics::Cache::Membership, MAX_MEMBERSHIPS, clock.clone()),
             memberships: Cache::new(MAX_MEMBERSHIPS, clock.clone()),
+            ids: TeamIds::new(github.clone(), clock.clone()),
+            recently_read: Cache::new(MAX_TEAMS, clock.clone()),
             ttls,
             github,
         }
     }
 
-    /// The proof that `caller` actively maintains the team with this slug.
-    pub async fn maintainer(&self, caller: &Caller, slug: &TeamSlug) -> Result<Maintainer, AccessError> {
+    /// The proof that `caller` actively maintains the team that is named.
+    pub async fn maintainer(&self, caller: &Caller, team: &TeamReference) -> Result<Maintainer, AccessError> {
+        let (team, is_maintainer) = match team {
+            TeamReference::Slug(slug) => self.standing(caller, slug).await?,
+            // Boxed, so that the future of the usual case, a slug, stays small.
+            TeamReference::Id(id) => Box::pin(self.standing_in(caller, *id)).await?,
+        };
+        if is_maintainer {
+            Ok(Maintainer { caller: caller.clone(), team })
+        } else {
+            Err(AccessError::NotAMaintainer)
+        }
+    }
+
+    /// The team with this id, and whether `caller` actively maintains it.
+    async fn standing_in(&self, caller: &Caller, id: TeamId) -> Result<(ManagedTeam, bool), AccessError> {
+        let standing = async |slug: TeamSlug| self.standing(caller, &slug).await;
+        let (team, is_maintainer) = self.under_its_slug(id, standing).await?;
+        // Who is no maintainer under a slug that was read a while ago may be one under the slug that the team has now.
+        if is_maintainer || self.recently_read.get(&team.slug).await.is_some() {
+            return Ok((team, is_maintainer));
+        }
+        self.by_slug.forget(&team.slug).await;
+        let current = self.by_slug.get_or_load(team.slug.clone(), self.load_team(&team.slug)).await?;
+        if current.is_some_and(|current| current.id == id) {
+            return Ok((team, false));
+        }
+        self.maintainers.forget(&(id, caller.id)).await;
+        self.under_its_slug(id, standing).await
+    }
+
+    /// What `look` finds under the slug that the team with this id has. Slugs change hands: what is found about another team
+    /// is never used.
+    async fn under_its_slug<T>(
+        &self,
+        id: TeamId,
+        look: impl AsyncFn(TeamSlug) -> Result<(ManagedTeam, T), AccessError>,
+    ) -> Result<(ManagedTeam, T), AccessError> {
+        let mut wrong = None;
+        for _ in 0..MAX_ATTEMPTS {
+            let slug = self.ids.slug(id, wrong.as_ref()).await?.ok_or(AccessError::NotAMaintainer)?;
+            match look(slug.clone()).await {
+                Ok((team, found)) if team.id == id => return Ok((team, found)),
+                // Another team has the slug now, or none.
+                Ok(_) | Err(AccessError::NotAMaintainer) => {}
+                Err(error) => return Err(error),
+            }
+            self.by_slug.forget(&slug).await;
+            wrong = Some(slug);
+        }
+        Err(AccessError::NotAMaintainer)
+    }
+
+    /// The slug that the team which is named was last known to have, for the log. Asks nobody.
+    pub async fn remembered_slug(&self, team: &TeamReference) -> Option<TeamSlug> {
+        match team {
+            TeamReference::Slug(slug) => Some(slug.clone()),
+            TeamReference::Id(id) => self.ids.remembered(*id).await,
+        }
+    }
+
+    /// The team with this slug, and whether `caller` actively maintains it. No such team is [`AccessError::NotAMaintainer`].
+    async fn standing(&self, caller: &Caller, slug: &TeamSlug) -> Result<(ManagedTeam, bool), AccessError> {
         for _ in 0..MAX_ATTEMPTS {
             let remembered = match self.by_slug.get(slug).await {
                 Some(Ok(Some(team))) => {
@@ -81,37 +151,59 @@ impl Teams {
                 }
                 _ => None,
             };
-            if let Some((team, is_maintainer)) = remembered {
-                return require_maintainer(caller, team, is_maintainer);
+            if let Some(standing) = remembered {
+                return Ok(standing);
             }
             // Boxed, so that the future of the usual case, a membership that is remembered, stays small.
-            if let Some((team, is_maintainer)) = Box::pin(self.fetch(caller, slug)).await? {
-                return require_maintainer(caller, team, is_maintainer);
+            if let Some(standing) = Box::pin(self.fetch(caller, slug)).await? {
+                return Ok(standing);
             }
         }
         Err(Error::unexpected("the team changes faster than it can be read").into())
-    }
-
-    /// The proof that `caller` actively maintains the administrators' team, and with it the right to act on
-    /// every managed group.
-    pub async fn oversight(
-        &self,
-        caller: &Caller,
-        administrators: &TeamSlug,
-    ) -> Result<Oversight, AccessError> {
-        self.maintainer(caller, administrators).await.map(|_| Oversight(()))
     }
 
     /// The authority over any team's group that an administrator has.
     pub async fn overseen(
         &self,
         caller: &Caller,
-        slug: &TeamSlug,
+        team: &TeamReference,
         oversight: &Oversight,
     ) -> Result<Authority, AccessError> {
-        let team = self.by_slug.get_or_load(slug.clone(), self.load_team(slug)).await?;
-        let team = team.ok_or(AccessError::NotAMaintainer)?;
+        let team = self.named(team, oversight).await?.ok_or(AccessError::NotAMaintainer)?;
         Ok(Authority { principal: Principal::User(caller.clone()), team, rights: oversight.rights() })
+    }
+
+    /// The team that is named, for those who may know of every team.
+    pub async fn named(&self, team: &TeamReference, _: &Oversight) -> Result<Option<ManagedTeam>, Error> {
+        let find = async |slug: TeamSlug| {
+            let team = self.by_slug.get_or_load(slug.clone(), self.load_team(&slug)).await?;
+            team.map(|team| (team, ())).ok_or(AccessError::NotAMaintainer)
+        };
+        let found = match team {
+            TeamReference::Slug(slug) => find(slug.clone()).await,
+            TeamReference::Id(id) => Box::pin(self.under_its_slug(*id, find)).await,
+        };
+        match found {
+            Ok((team, ())) => Ok(Some(team)),
+            Err(AccessError::Github(error)) => Err(error),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// The slug of the team with this id, if there is one.
+    pub async fn slug_of(&self, id: TeamId) -> Result<Option<TeamSlug>, Error> {
+        self.ids.slug(id, None).await
+    }
+
+    /// The ids of all teams of the organisation.
+    pub async fn ids(&self, _: &Oversight) -> Result<HashSet<TeamId>, Error> {
+        Ok(self.github.teams().await?.iter().map(|team| team.id).collect())
+    }
+
+    /// Every team of the organisation that can have a group here, for those who may know of them.
+    pub async fn all(&self, _: &Oversight) -> Result<Vec<ManagedTeam>, Error> {
+        // Teams whose slug is not served here, such as an enterprise's, have no managed group.
+        Ok(self.github.teams().await?.iter().filter_map(|team| self.managed(team).ok()).collect())
     }
 
     /// The names that the groups of all teams have, or would have, in lower case.
@@ -130,7 +222,9 @@ impl Teams {
     pub fn forget_all(&self) {
         // In this order: an old response must not come into a cache that has just been emptied.
         self.memberships.forget_all();
+        self.ids.forget_all();
         self.by_slug.forget_all();
+        self.recently_read.forget_all();
         self.maintainers.forget_all();
     }
 
@@ -167,6 +261,10 @@ impl Teams {
             }
         }
         let is_maintainer = membership.is_some_and(|membership| membership.is_active_maintainer());
+        // The membership is the login's, not the id's.
+        if is_maintainer && !caller.still_has_login().await? {
+            return Ok(Some((team, false)));
+        }
         let ttl = if is_maintainer { self.ttls.membership } else { self.ttls.refused_membership };
         self.maintainers.insert_in(&era, (team.id, caller.id), is_maintainer, ttl).await;
         Ok(Some((team, is_maintainer)))
@@ -179,7 +277,10 @@ impl Teams {
 
     async fn load_team(&self, slug: &TeamSlug) -> (TeamLookup, Duration) {
         match self.github.team(slug).await.and_then(|team| self.managed(&team)) {
-            Ok(team) => (Ok(Some(team)), self.ttls.team),
+            Ok(team) => {
+                self.recently_read.insert(slug.clone(), (), READ_AGAIN_AFTER).await;
+                (Ok(Some(team)), self.ttls.team)
+            }
             Err(error) if error.is_not_found() => (Ok(None), self.ttls.refused_membership),
             Err(error) => (Err(error), Duration::ZERO),
         }
@@ -190,17 +291,5 @@ impl Teams {
             .map_err(|_| Error::unexpected("the team's slug has an unknown form"))?;
         let group = self.template.group_of(&slug, team.id);
         Ok(ManagedTeam { slug, id: team.id, group, repositories: team.repos_count })
-    }
-}
-
-fn require_maintainer(
-    caller: &Caller,
-    team: ManagedTeam,
-    is_maintainer: bool,
-) -> Result<Maintainer, AccessError> {
-    if is_maintainer {
-        Ok(Maintainer { caller: caller.clone(), team })
-    } else {
-        Err(AccessError::NotAMaintainer)
     }
 }

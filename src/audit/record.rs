@@ -10,6 +10,7 @@ use crate::domain::ids::{GroupId, TeamId, UserId};
 use crate::domain::outcome::Outcome;
 use crate::domain::reason::Cause;
 use crate::request::{Caller, Context};
+use crate::store::Event;
 use crate::telemetry::AUDIT_TARGET;
 
 /// An audit line.
@@ -51,6 +52,8 @@ pub(super) struct Record<'a> {
     group: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     group_id: Option<GroupId>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    records: Vec<OwnedGroup<'a>>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     repositories: &'a [String],
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
@@ -64,7 +67,39 @@ pub(super) struct Record<'a> {
     github_request_ids: &'a [String],
 }
 
+/// A group that was given to a team, or taken from it.
+#[derive(Serialize)]
+struct OwnedGroup<'a> {
+    team_id: TeamId,
+    group_id: GroupId,
+    group: &'a str,
+}
+
+impl<'a> OwnedGroup<'a> {
+    fn new((team_id, group_id, group): &'a (TeamId, GroupId, String)) -> Self {
+        Self { team_id: *team_id, group_id: *group_id, group }
+    }
+}
+
 impl<'a> Record<'a> {
+    /// The same as an event for the store; `json` is this record.
+    pub(super) fn event(&self, context: &Context, json: String) -> Event {
+        let caller = context.caller().map(|caller| match caller {
+            Caller::User { id, .. } => format!("user:{id}"),
+            Caller::System => "system".to_owned(),
+        });
+        Event {
+            at_ms: u64::try_from(chrono::Utc::now().timestamp_millis()).unwrap_or(0),
+            operation: self.operation,
+            outcome: self.outcome,
+            reason: self.reason,
+            team: self.team_id,
+            caller,
+            request_id: self.request_id.to_owned(),
+            record: json,
+        }
+    }
+
     pub(super) fn new(
         context: &'a Context,
         details: &'a Details,
@@ -95,8 +130,12 @@ impl<'a> Record<'a> {
             to_team: details.to_team.as_deref(),
             as_administrator: context.is_as_administrator(),
             dry_run: details.dry_run,
-            group: found.map(|(name, _)| name.as_str()).or_else(|| team.map(|team| team.group.as_str())),
+            group: found
+                .map(|(name, _)| name.as_str())
+                .or(details.named_group.as_deref())
+                .or_else(|| team.map(|team| team.group.as_str())),
             group_id: found.map(|(_, id)| *id),
+            records: details.records.iter().map(OwnedGroup::new).collect(),
             repositories: &details.repositories,
             runners: &details.runners,
             changes: &details.changes,

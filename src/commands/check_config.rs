@@ -15,7 +15,10 @@ use super::runtime::on_runtime;
 // No doc comment: clap would take it for what the command is about.
 #[derive(Args, Clone, Copy)]
 pub(super) struct Flags {
-    #[arg(long, help = "Ask GitHub as well whether it accepts the credential, and what that may do")]
+    #[arg(
+        long,
+        help = "Ask GitHub as well whether it accepts the credential, and what that may do; and the store's server"
+    )]
     online: bool,
     #[arg(long, help = "Print one JSON object: problems, warnings, and every setting with its source")]
     json: bool,
@@ -46,6 +49,10 @@ async fn check(sources: &Sources, online: bool) -> Report {
     let to_ask = loaded.as_ref().filter(|_| online && !found.iter().any(blocks));
     if let Some(loaded) = to_ask {
         found.extend(server::ask_github(loaded).await.err());
+    }
+    let of_store = |problem: &Diagnostic| problem.key().is_some_and(|key| key.starts_with("store."));
+    if let Some(loaded) = loaded.as_ref().filter(|_| online && !found.iter().any(of_store)) {
+        found.extend(server::ask_store(loaded).await.err());
     }
     let github = match to_ask {
         Some(_) => GithubCheck::Done,

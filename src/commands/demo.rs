@@ -40,7 +40,12 @@ pub(super) async fn run(port: u16) -> Result<(), String> {
     };
     let loaded = config::load(&sources).map_err(|problems| problems.to_string())?;
     let telemetry = telemetry::init(&loaded.config.logging).map_err(|error| error.to_string())?;
-    let mut server = server::start(&loaded.config, Clock::system()).map_err(|error| explain(&error, port))?;
+    let mut server =
+        server::start(&loaded.config, Clock::system()).await.map_err(|error| explain(&error, port))?;
+    server
+        .adopt_groups_by_name()
+        .await
+        .map_err(|error| format!("the demo's groups can't be adopted: {error}"))?;
     watch(&mut server, &telemetry, Configuration::of(sources, loaded));
     print(&tour(&people, server.address().port(), &folder.path().join("tls.crt")));
     let outcome = run_until_stopped(&mut signals, &server, &telemetry).await;
@@ -75,6 +80,7 @@ fn configuration(org: &str, (app, installation): (u64, u64), github: &str, port:
          installationID: {installation}\n\
          privateKeyFile: key.pem\n\
          github: {{apiURL: \"{github}\"}}\n\
+         store: {{url: \"sqlite::memory:\"}}\n\
          logging: {{level: error, format: text}}\n\
          server:\n  address: 127.0.0.1\n  port: {port}\n  rateLimit: 50\n  \
          tls: {{certFile: tls.crt, keyFile: tls.key}}\n...\n"

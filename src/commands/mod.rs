@@ -8,6 +8,7 @@ mod demo;
 mod healthcheck;
 mod man;
 mod output;
+mod records;
 mod runtime;
 mod serve;
 
@@ -49,6 +50,11 @@ enum Command {
         #[command(flatten)]
         flags: check_config::Flags,
     },
+    /// Write or read the records of which runner group is which team's
+    Records {
+        #[command(subcommand)]
+        command: records::Command,
+    },
     #[command(
         about = "Print the description of the API in the terms of OpenAPI 3.1, as /openapi.json serves it"
     )]
@@ -83,6 +89,10 @@ pub(crate) fn run() -> ExitCode {
             Ok(sources) => check_config::run(&sources, flags),
             Err(message) => fail(EXIT_USAGE, &message),
         },
+        Command::Records { mut command } => {
+            let config = std::mem::take(command.config());
+            file(config).load_for(|_, loaded| records::run(&command, &loaded))
+        }
         _ if before.is_given() => {
             fail(EXIT_USAGE, "this command reads no configuration, so --config is of no use with it")
         }

@@ -15,7 +15,7 @@ pub(super) async fn run(sources: Sources, loaded: Loaded) -> Result<(), String> 
     for warning in server::warnings(&loaded) {
         tracing::warn!(setting = warning.key(), "{warning}");
     }
-    let mut server = server::start(config, Clock::system()).map_err(|error| {
+    let mut server = server::start(config, Clock::system()).await.map_err(|error| {
         tracing::error!(%error, "the service can't start");
         error.to_string()
     })?;

@@ -42,10 +42,14 @@ pub fn changes(old: &Loaded, new: &Loaded) -> Vec<Change> {
     let mut keys = keys_of(new);
     let gone = keys_of(old).into_iter().filter(|key| !keys.contains(key)).collect::<Vec<_>>();
     keys.extend(gone);
-    let another_secret = !old.config.credentials.have_the_secret_of(&new.config.credentials);
+    let another_secret = |key: &str| match key {
+        "store.url" => old.config.store.url != new.config.store.url,
+        _ => !old.config.credentials.have_the_secret_of(&new.config.credentials),
+    };
+    let hides_a_secret = |key: &str, value: &str| value == SECRET || key == "store.url";
     let change = |key: String| {
         let (old, mut new) = (value(old, &key), value(new, &key));
-        if another_secret && old == SECRET && new == SECRET {
+        if old == new && hides_a_secret(&key, &new) && another_secret(&key) {
             "<another secret>".clone_into(&mut new);
         }
         (old != new).then_some(Change { key, old, new })
@@ -114,6 +118,14 @@ mod tests {
             [change("token", "<secret>", "<another secret>", true)]
         );
         assert_eq!(between("token: one\n", "token: one\n"), []);
+        let store =
+            |password: &str| format!("token: t\nstore: {{url: \"postgres://arm:{password}@db/arm\"}}\n");
+        let shown = "postgres://arm:***@db:5432/arm?sslmode=verify-full";
+        assert_eq!(
+            between(&store("one"), &store("two")),
+            [change("store.url", shown, "<another secret>", true)]
+        );
+        assert_eq!(between(&store("one"), &store("one")), []);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::loaded::{DEFAULT_FILE, Loaded, Snapshot, Sources};
 use super::problem::Problems;
 use super::references::Noticed;
 use crate::domain::checks::assert_is_one_segment;
+use crate::domain::policy::AdministratorsTeam;
 
 /// A comment that starts so sets a variable: `#env NAME=VALUE`.
 const VARIABLE: &str = "#env ";
@@ -90,7 +91,9 @@ fn check_settings(loaded: &Loaded) {
 fn check_config(config: &Config) {
     const DAY: Duration = Duration::from_hours(24);
     assert_is_one_segment(config.org.as_str());
-    config.admin_team.iter().for_each(|team| assert_is_one_segment(team.as_str()));
+    if let AdministratorsTeam::Slug(team) = &config.administrators {
+        assert_is_one_segment(team.as_str());
+    }
     let url = config.github.api_url.as_str();
     let parsed = reqwest::Url::parse(url);
     assert!(parsed.as_ref().is_ok_and(|url| url.host().is_some() && url.username().is_empty()), "{url}");
@@ -106,6 +109,7 @@ fn check_config(config: &Config) {
     for span in spans.into_iter().chain([cache.refused_membership, cache.group]) {
         assert!(span <= DAY, "{span:?}");
     }
+    assert!(config.store.keep >= DAY && config.store.grace <= DAY && config.store.most_events >= 1_000);
     assert!((1..=100).contains(&config.policy.jit.max_labels));
     assert!(config.sweep.offline_runners.every >= Duration::from_secs(1));
     let is_open = config.server.tls.files.is_none() && !config.server.tls.terminated_elsewhere;

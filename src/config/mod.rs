@@ -43,9 +43,10 @@ pub use problem::Problems;
 pub use references::{Noticed, Reference, Target};
 
 use crate::domain::cache_ttls::CacheTtls;
-use crate::domain::names::{OrgName, TeamSlug};
+use crate::domain::names::OrgName;
 use crate::domain::pattern::Rules;
-use crate::domain::policy::Policy;
+use crate::domain::policy::{AdministratorsTeam, Policy};
+use crate::domain::store_url::StoreUrl;
 use crate::domain::sweep::SweepScope;
 use crate::domain::template::GroupNameTemplate;
 
@@ -62,6 +63,8 @@ pub struct Config {
     pub github: GithubConfig,
     /// The names of groups.
     pub groups: GroupsConfig,
+    /// What outlives the process.
+    pub store: StoreConfig,
     /// Where log lines go.
     pub logging: LoggingConfig,
     /// Listeners and limits.
@@ -73,7 +76,7 @@ pub struct Config {
     /// The scopes that the token proxy serves. Read again on SIGHUP.
     pub scopes: Rules,
     /// The team whose active maintainers may act on every managed group.
-    pub admin_team: Option<TeamSlug>,
+    pub administrators: AdministratorsTeam,
     /// Periodic work.
     pub sweep: SweepConfig,
 }
@@ -98,8 +101,74 @@ pub struct ApiUrl(String);
 /// The `groups` section.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GroupsConfig {
-    /// Makes a group's name from a team.
+    /// Whether groups are managed at all.
+    pub enabled: bool,
+    /// Makes a new group's name from a team.
     pub name: GroupNameTemplate,
+    /// Whether a name that a maintainer can choose may prove whose a group is, where there is no store.
+    pub trust_names: bool,
+    /// Whether groups may be used that an owner opened to all repositories.
+    pub allow_open: bool,
+}
+
+/// What says which group is a team's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GroupProof {
+    /// Records in the store.
+    Records,
+    /// The group's name, with the team's id in it.
+    NamesWithIds,
+    /// The group's name, which a maintainer can choose.
+    TrustedNames,
+    /// Nothing: groups are not managed.
+    Disabled,
+}
+
+impl GroupProof {
+    /// It in a few words, behind "groups are found".
+    pub fn about(self) -> &'static str {
+        match self {
+            Self::Records => "by records in the store",
+            Self::NamesWithIds => "by names that hold the team's id",
+            Self::TrustedNames => "by names that maintainers choose",
+            Self::Disabled => "nowhere: they are not managed",
+        }
+    }
+}
+
+impl Config {
+    /// What is said where nothing says which group is a team's.
+    pub const NO_GROUP_PROOF: &str = "has no {id}, and there is no store: nothing would say which group is a team's, since maintainers can rename their teams. \
+         Set store.url, such as sqlite:///var/lib/actions-runner-manager/state.db (the best way); or put {id} into groups.name; \
+         or set groups.trustNames to true, which trusts every maintainer; or groups.enabled to false, which leaves tokens alone";
+
+    /// What says which group is a team's; nothing if that is left open.
+    pub fn group_proof(&self) -> Option<GroupProof> {
+        match &self.groups {
+            GroupsConfig { enabled: false, .. } => Some(GroupProof::Disabled),
+            _ if self.store.url.is_some() => Some(GroupProof::Records),
+            GroupsConfig { name, .. } if name.has_id() => Some(GroupProof::NamesWithIds),
+            GroupsConfig { trust_names: true, .. } => Some(GroupProof::TrustedNames),
+            GroupsConfig { .. } => None,
+        }
+    }
+}
+
+/// The `store` section.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreConfig {
+    /// Where the store is; none without a store.
+    pub url: Option<StoreUrl>,
+    /// The password of the database's role, read again for new connections.
+    pub password_file: Option<PathBuf>,
+    /// PEM certificates of authorities that the database's certificate may be of.
+    pub ca_file: Option<PathBuf>,
+    /// How long after the store failed callers that are no users are still served from memory.
+    pub grace: Duration,
+    /// How long events are kept.
+    pub keep: Duration,
+    /// How many events are kept.
+    pub most_events: u64,
 }
 
 /// The `server` section.

@@ -30,11 +30,15 @@ use Kind::{Flag, List, Span, Text, Whole, Word};
 
 const DAY: u64 = 24 * 3_600;
 const PATTERNS: &[&str] = &["*", "payments", "team-*", "match:a{1,2}|b", "my-org/*", "ä"];
-const SETTINGS: [(&str, Kind); 36] = [
+const SUBJECTS: &[&str] = &["*", "payments", "team-*", "match:a{1,2}|b", "id:123", "id:1"];
+const SETTINGS: [(&str, Kind); 42] = [
     ("org", Text("[A-Za-z0-9][A-Za-z0-9-]{0,30}")),
     ("github.timeout", Span(1, 600)),
     ("github.concurrency", Whole(1, 10_000)),
     ("groups.name", Text("[a-z(#'\":ä]{0,3}\\{team\\}[a-z)\\\\:&*!-]{0,3}")),
+    ("store.grace", Span(1, DAY)),
+    ("store.keep", Span(DAY, 30 * DAY)),
+    ("store.mostEvents", Whole(1_000, 1_000_000_000)),
     ("logging.level", Word(&["debug", "info", "warn", "error", "fatal"])),
     ("logging.format", Word(&["json", "text"])),
     ("logging.maxAge", Whole(0, 36_500)),
@@ -57,8 +61,11 @@ const SETTINGS: [(&str, Kind); 36] = [
     ("cache.group", Span(0, DAY)),
     ("policy.registrationTokens", Flag),
     ("policy.removalTokens", Flag),
-    ("policy.teams.allow", List(PATTERNS)),
-    ("policy.teams.deny", List(PATTERNS)),
+    ("policy.teams.allow", List(SUBJECTS)),
+    ("policy.teams.deny", List(SUBJECTS)),
+    ("policy.users.allow", List(SUBJECTS)),
+    ("policy.users.deny", List(SUBJECTS)),
+    ("policy.repositoryPermission", Word(&["read", "write", "maintain", "admin"])),
     ("policy.jit.labels", List(PATTERNS)),
     ("policy.jit.maxLabels", Whole(1, 100)),
     ("policy.jit.namePrefix", Text("[A-Za-z0-9._-]{1,9}(\\{team\\})?")),
@@ -186,7 +193,7 @@ proptest! {
     fn an_unknown_key_is_refused_wherever_it_stands(
         settings in every_setting(),
         section in select(vec!["", "github.", "logging.", "server.", "server.tls.", "cache.", "policy.",
-            "policy.teams.", "policy.jit.", "scopes.", "sweep.", "sweep.offlineRunners."]),
+            "policy.teams.", "policy.jit.", "scopes.", "store.", "sweep.", "sweep.offlineRunners."]),
         name in "[a-z]{3,12}x[a-zA-Z0-9_-]{0,4}",
         value in select(vec![json!(1), json!("a"), json!({ "a": 1 }), json!(["b"]), json!(null), json!(true)]),
     ) {

@@ -81,6 +81,11 @@ impl Reader {
         Some(Found { key, node: entry.node.trimmed(), origin: Origin::File(entry.position) })
     }
 
+    /// Whether there is a configuration file.
+    pub(super) fn has_file(&self) -> bool {
+        self.file.is_some()
+    }
+
     /// A value with a default, in the form that a variable has.
     pub(super) fn or_default<T>(
         &mut self,
@@ -168,6 +173,19 @@ impl Reader {
             self.complain(Some(found.origin.clone()), found.key, message);
             Invalid
         })
+    }
+
+    /// Reads a value that may hold a password: it is shown as it shows itself, and no message repeats it.
+    pub(super) fn read_masked<T: ToString, E: ToString>(
+        &mut self,
+        found: &Found,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Valid<T> {
+        let value = self.read_secret(found, parse)?;
+        if let Some((_, shown, _)) = self.settings.last_mut() {
+            *shown = value.to_string();
+        }
+        Ok(value)
     }
 
     /// Of two keys that exclude each other, the one in force. The environment takes precedence over the file.

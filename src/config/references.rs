@@ -38,6 +38,10 @@ pub enum Target {
     Certificate(PathBuf),
     /// The file of that certificate's private key.
     CertificateKey(PathBuf),
+    /// The store's file, which may not exist yet.
+    StoreFile(PathBuf),
+    /// The file of the password for the store.
+    StorePassword(PathBuf),
     /// A file that log lines or audit lines are written to.
     Log(PathBuf),
     /// An address to listen on.

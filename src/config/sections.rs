@@ -1,27 +1,31 @@
 //! Every key with its default and its parser: one function for each section of `config.yml`.
 
 mod app;
+mod groups;
+mod policy;
+mod store;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use self::app::credentials_section;
+use self::groups::{administrators, groups};
+use self::policy::policy_section;
+use self::store::store;
 use super::node::Node;
 use super::reader::{Found, Invalid, Reader, Split, Valid, items_of};
 use super::values::{
-    Complaint, Outcome, address, boolean, bytes, choice, duration, expected, name, network, pattern, rate,
-    text, text_or_empty, whole,
+    Complaint, Outcome, address, boolean, bytes, choice, duration, name, network, pattern, rate, text,
+    text_or_empty, whole,
 };
 use super::{
-    AdminListener, ApiUrl, Config, GithubConfig, GroupsConfig, LogFormat, LogLevel, LoggingConfig,
-    OfflineSweep, ServerConfig, SweepConfig, Target, TlsConfig, TlsFiles,
+    AdminListener, ApiUrl, Config, GithubConfig, LogFormat, LogLevel, LoggingConfig, OfflineSweep,
+    ServerConfig, SweepConfig, Target, TlsConfig, TlsFiles,
 };
 use crate::domain::cache_ttls::CacheTtls;
-use crate::domain::names::{OrgName, RunnerName, TeamSlug};
+use crate::domain::names::{OrgName, TeamSlug};
 use crate::domain::pattern::Rules;
-use crate::domain::policy::{JitPolicy, Policy};
 use crate::domain::sweep::SweepScope;
-use crate::domain::template::GroupNameTemplate;
 
 const SECOND: Duration = Duration::from_secs(1);
 /// No load balancer keeps idle connections for longer.
@@ -37,26 +41,28 @@ pub(super) fn read(reader: &mut Reader) -> Valid<Config> {
     let org = organisation(reader);
     let credentials = credentials_section(reader);
     let github = github(reader);
-    let groups = reader.or_default("groups.name", "{team}", group_name);
+    let groups = groups(reader);
+    let store = store(reader);
     let logging = logging(reader);
     let server = server(reader);
     let cache = cache(reader);
-    let policy = policy(reader);
-    let scopes = rules(reader, "scopes.allow", &[], "scopes.deny");
-    let admin_team = reader.or_default("admin.team", "", team_or_none);
+    let policy = policy_section(reader);
+    let scopes = rules(reader, "scopes.allow", "scopes.deny");
+    let administrators = administrators(reader);
     let sweep = sweep(reader);
     Ok(Config {
         file: None,
         org: org?,
         credentials: credentials?,
         github: github?,
-        groups: GroupsConfig { name: groups? },
+        groups: groups?,
+        store: store?,
         logging: logging?,
         server: server?,
         cache: cache?,
         policy: policy?,
         scopes: scopes?,
-        admin_team: admin_team?,
+        administrators: administrators?,
         sweep: sweep?,
     })
 }
@@ -117,10 +123,6 @@ fn api_url(reader: &mut Reader) -> Valid<ApiUrl> {
         reader.warn_of_variable(&found, &message);
     }
     api_url
-}
-
-fn group_name(node: &Node) -> Outcome<GroupNameTemplate> {
-    GroupNameTemplate::parse(&text_or_empty(node)?).map_err(|error| Complaint::Message(error.to_string()))
 }
 
 const LEVELS: &[(&str, LogLevel)] = &[
@@ -277,35 +279,11 @@ fn cache(reader: &mut Reader) -> Valid<CacheTtls> {
     })
 }
 
-fn policy(reader: &mut Reader) -> Valid<Policy> {
-    let registration_tokens = reader.or_default("policy.registrationTokens", "true", boolean);
-    let removal_tokens = reader.or_default("policy.removalTokens", "true", boolean);
-    let teams = rules(reader, "policy.teams.allow", &["*"], "policy.teams.deny");
-    let labels = reader.list("policy.jit.labels", &["*"], Split::Semicolons, pattern);
-    let max_labels = reader.or_default("policy.jit.maxLabels", "20", whole(1, 100));
-    let name_prefix = reader.or_default("policy.jit.namePrefix", "{team}-", name_prefix);
-    let max_runners = reader.or_default("policy.maxRunners", "0", whole(0, u64::MAX));
-    Ok(Policy {
-        registration_tokens: registration_tokens?,
-        removal_tokens: removal_tokens?,
-        teams: teams?,
-        jit: JitPolicy { labels: labels?, max_labels: max_labels?, name_prefix: name_prefix? },
-        max_runners: max_runners?,
-    })
-}
-
 /// Patterns may hold a comma (`match:a{1,2}`), so in a variable only `;` separates them.
-fn rules(reader: &mut Reader, allow: &'static str, allowed: &[&str], deny: &'static str) -> Valid<Rules> {
-    let allow = reader.list(allow, allowed, Split::Semicolons, pattern);
+fn rules(reader: &mut Reader, allow: &'static str, deny: &'static str) -> Valid<Rules> {
+    let allow = reader.list(allow, &[], Split::Semicolons, pattern);
     let deny = reader.list(deny, &[], Split::Semicolons, pattern);
     Ok(Rules::new(allow?, deny?))
-}
-
-/// Text that can start a runner's name once `{team}` is put in; may be empty.
-fn name_prefix(node: &Node) -> Outcome<String> {
-    let text = text_or_empty(node)?;
-    let fits = text.is_empty() || RunnerName::parse(&text.replace("{team}", "a")).is_ok();
-    if fits { Ok(text) } else { expected("the start of a runner's name: A-Z a-z 0-9 . _ - and {team}") }
 }
 
 fn team_or_none(node: &Node) -> Outcome<Option<TeamSlug>> {

@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use super::node::Node;
 use crate::domain::names::NameError;
 use crate::domain::pattern::Pattern;
+use crate::domain::subject::{Subject, SubjectError};
 
 /// What is wrong with a value.
 pub(super) enum Complaint {
@@ -146,7 +147,7 @@ pub(super) fn duration(min: Duration, max: Duration) -> impl Fn(&Node) -> Outcom
             _ => None,
         };
         match span {
-            None => expected("a duration such as 500ms, 10s, 5m or 1h"),
+            None => expected("a duration such as 500ms, 10s, 5m, 1h or 90d"),
             Some(span) if span < min => expected(format!("a duration, at least {}", in_words(min))),
             Some(span) if span > max => expected(format!("a duration, at most {}", in_words(max))),
             Some(span) => Ok(span),
@@ -164,12 +165,14 @@ fn parse_duration(text: &str) -> Option<Duration> {
         "s" => Some(Duration::from_secs(number)),
         "m" => number.checked_mul(60).map(Duration::from_secs),
         "h" => number.checked_mul(3600).map(Duration::from_secs),
+        "d" => number.checked_mul(86_400).map(Duration::from_secs),
         _ => None,
     }
 }
 
 fn in_words(span: Duration) -> String {
     match (span.as_secs(), span.subsec_millis()) {
+        (seconds, 0) if seconds > 86_400 && seconds % 86_400 == 0 => format!("{}d", seconds / 86_400),
         (seconds, 0) if seconds > 0 && seconds % 3600 == 0 => format!("{}h", seconds / 3600),
         (seconds, 0) => format!("{seconds}s"),
         _ => format!("{}ms", span.as_millis()),
@@ -228,6 +231,18 @@ pub(super) fn pattern(node: &Node) -> Outcome<Pattern> {
     Pattern::parse(&text_or_empty(node)?).map_err(|error| Complaint::Message(error.to_string()))
 }
 
+/// A pattern of names, or `id:` and an id.
+pub(super) fn subject<I: From<u64>>(node: &Node) -> Outcome<Subject<I>> {
+    // In YAML `id: 123`, with a blank, is a section.
+    if let Node::Section(_) = node {
+        return expected("a pattern, or an id without a blank, such as id:123");
+    }
+    Subject::parse(&text_or_empty(node)?).map_err(|error| match error {
+        SubjectError::NoId => Complaint::Expected(SubjectError::ID.to_owned()),
+        SubjectError::Pattern(error) => Complaint::Message(error.to_string()),
+    })
+}
+
 /// One of a few words.
 pub(super) fn choice<T: Copy>(choices: &'static [(&'static str, T)]) -> impl Fn(&Node) -> Outcome<T> {
     move |node| {
@@ -251,6 +266,7 @@ mod tests {
             ("10s", 10_000),
             ("5m", 300_000),
             ("1h", 3_600_000),
+            ("90d", 7_776_000_000),
             ("0", 0),
             ("0s", 0),
             ("10 s", 10_000),
@@ -258,7 +274,7 @@ mod tests {
             assert_eq!(parse_duration(text), Some(Duration::from_millis(milliseconds)), "{text}");
         }
         for text in
-            ["", "10", "s", "1.5s", "-1s", "1h30m", "1d", "10S", "10 S", "1_0s", "99999999999999999999s"]
+            ["", "10", "s", "1.5s", "-1s", "1h30m", "1D", "10S", "10 S", "1_0s", "99999999999999999999s"]
         {
             assert_eq!(parse_duration(text), None, "{text}");
         }

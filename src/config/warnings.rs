@@ -4,6 +4,7 @@ mod files;
 mod outside;
 mod policy;
 mod server;
+mod store;
 #[cfg(test)]
 mod tests;
 
@@ -19,7 +20,7 @@ use crate::domain::certificate::Validity;
 type Rule = (&'static str, fn(&Facts<'_>) -> Vec<String>);
 
 /// Every rule, in the order of `config.example.yml`.
-const RULES: [Rule; 41] = [
+const RULES: [Rule; 54] = [
     ("token", outside::personal_token),
     ("privateKeyFile", files::private_key),
     ("tokenFile", files::token),
@@ -31,6 +32,16 @@ const RULES: [Rule; 41] = [
     ("github.timeout", outside::short_timeout),
     ("github.concurrency", outside::many_calls),
     ("groups.name", policy::name_without_id),
+    ("store.url", store::on_a_network),
+    ("store.url", store::inline_password),
+    ("store.url", store::in_memory),
+    ("store.passwordFile", store::password_file),
+    ("store.passwordFile", |facts| store::unused(facts, "store.passwordFile")),
+    ("store.caFile", store::authorities),
+    ("store.caFile", |facts| store::unused(facts, "store.caFile")),
+    ("store.grace", |facts| store::unused(facts, "store.grace")),
+    ("store.keep", |facts| store::unused(facts, "store.keep")),
+    ("store.mostEvents", |facts| store::unused(facts, "store.mostEvents")),
     ("logging.level", outside::silent_log),
     ("logging.maxBackups", outside::endless_log),
     ("logging.maxSize", outside::short_log),
@@ -51,8 +62,11 @@ const RULES: [Rule; 41] = [
     ("cache.refusedMembership", policy::refused_membership_kept),
     ("policy.registrationTokens", policy::registration_tokens),
     ("policy.removalTokens", policy::removal_tokens),
-    ("policy.teams.allow", policy::no_team),
+    ("policy.teams.allow", policy::allowed_teams),
     ("policy.teams.deny", policy::denied_teams),
+    ("policy.users.allow", policy::allowed_users),
+    ("policy.users.deny", policy::denied_users),
+    ("policy.repositoryPermission", policy::repository_permission),
     ("policy.jit.labels", policy::no_label),
     ("scopes.allow", policy::scopes_elsewhere),
     ("scopes.allow", policy::scopes_as_regex),

@@ -26,10 +26,18 @@ macro_rules! ids {
                 text.parse().map(Self)
             }
         }
+
+        impl From<u64> for $name {
+            fn from(id: u64) -> Self {
+                Self(id)
+            }
+        }
     )*};
 }
 
 ids! {
+    /// An organisation's account.
+    OrganisationId
     /// A user's account.
     UserId
     /// A team.

@@ -68,6 +68,11 @@ impl Pattern {
         self.text == "*"
     }
 
+    /// Whether it is a literal, which matches one name alone.
+    pub fn is_literal(&self) -> bool {
+        !self.text.contains('*') && !self.text.starts_with(REGEX_PREFIX)
+    }
+
     /// Whether it matches the whole of `value`.
     pub fn matches(&self, value: &str) -> bool {
         self.regex.is_match(value)

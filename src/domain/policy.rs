@@ -1,6 +1,10 @@
 //! What the administrator allows, beyond what GitHub does.
 
-use crate::domain::pattern::{Pattern, Rules};
+use super::ids::{TeamId, UserId};
+use super::names::TeamSlug;
+use super::pattern::Pattern;
+use super::subject::Subjects;
+use super::words::words;
 
 /// The `policy` section. Can be replaced while the service runs.
 #[derive(Debug, Clone, PartialEq)]
@@ -9,12 +13,27 @@ pub struct Policy {
     pub registration_tokens: bool,
     /// Whether organisation-wide removal tokens are handed out.
     pub removal_tokens: bool,
-    /// The teams that may use the service, by slug.
-    pub teams: Rules,
+    /// The teams that may use the service.
+    pub teams: Subjects<TeamId>,
+    /// The users who may.
+    pub users: Subjects<UserId>,
+    /// What a team must be permitted to do with a repository to add it to its group.
+    pub repository_permission: RepositoryPermission,
     /// What a JIT config may ask for.
     pub jit: JitPolicy,
     /// The most runners that one group may hold; 0 is no limit.
     pub max_runners: u64,
+}
+
+/// The team whose active maintainers are the administrators.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AdministratorsTeam {
+    /// There are none.
+    None,
+    /// By its id, which stays.
+    Id(TeamId),
+    /// By its slug, which is looked up once.
+    Slug(TeamSlug),
 }
 
 /// The `policy.jit` section.
@@ -26,4 +45,19 @@ pub struct JitPolicy {
     pub max_labels: usize,
     /// What a runner's name starts with; `{team}` is the slug.
     pub name_prefix: String,
+}
+
+words! {
+    /// What somebody may do with a repository, each including those before it. GitHub's `triage` lies between the first
+    /// two, and custom roles wherever their own permissions put them.
+    pub enum RepositoryPermission {
+        /// See it.
+        Read = "read",
+        /// Push to it.
+        Write = "write",
+        /// Manage it without access to sensitive or destructive actions.
+        Maintain = "maintain",
+        /// Everything.
+        Admin = "admin",
+    }
 }

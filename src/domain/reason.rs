@@ -51,6 +51,8 @@ words! {
         RateLimited = "rate_limited",
         /// A defect of this service.
         Internal = "internal",
+        /// The administrator switched it off, or didn't set up what it requires.
+        NotConfigured = "not_configured",
         /// GitHub failed.
         GithubError = "github_error",
         /// GitHub asked to wait.
@@ -59,6 +61,8 @@ words! {
         GithubUnavailable = "github_unavailable",
         /// Too much is being worked on.
         Overloaded = "overloaded",
+        /// The store is required, and fails.
+        StoreUnavailable = "store_unavailable",
         /// This process stops.
         ShuttingDown = "shutting_down",
         /// GitHub didn't answer in time.
@@ -84,8 +88,13 @@ impl Reason {
             Self::UnsupportedMediaType => 415,
             Self::RateLimited => 429,
             Self::Internal => 500,
+            Self::NotConfigured => 501,
             Self::GithubError => 502,
-            Self::GithubRateLimited | Self::GithubUnavailable | Self::ShuttingDown | Self::Overloaded => 503,
+            Self::GithubRateLimited
+            | Self::GithubUnavailable
+            | Self::ShuttingDown
+            | Self::Overloaded
+            | Self::StoreUnavailable => 503,
             Self::GithubTimeout => 504,
         }
     }

@@ -44,6 +44,11 @@ impl GroupNameTemplate {
         Ok(Self(text.to_owned()))
     }
 
+    /// Whether the team's id is part of each name, so that a name proves whose it is.
+    pub fn has_id(&self) -> bool {
+        self.0.contains("{id}")
+    }
+
     /// The name of the group of a team, from the slug and id that GitHub reported.
     pub fn group_of(&self, slug: &TeamSlug, id: TeamId) -> GroupName {
         // A slug holds no braces, so the second replacement can't meet what the first put in.

@@ -39,6 +39,7 @@ use self::credential::Credential;
 pub use self::credential::{StartupProblem, TokenState};
 pub use self::error::{Class, Error};
 use self::lanes::Lane;
+pub use self::paging::PAGE_SIZE;
 use self::reply::Reply;
 pub use self::settings::{App, Settings, SetupError};
 pub use self::transport::MAX_ATTEMPTS;
@@ -61,6 +62,7 @@ pub enum TokenHistory {
 /// The service's connection to GitHub. Cheap to share, expensive to build: one a process.
 pub struct Github {
     org: OrgName,
+    is_enterprise_server: bool,
     transport: Arc<Transport>,
     /// Carries no credential; clients for callers' tokens derive from it and share its connections.
     anonymous: Octocrab,
@@ -75,7 +77,20 @@ impl Github {
         let anonymous = client::anonymous(&settings)?;
         let transport = Transport::new(settings.timeout, settings.concurrency, clock.clone());
         let credential = Credential::new(&settings, anonymous.clone(), transport.clone(), clock)?;
-        Ok(Self { org: settings.org, transport, anonymous, credential, doubts: Notify::new() })
+        let is_enterprise_server = settings.api_url.ends_with("/api/v3");
+        Ok(Self {
+            org: settings.org,
+            is_enterprise_server,
+            transport,
+            anonymous,
+            credential,
+            doubts: Notify::new(),
+        })
+    }
+
+    /// Whether it is a GitHub Enterprise Server, which serves the API below this path.
+    pub fn is_enterprise_server(&self) -> bool {
+        self.is_enterprise_server
     }
 
     /// The organisation that is managed.
@@ -133,7 +148,10 @@ impl Github {
             TokenHistory::Unknown => Lane::Stranger,
         };
         let call = Call::get(CallKind::User, "/user".to_owned()).in_lane(lane);
-        self.transport.send(&client, &budget, &call).await?.parse()
+        let reply = self.transport.send(&client, &budget, &call).await?;
+        let scopes = reply.header("x-oauth-scopes").unwrap_or_default();
+        let scopes = scopes.split(',').map(|scope| scope.trim().to_owned()).collect();
+        Ok(User { scopes, ..reply.parse()? })
     }
 
     /// Sends a call about one repository, if possible with a token that may administer it and nothing else.

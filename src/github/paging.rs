@@ -13,7 +13,7 @@ use super::{Error, Github};
 use crate::metrics::CallKind;
 
 /// The maximum that GitHub gives at once.
-pub(super) const PAGE_SIZE: u64 = 100;
+pub const PAGE_SIZE: u64 = 100;
 /// Pages of one list that are fetched side by side: as many as there are free permits for calls, at least the
 /// first of these, so that a busy service shares them out, and at most the second, far below GitHub's bound of
 /// 100 concurrent calls.

@@ -5,8 +5,9 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use super::call::Call;
 use super::owners;
 use super::paging::{Listed, PAGE_SIZE};
-use super::types::{CollaboratorPermission, Membership, Repository, Team};
+use super::types::{CollaboratorPermission, Membership, Organisation, Repository, Team};
 use super::{Error, Github};
+use crate::domain::ids::{OrganisationId, UserId};
 use crate::domain::names::{Login, RepoName, TeamSlug};
 use crate::metrics::CallKind;
 
@@ -28,6 +29,12 @@ impl Listed for Team {
 }
 
 impl Github {
+    /// The organisation's id, which stays when it is renamed.
+    pub async fn organisation_id(&self) -> Result<OrganisationId, Error> {
+        let call = Call::get(CallKind::Organisation, format!("/orgs/{}", self.org));
+        Ok(self.send(call).await?.parse::<Organisation>()?.id)
+    }
+
     /// All teams of the organisation.
     pub async fn teams(&self) -> Result<Vec<Team>, Error> {
         self.linked_list(CallKind::Teams, &format!("/orgs/{}/teams", self.org)).await
@@ -64,16 +71,20 @@ impl Github {
         Ok(names.iter().map(found).collect())
     }
 
-    /// Whether a user is an active owner of the organisation.
-    pub async fn is_owner(&self, user: &Login) -> Result<bool, Error> {
-        owners::is_owner(self.send(owners::call(&self.org, user)).await)
+    /// Whether the user with this login and id is an active owner of the organisation. Somebody else who took the login
+    /// doesn't count.
+    pub async fn is_owner(&self, login: &Login, user: UserId) -> Result<bool, Error> {
+        owners::is_owner(self.send(owners::call(&self.org, login)).await, user)
     }
 
-    /// Whether a user administers a repository, in whichever way.
-    pub async fn administers(&self, user: &Login, name: &RepoName) -> Result<bool, Error> {
-        let path = format!("/repos/{}/{name}/collaborators/{user}/permission", self.org);
+    /// Whether the user with this login and id administers a repository, in whichever way.
+    pub async fn administers(&self, login: &Login, user: UserId, name: &RepoName) -> Result<bool, Error> {
+        let path = format!("/repos/{}/{name}/collaborators/{login}/permission", self.org);
         match self.send(Call::get(CallKind::RepositoryPermission, path)).await {
-            Ok(reply) => Ok(reply.parse::<CollaboratorPermission>()?.permission == "admin"),
+            Ok(reply) => {
+                let held: CollaboratorPermission = reply.parse()?;
+                Ok(held.permission == "admin" && held.user.is_some_and(|found| found.id == user))
+            }
             Err(error) if error.is_not_found() => Ok(false),
             Err(error) => Err(error),
         }

@@ -3,8 +3,9 @@
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use crate::domain::ids::{GroupId, RepositoryId, RunnerId, TeamId, UserId};
+use crate::domain::ids::{GroupId, OrganisationId, RepositoryId, RunnerId, TeamId, UserId};
 use crate::domain::names::Label;
+use crate::domain::policy::RepositoryPermission;
 
 /// A user, from `GET /user`.
 #[derive(Debug, Clone, Deserialize)]
@@ -13,6 +14,16 @@ pub struct User {
     pub id: UserId,
     /// The current login.
     pub login: String,
+    /// The scopes of the token that asked, from the header `X-OAuth-Scopes`.
+    #[serde(skip)]
+    pub scopes: Vec<String>,
+}
+
+/// The organisation that is managed.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Organisation {
+    /// Stays the same when the organisation is renamed.
+    pub(super) id: OrganisationId,
 }
 
 /// A team of the organisation.
@@ -97,20 +108,42 @@ pub struct Repository {
     /// What the one on whose list it stands may do; GitHub says it of a team's repositories.
     #[serde(default)]
     pub permissions: Option<RepositoryPermissions>,
+    /// The name of their role, which may be a custom one.
+    #[serde(default)]
+    pub role_name: Option<String>,
 }
 
 /// What somebody may do with a repository. Only what is used here.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct RepositoryPermissions {
+    /// Whether they may push to it.
+    #[serde(default)]
+    pub push: bool,
+    /// Whether they manage it; older servers omit it.
+    #[serde(default)]
+    pub maintain: Option<bool>,
     /// Whether they administer it.
     #[serde(default)]
     pub admin: bool,
 }
 
 impl Repository {
-    /// Whether the team on whose list it stands administers it.
-    pub fn grants_admin(&self) -> bool {
-        self.permissions.as_ref().is_some_and(|permissions| permissions.admin)
+    /// Whether the team on whose list it stands has at least this permission. To be on the list is to read it; for anything
+    /// above, what GitHub doesn't say is not granted.
+    pub fn grants(&self, permission: RepositoryPermission) -> bool {
+        if permission == RepositoryPermission::Read {
+            return true;
+        }
+        let Some(RepositoryPermissions { push, maintain, admin }) = self.permissions else { return false };
+        // A custom role has any name, so a role's name only counts where the permission itself is omitted.
+        let maintains = maintain.unwrap_or_else(|| self.role_name.as_deref() == Some("maintain"));
+        // GitHub doesn't promise that a permission includes those below it.
+        match permission {
+            RepositoryPermission::Read => true,
+            RepositoryPermission::Write => push || maintains || admin,
+            RepositoryPermission::Maintain => maintains || admin,
+            RepositoryPermission::Admin => admin,
+        }
     }
 }
 
@@ -121,6 +154,15 @@ pub(super) struct OrgMembership {
     pub(super) role: String,
     /// `active` or `pending`.
     pub(super) state: String,
+    /// Whose it is.
+    pub(super) user: Option<AnyUser>,
+}
+
+/// A user within another response.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct AnyUser {
+    /// Stays the same when the user is renamed.
+    pub(super) id: UserId,
 }
 
 /// A user's permission on a repository, the highest of all ways they have it.
@@ -128,6 +170,8 @@ pub(super) struct OrgMembership {
 pub(super) struct CollaboratorPermission {
     /// `admin`, `write`, `read` or `none`.
     pub(super) permission: String,
+    /// Who has it.
+    pub(super) user: Option<AnyUser>,
 }
 
 /// A self-hosted runner. GitHub leaves `ephemeral` and `runner_group_id` out on older servers.
@@ -255,6 +299,43 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(membership(url).team_id(), id.map(TeamId), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_team_has_a_permission_if_github_says_so_and_otherwise_only_reads() {
+        let repository = |extra: serde_json::Value| -> Repository {
+            let mut all = serde_json::json!({ "id": 1, "name": "web", "full_name": "acme/web" });
+            all.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+            serde_json::from_value(all).unwrap()
+        };
+        let of = |push, maintain, admin| serde_json::json!({ "permissions": { "pull": true, "push": push, "maintain": maintain, "admin": admin } });
+        for (said, granted) in [
+            (serde_json::json!({}), 1),
+            (serde_json::json!({ "permissions": null, "role_name": "admin" }), 1),
+            (serde_json::json!({ "permissions": {}, "role_name": "admin" }), 1),
+            (of(false, false, false), 1),
+            (of(true, false, false), 2),
+            (of(true, true, false), 3),
+            (of(true, true, true), 4),
+            // Custom roles; and permissions that don't include those below.
+            (
+                serde_json::json!({ "permissions": { "pull": true, "push": true }, "role_name": "deployer" }),
+                2,
+            ),
+            (of(false, true, false), 3),
+            (of(false, false, true), 4),
+            // An older server, and a custom role that only bears the name.
+            (serde_json::json!({ "permissions": { "push": true }, "role_name": "maintain" }), 3),
+            (
+                serde_json::json!({ "permissions": { "push": true, "maintain": false }, "role_name": "maintain" }),
+                2,
+            ),
+        ] {
+            let repository = repository(said);
+            for (index, permission) in RepositoryPermission::ALL.iter().enumerate() {
+                assert_eq!(repository.grants(*permission), index < granted, "{permission} of {repository:?}");
+            }
         }
     }
 

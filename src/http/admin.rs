@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::{LIVE, read_only};
 use crate::github::{CircuitState, StartupProblem, TokenState};
 use crate::metrics;
-use crate::state::{Check, Shared};
+use crate::state::{Check, Obstacle, Shared};
 
 /// What `/readyz` answers: each part, and what is wrong with it.
 #[derive(Debug, Serialize)]
@@ -21,6 +21,7 @@ struct Readiness {
     credential: Part,
     permissions: Part,
     github: Part,
+    store: Part,
     audit: Part,
     log: Part,
 }
@@ -103,7 +104,9 @@ fn readiness(state: &Shared) -> Readiness {
     let check = state.check.borrow().clone();
     // A word for each problem. The sentences are in the log: they hold GitHub's words, and names of accounts.
     let permissions = match &check {
-        Check::Failed(StartupProblem::PermissionsMissing(missing)) => Part::bad(&missing.join(", ")),
+        Check::Failed(Obstacle::Credential(StartupProblem::PermissionsMissing(missing))) => {
+            Part::bad(&missing.join(", "))
+        }
         Check::Pending => Part::bad(NOT_CHECKED),
         Check::Passed | Check::Failed(_) => Part::fine(),
     };
@@ -124,11 +127,20 @@ fn readiness(state: &Shared) -> Readiness {
         CircuitState::Open | CircuitState::HalfOpen => Part::bad("down"),
     };
     let certificate = certificate(state);
-    let audit = state.audit_room.audit_problem().map_or_else(Part::fine, Part::bad);
+    let audit = state.audit_log.audit_problem().map_or_else(Part::fine, Part::bad);
     // Named, but no reason to be sent no requests: they are served and audited.
-    let log = state.audit_room.log_problem().map_or_else(Part::fine, Part::bad);
+    let log = state.audit_log.log_problem().map_or_else(Part::fine, Part::bad);
+    // Likewise: a store that is down must not take all replicas out of service.
+    let store = store(state);
     let ready = !draining && certificate.ok && credential.ok && permissions.ok && github.ok && audit.ok;
-    Readiness { ready, draining, certificate, credential, permissions, github, audit, log }
+    Readiness { ready, draining, certificate, credential, permissions, github, store, audit, log }
+}
+
+fn store(state: &Shared) -> Part {
+    match state.organisation.store.as_ref().map(|store| store.is_good()) {
+        Some(false) => Part::bad("down"),
+        Some(true) | None => Part::fine(),
+    }
 }
 
 fn certificate(state: &Shared) -> Part {

@@ -41,6 +41,9 @@ async fn admit<E: Endpoint>(request: &HttpRequest, payload: Payload) -> Result<A
     body::authenticated(request);
     // The caller is within their limit, and what they do can be written down.
     arrival.limit(&caller)?;
+    // The administrator lets this user use the service. Behind the limit, so that a flood of such refusals is bounded, and
+    // each says what is left of it.
+    arrival.permit(&caller)?;
     let work = arrival.work();
     // The team, or what else the request is about, is well-formed, and the caller may do this there.
     let mut sent = body::read(request, payload, work.line()).await?;
@@ -87,6 +90,10 @@ impl Arrival {
             metrics::limited(metrics::Limiter::User);
             ApiError::Limited(limited)
         })
+    }
+
+    fn permit(&self, caller: &Caller) -> Result<(), ApiError> {
+        Ok(caller.require_permitted(&self.state.organisation.policy.load())?)
     }
 
     fn work(self) -> Work<()> {

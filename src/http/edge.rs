@@ -20,7 +20,7 @@ use super::LIVE;
 use super::client_address::client_address;
 use super::error::{ApiError, seconds_rounded_up};
 use super::request_id;
-use crate::audit::{AuditLine, AuditRoom};
+use crate::audit::{AuditLine, AuditLog};
 use crate::domain::outcome::Outcome;
 use crate::domain::reason::Cause;
 use crate::metrics;
@@ -99,10 +99,10 @@ impl Exchange {
         let trusted = state.as_ref().map(|state| state.trusted_proxies.as_slice());
         let client = client_address(request, trusted.unwrap_or_default());
         let context = Context::new(request_id, client.as_ref().map(|client| client.address));
-        let room = state.as_ref().map_or_else(AuditRoom::unbounded, |state| state.audit_room.clone());
+        let log = state.as_ref().map_or_else(AuditLog::unbounded, |state| state.audit_log.clone());
         let own_id = request.headers().get("x-request-id").and_then(|id| id.to_str().ok());
         Self {
-            line: AuditLine::new(context.clone(), room),
+            line: AuditLine::new(context.clone(), log),
             context,
             span,
             started: Instant::now(),

@@ -10,8 +10,9 @@ use super::operations::{
 };
 use super::parameters::Parameters;
 use crate::domain::checks::{assert_is_one_query_value, assert_is_one_segment};
-use crate::domain::names::{Label, OrgName, RepoName, RunnerName, SelectedRunnerName, TeamSlug};
+use crate::domain::names::{Label, OrgName, RepoName, RunnerName, SelectedRunnerName};
 use crate::domain::reason::Reason;
+use crate::domain::reference::{RunnerReference, TeamReference};
 use crate::domain::scope::Scope;
 use crate::ops::jit::Wanted;
 use crate::ops::selection::{Filter, Selection};
@@ -54,7 +55,7 @@ pub fn request_parameters(input: &[u8]) {
     request.asks::<AnyRepositories>(|AnyRepositories(repos)| check_repos(repos));
     request.asks::<DeleteParameters>(|wanted| {
         assert!(wanted.transfer_to.is_none() || !wanted.remove_runners);
-        wanted.transfer_to.iter().for_each(check_slug);
+        wanted.transfer_to.iter().for_each(check_team);
     });
     request.asks::<Wanted>(|wanted| {
         assert!((1..=100).contains(&wanted.labels.len()));
@@ -64,7 +65,7 @@ pub fn request_parameters(input: &[u8]) {
     });
     request.asks::<Filter>(|filter| {
         filter.label.iter().for_each(check_label);
-        filter.name.iter().for_each(check_selected);
+        filter.name.iter().for_each(check_named);
     });
     request.asks::<RemoveParameters>(|wanted| {
         assert!(wanted.selection.lists() > 0 || wanted.selection.offline);
@@ -73,12 +74,12 @@ pub fn request_parameters(input: &[u8]) {
     request.asks::<TransferParameters>(|wanted| {
         assert!(wanted.selection.lists() <= 1 && !wanted.selection.offline);
         check_selection(&wanted.selection);
-        check_slug(&wanted.to);
+        check_team(&wanted.to);
     });
     request.asks_for_a_scope();
 }
 
-const TEAM: Field<TeamSlug> = Field::required("team", "", "");
+const TEAM: Field<TeamReference> = Field::required("team", "", "");
 
 /// What was sent.
 struct Request<'a> {
@@ -92,14 +93,14 @@ impl Request<'_> {
     /// In the order in which an operation of a team looks at its parameters.
     fn asks<P: ParameterSet>(&self, check: impl Fn(&P)) {
         let outcome = self.read().and_then(|mut all| {
-            let slug = TEAM.take(&mut all, self.org)?;
+            let team = TEAM.take(&mut all, self.org)?;
             let parameters = P::take(&mut all, self.org)?;
             all.nothing_else()?;
-            Ok((slug, parameters))
+            Ok((team, parameters))
         });
         match outcome {
-            Ok((slug, parameters)) => {
-                check_slug(&slug);
+            Ok((team, parameters)) => {
+                check_team(&team);
                 check(&parameters);
             }
             Err(error) => check_refusal(&error),
@@ -135,9 +136,11 @@ fn check_refusal(error: &ApiError) {
     assert!(!answer.message.contains(char::is_control), "{:?}", answer.message);
 }
 
-fn check_slug(slug: &TeamSlug) {
-    assert_is_one_segment(slug.as_str());
-    assert_eq!(TeamSlug::parse(slug.as_str()).as_ref(), Ok(slug));
+fn check_team(team: &TeamReference) {
+    if let TeamReference::Slug(slug) = team {
+        assert_is_one_segment(slug.as_str());
+    }
+    assert_eq!(TeamReference::parse(&team.to_string()).as_ref(), Ok(team));
 }
 
 fn check_repo(name: &RepoName) {
@@ -162,11 +165,18 @@ fn check_selected(name: &SelectedRunnerName) {
     assert_eq!(SelectedRunnerName::parse(name.as_str()).as_ref(), Ok(name));
 }
 
+fn check_named(runner: &RunnerReference) {
+    if let RunnerReference::Name(name) = runner {
+        check_selected(name);
+    }
+    assert_eq!(RunnerReference::parse(&runner.to_string()).as_ref(), Ok(runner));
+}
+
 fn check_label(label: &Label) {
     assert_eq!(Label::parse(label.as_str()).as_ref(), Ok(label));
 }
 
 fn check_selection(selection: &Selection) {
-    selection.names.iter().for_each(check_selected);
+    selection.names.iter().for_each(check_named);
     selection.labels.iter().for_each(check_label);
 }

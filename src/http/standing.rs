@@ -8,7 +8,7 @@ use crate::access::{
     AccessError, Authority, Caller, Maintainer, ManagedTeam, Oversight, Reach, Right, Rights, ScopeAuthority,
     ScopeHolder,
 };
-use crate::domain::names::TeamSlug;
+use crate::domain::reference::TeamReference;
 use crate::domain::scope::Scope;
 use crate::ops::Work;
 use crate::request;
@@ -58,7 +58,7 @@ impl<P> Standing<P> for AnyCaller {
 /// Active maintainers of the team that the request names.
 pub(super) struct OfTeam;
 
-const TEAM: Field<TeamSlug> = Field::required("team", "The team whose group it is about", "payments");
+const TEAM: Field<TeamReference> = Field::required("team", "The team whose group it is about", "payments");
 
 impl<P> Standing<P> for OfTeam {
     type Found = Maintainer;
@@ -74,9 +74,9 @@ impl<P> Standing<P> for OfTeam {
         right: Right,
         sent: &mut Parameters,
     ) -> Result<Maintainer, ApiError> {
-        let slug = TEAM.take(sent, &work.organisation().name)?;
-        work.context().set_named_team(slug.to_string());
-        maintainer(work, caller, &slug, right).await
+        let team = TEAM.take(sent, &work.organisation().name)?;
+        work.context().set_named_team(team.to_string());
+        maintainer(work, caller, &team, right).await
     }
 
     async fn prove(found: Maintainer, work: &Work<()>, _: &P) -> Result<Authority, ApiError> {
@@ -109,19 +109,20 @@ impl<P> Standing<P> for Everywhere {
         sent: &mut Parameters,
     ) -> Result<Self::Found, ApiError> {
         let organisation = work.organisation();
-        let slug = match (TEAM_OR_ALL.take(sent, &organisation.name)?, &organisation.administrators) {
-            (TeamOrAll::All, Some(administrators)) => {
+        let administrators = &organisation.administrators;
+        let team = match TEAM_OR_ALL.take(sent, &organisation.name)? {
+            TeamOrAll::All if administrators.are_named() => {
                 work.context().set_named_team("*".to_owned());
-                let oversight = organisation.teams.oversight(caller, administrators).await?;
+                let oversight = administrators.oversight(&organisation.teams, caller).await?;
                 work.context().set_as_administrator();
                 permit(oversight.rights(), right)?;
                 return Ok(Ok(Reach::Everything(oversight)));
             }
-            (TeamOrAll::All, None) => return Err(no_such_team()),
-            (TeamOrAll::Team(slug), _) => slug,
+            TeamOrAll::All => return Err(no_such_team()),
+            TeamOrAll::Team(team) => team,
         };
-        work.context().set_named_team(slug.to_string());
-        match authority(work, caller, &slug).await {
+        work.context().set_named_team(team.to_string());
+        match with_slug(work, &team, authority(work, caller, &team).await).await {
             Ok(authority) => {
                 permit(authority.rights(), right)?;
                 Ok(Ok(Reach::Team(Box::new(authority))))
@@ -136,11 +137,41 @@ impl<P> Standing<P> for Everywhere {
     }
 }
 
+/// Administrators of the service, with a token that no other application holds.
+pub(super) struct OfAdministrators;
+
+impl<P> Standing<P> for OfAdministrators {
+    type Found = Oversight;
+    type Proof = Oversight;
+
+    fn field() -> Option<FieldDescription> {
+        None
+    }
+
+    async fn find(
+        work: &Work<()>,
+        caller: &Caller,
+        right: Right,
+        _: &mut Parameters,
+    ) -> Result<Oversight, ApiError> {
+        caller.require_own_token()?;
+        let organisation = work.organisation();
+        let oversight = organisation.administrators.oversight(&organisation.teams, caller).await?;
+        work.context().set_as_administrator();
+        permit(oversight.rights(), right)?;
+        Ok(oversight)
+    }
+
+    async fn prove(found: Oversight, _: &Work<()>, _: &P) -> Result<Oversight, ApiError> {
+        Ok(found)
+    }
+}
+
 /// Those who own the organisation or administer the repository that the scope is; or, with a team, maintainers of a team
 /// that does.
 pub(super) struct OfScope;
 
-const TEAM_OF_SCOPE: Field<Option<TeamSlug>> =
+const TEAM_OF_SCOPE: Field<Option<TeamReference>> =
     Field::optional("team", "A team of the caller's that administers the repository", "payments");
 
 impl<P: AsRef<Scope>> Standing<P> for OfScope {
@@ -158,12 +189,12 @@ impl<P: AsRef<Scope>> Standing<P> for OfScope {
         right: Right,
         sent: &mut Parameters,
     ) -> Result<Self::Found, ApiError> {
-        let slug = TEAM_OF_SCOPE.take(sent, &work.organisation().name)?;
-        let maintainer = match slug {
+        let team = TEAM_OF_SCOPE.take(sent, &work.organisation().name)?;
+        let maintainer = match team {
             None => None,
-            Some(slug) => {
-                work.context().set_named_team(slug.to_string());
-                Some(maintainer(work, caller, &slug, right).await?)
+            Some(team) => {
+                work.context().set_named_team(team.to_string());
+                Some(maintainer(work, caller, &team, right).await?)
             }
         };
         Ok((maintainer, caller.clone()))
@@ -191,42 +222,59 @@ impl<P: AsRef<Scope>> Standing<P> for OfScope {
 async fn maintainer(
     work: &Work<()>,
     caller: &Caller,
-    slug: &TeamSlug,
+    team: &TeamReference,
     right: Right,
 ) -> Result<Maintainer, ApiError> {
-    let maintainer = work.organisation().teams.maintainer(caller, slug).await?;
+    let maintainer = work.organisation().teams.maintainer(caller, team).await;
+    let maintainer = with_slug(work, team, maintainer).await?;
     set_team(work, maintainer.team());
     permit(maintainer.rights(), right)?;
     Ok(maintainer)
 }
 
+/// Has the log name by its slug a team that was named by its id, also when the caller may not act for it.
+async fn with_slug<T>(
+    work: &Work<()>,
+    team: &TeamReference,
+    outcome: Result<T, AccessError>,
+) -> Result<T, AccessError> {
+    if outcome.is_err()
+        && let TeamReference::Id(_) = team
+        && let Some(slug) = work.organisation().teams.remembered_slug(team).await
+    {
+        work.context().set_slug_of_named_team(slug);
+    }
+    outcome
+}
+
 /// The authority of a maintainer, or else of an administrator.
-async fn authority(work: &Work<()>, caller: &Caller, slug: &TeamSlug) -> Result<Authority, AccessError> {
+async fn authority(work: &Work<()>, caller: &Caller, team: &TeamReference) -> Result<Authority, AccessError> {
     let organisation = work.organisation();
     let teams = &organisation.teams;
-    let own = teams.maintainer(caller, slug).await.and_then(|maintainer| {
+    let own = teams.maintainer(caller, team).await.and_then(|maintainer| {
         set_team(work, maintainer.team());
         maintainer.under(&organisation.policy.load())
     });
-    let (Err(AccessError::NotAMaintainer | AccessError::TeamDenied), Some(administrators)) =
-        (&own, &organisation.administrators)
-    else {
+    let administrators = &organisation.administrators;
+    if !matches!(own, Err(AccessError::NotAMaintainer | AccessError::TeamDenied))
+        || !administrators.are_named()
+    {
         return own;
-    };
-    let oversight: Oversight = match teams.oversight(caller, administrators).await {
+    }
+    let oversight: Oversight = match administrators.oversight(teams, caller).await {
         Ok(oversight) => oversight,
         Err(AccessError::NotAMaintainer) => return own,
         Err(error) => return Err(error),
     };
     work.context().set_as_administrator();
-    let authority = teams.overseen(caller, slug, &oversight).await?;
+    let authority = teams.overseen(caller, team, &oversight).await?;
     set_team(work, authority.team());
     Ok(authority)
 }
 
 /// Without administrators `*` is a slug that can't be.
 fn no_such_team() -> ApiError {
-    TeamSlug::parse("*").map_or_else(|error| invalid("team", &error.to_string()), |_| ApiError::Internal)
+    TeamReference::parse("*").map_or_else(|error| invalid("team", &error.to_string()), |_| ApiError::Internal)
 }
 
 /// The one place where rights are held against what an operation takes.

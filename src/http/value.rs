@@ -3,9 +3,12 @@
 use serde_json::{Number, Value as Json, json};
 
 use super::parameters::{as_text, whole};
+use crate::domain::group_reference::GroupReference;
 use crate::domain::ids::RunnerId;
 use crate::domain::jit::WorkFolder;
-use crate::domain::names::{Label, OrgName, RepoName, RunnerName, SelectedRunnerName, TeamSlug};
+use crate::domain::names::{Label, OrgName, RepoName, RunnerName};
+use crate::domain::pattern::Pattern;
+use crate::domain::reference::{RunnerReference, TeamReference};
 use crate::domain::scope::Scope;
 use crate::ops::selection::StatusFilter;
 
@@ -58,30 +61,30 @@ macro_rules! values_of_a_pattern {
     )*};
 }
 
-values_of_a_pattern! { TeamSlug, RunnerName, SelectedRunnerName, Label, WorkFolder }
+values_of_a_pattern! { TeamReference, GroupReference, RunnerName, RunnerReference, Label, WorkFolder }
 
 /// A team, or all of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum TeamOrAll {
     /// One team.
-    Team(TeamSlug),
+    Team(TeamReference),
     /// All managed groups, for administrators.
     All,
 }
 
 impl Value for TeamOrAll {
-    const SCHEMA_NAME: &'static str = "TeamSlugOrAll";
+    const SCHEMA_NAME: &'static str = "TeamReferenceOrAll";
 
     fn parse(text: &str, org: &OrgName) -> Result<Self, String> {
         match text {
             "*" => Ok(Self::All),
-            _ => <TeamSlug as Value>::parse(text, org).map(Self::Team),
+            _ => <TeamReference as Value>::parse(text, org).map(Self::Team),
         }
     }
 
     fn schema() -> Json {
-        let expected = format!("{}, or for administrators * for all teams", TeamSlug::EXPECTED);
-        text(&format!(r"(?:\*|{})", TeamSlug::pattern()), &expected)
+        let expected = format!("{}, or for administrators * for all teams", TeamReference::EXPECTED);
+        text(&format!(r"(?:\*|{})", TeamReference::pattern()), &expected)
     }
 }
 
@@ -95,6 +98,22 @@ impl Value for RepoName {
     fn schema() -> Json {
         let expected = format!("{}; also with the configured organisation and / before it", Self::EXPECTED);
         text(&Self::pattern_in(), &expected)
+    }
+}
+
+impl Value for Pattern {
+    const SCHEMA_NAME: &'static str = "Pattern";
+
+    fn parse(text: &str, _: &OrgName) -> Result<Self, String> {
+        Self::parse(text).map_err(|error| error.to_string())
+    }
+
+    fn schema() -> Json {
+        json!({
+            "type": "string", "maxLength": 1_000,
+            "pattern": r"^[^\s\u0000-\u001f\u007f-\u009f](?:[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f])?$",
+            "description": "a literal, a glob with *, or match: and a regular expression; in any case",
+        })
     }
 }
 

@@ -20,6 +20,7 @@ words! {
         JitConfig = "jit_config",
         Membership = "membership",
         MoveRunner = "move_runner",
+        Organisation = "organisation",
         OrgMembership = "org_membership",
         RegistrationToken = "registration_token",
         RemovalToken = "removal_token",

@@ -7,8 +7,10 @@ use crate::audit::NoRoom;
 use crate::domain::jit::JitRefusal;
 use crate::domain::names::RunnerName;
 use crate::domain::outcome::Outcome;
+use crate::domain::policy::RepositoryPermission;
 use crate::domain::reason::Reason;
 use crate::github::{self, Class};
+use crate::store::StoreError;
 
 /// Why an operation was refused or failed. The edge turns it into the envelope.
 #[derive(Debug, Clone)]
@@ -17,8 +19,10 @@ pub enum Error {
     DeniedByPolicy(Refusal),
     /// The team has no runner group.
     GroupNotFound,
-    /// The name is taken.
-    GroupExists,
+    /// There is no such group, or it is no team's; says which was named.
+    NoSuchGroup(String),
+    /// The team has a group, or the name is taken.
+    GroupExists(Taken),
     /// The group is Default, inherited, or not limited to selected repositories.
     GroupProtected(&'static str),
     /// The group still holds runners.
@@ -30,6 +34,8 @@ pub enum Error {
     },
     /// The team has no access to these repositories, or they don't exist.
     RepoNotFound(Vec<String>),
+    /// The same, or `policy.repositoryPermission` demands more of the team.
+    RepoNotGranted(RepositoryPermission, Vec<String>),
     /// The policy doesn't allow this JIT config.
     JitDenied(JitRefusal),
     /// An Enterprise Server of this version knows no runners for one job.
@@ -61,6 +67,12 @@ pub enum Error {
     CutOff,
     /// Nothing was done, since the log has no room for a line about it.
     NoRoomInLog,
+    /// The store is required, and fails.
+    StoreUnavailable,
+    /// The administrator switched it off, or didn't set up what it requires; says which.
+    NotConfigured(&'static str),
+    /// An administrator named something that GitHub doesn't know, or that is ambiguous; with the public sentence.
+    Unknown(String),
     /// A defect of this service.
     Internal,
 }
@@ -74,6 +86,19 @@ pub enum Refusal {
     RemovalTokens,
 }
 
+/// Why a team can't have a group, or this one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// The team has one.
+    TeamHasOne,
+    /// GitHub has a group of that name, which is not the team's.
+    Name,
+    /// The team has a record of a group that GitHub no longer finds.
+    RecordOfGone,
+    /// The group is another team's.
+    OfAnotherTeam,
+}
+
 impl Error {
     /// The envelope's `Reason`: a stable word.
     pub fn reason(&self) -> Reason {
@@ -83,18 +108,20 @@ impl Error {
             }
             Self::RunnerExists(_) => Reason::RunnerExists,
             Self::RunnerNotFound(_) => Reason::RunnerNotFound,
-            Self::GroupNotFound => Reason::GroupNotFound,
-            Self::GroupExists => Reason::GroupExists,
+            Self::GroupNotFound | Self::NoSuchGroup(_) => Reason::GroupNotFound,
+            Self::GroupExists(_) => Reason::GroupExists,
             Self::GroupProtected(_) => Reason::GroupProtected,
             Self::GroupNotEmpty { .. } => Reason::GroupNotEmpty,
-            Self::RepoNotFound(_) => Reason::RepoNotFound,
-            Self::Rejected(_) => Reason::InvalidParameter,
+            Self::RepoNotFound(_) | Self::RepoNotGranted(..) => Reason::RepoNotFound,
+            Self::Rejected(_) | Self::Unknown(_) => Reason::InvalidParameter,
             Self::Partial { cause, .. } => cause.reason(),
             Self::AdministrationMissing(_) => Reason::GithubError,
             Self::Github(error) => reason_of(error),
             Self::TooLate => Reason::GithubTimeout,
             Self::CutOff => Reason::ShuttingDown,
             Self::NoRoomInLog => Reason::Overloaded,
+            Self::StoreUnavailable => Reason::StoreUnavailable,
+            Self::NotConfigured(_) => Reason::NotConfigured,
             Self::Internal => Reason::Internal,
         }
     }
@@ -110,6 +137,7 @@ impl Error {
             | Self::TooLate
             | Self::CutOff
             | Self::NoRoomInLog
+            | Self::StoreUnavailable
             | Self::Internal => Outcome::Failed,
             _ => Outcome::Refused,
         }
@@ -147,6 +175,15 @@ pub(super) fn missing_group(error: github::Error) -> Error {
     if error.is_not_found() { Error::GroupNotFound } else { error.into() }
 }
 
+/// What is said where groups are not managed.
+const GROUPS_ARE_OFF: &str = "The administrator switched runner groups off: set groups.enabled to true";
+
+impl From<StoreError> for Error {
+    fn from(_: StoreError) -> Self {
+        Self::StoreUnavailable
+    }
+}
+
 impl From<github::Error> for Error {
     fn from(error: github::Error) -> Self {
         Self::Github(error)
@@ -164,6 +201,11 @@ impl From<GroupError> for Error {
         match error {
             GroupError::NotFound => Self::GroupNotFound,
             GroupError::Protected => Self::GroupProtected("This runner group can't be managed here"),
+            GroupError::Exists => Self::GroupExists(Taken::TeamHasOne),
+            GroupError::NameTaken => Self::GroupExists(Taken::Name),
+            GroupError::Gone => Self::GroupExists(Taken::RecordOfGone),
+            GroupError::Disabled => Self::NotConfigured(GROUPS_ARE_OFF),
+            GroupError::Store(error) => error.into(),
             GroupError::Github(error) => Self::Github(error),
         }
     }

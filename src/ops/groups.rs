@@ -20,33 +20,6 @@ pub struct GroupContents {
     pub runners: Vec<String>,
 }
 
-/// Creates the team's group; gives its name. GitHub says when the name is taken, so nothing is listed before.
-pub async fn add(work: &Work) -> Result<String, Error> {
-    if work.authority().team().group().is_default() {
-        return Err(Error::GroupProtected("The Default runner group can't be managed here"));
-    }
-    let own = work.clone();
-    let write = async move {
-        match own.github().create_runner_group(own.authority().team().group()).await {
-            Ok(group) => {
-                own.line().note(|details| details.group = Some((group.name.clone(), group.id)));
-                own.organisation().groups.remember(&group).await;
-                Ok(group.name)
-            }
-            Err(error) => Err(match error.class() {
-                // Taken by a group of the team's, or by one that nobody may manage here?
-                Class::Conflict => match own.find_group().await {
-                    Err(protected @ Error::GroupProtected(_)) => protected,
-                    _ => Error::GroupExists,
-                },
-                Class::Rejected(message) => Error::Rejected(message.clone()),
-                _ => error.into(),
-            }),
-        }
-    };
-    work.write(Box::pin(write)).await
-}
-
 /// What becomes of the runners of a group that is deleted.
 #[derive(Debug, Clone)]
 pub enum RunnersOfDeleted {
@@ -61,15 +34,21 @@ pub enum RunnersOfDeleted {
 /// Deletes the team's group; gives its name. Never with runners in it: GitHub may drop them into Default, where
 /// any repository could reach them. Repeating it after a failure finishes the job.
 pub async fn delete(work: &Work, plan: RunnersOfDeleted) -> Result<String, Error> {
+    work.organisation().groups.require_records_writable()?;
     // Looked at here, so that a caller who is refused or goes away changes nothing.
     let read = |group: ManagedGroup| async move {
         let runners = idle_runners(work.github(), &group).await?;
         Ok((group, runners))
     };
     let (group, runners) = work.with_group(read).await?;
+    work.require_selected(&group)?;
     let target = match &plan {
         RunnersOfDeleted::MustBeNone if !runners.is_empty() => return Err(not_empty(&runners)),
-        RunnersOfDeleted::MovedTo(to) => Some(work.organisation().groups.find(to).await?),
+        RunnersOfDeleted::MovedTo(to) => {
+            let target = work.organisation().groups.find(to).await?;
+            work.require_selected(&target)?;
+            Some(target)
+        }
         RunnersOfDeleted::MustBeNone | RunnersOfDeleted::Removed => None,
     };
     work.reserve_line(&runners)?;
@@ -87,7 +66,6 @@ pub async fn delete(work: &Work, plan: RunnersOfDeleted) -> Result<String, Error
             }
             error => error,
         })?;
-        own.organisation().groups.forget(own.authority()).await;
         Ok(name)
     };
     work.write(Box::pin(write)).await
@@ -107,6 +85,7 @@ async fn delete_empty(work: &Work, group: ManagedGroup) -> Result<String, Error>
         Class::Conflict | Class::Rejected(_) => not_empty(&[]),
         _ => error.into(),
     })?;
+    work.organisation().groups.deleted(work.authority(), group.id()).await;
     Ok(group.name().to_owned())
 }
 

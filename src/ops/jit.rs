@@ -77,6 +77,7 @@ pub async fn generate(work: &Work, wanted: Wanted) -> Result<Granted, Error> {
 }
 
 async fn register(work: &Work, group: ManagedGroup, wanted: &Registration) -> Result<JitRunner, Error> {
+    work.require_selected(&group)?;
     let github = work.github();
     let _turn = work.turn_for(&group, 1).await?;
     let folder = wanted.work_folder.as_str();

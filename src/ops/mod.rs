@@ -2,15 +2,18 @@
 //!
 //! Each takes the [`Work`] at hand, with a proof that only `access` can make.
 
+mod creation;
 mod error;
 pub mod groups;
 pub mod jit;
 pub mod offline;
+pub mod records;
 pub mod repos;
 pub mod runners;
 pub mod selection;
 pub mod tokens;
 mod work;
 
-pub use error::{Error, Refusal, reason_of};
+pub use creation::{add, settle};
+pub use error::{Error, Refusal, Taken, reason_of};
 pub use work::Work;

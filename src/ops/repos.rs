@@ -1,5 +1,5 @@
-//! The repositories that may use a team's group. Only those that the team itself has access to can be added,
-//! so nobody opens a group to somebody else's repository.
+//! The repositories that may use a team's group. Only those on which the team itself has the permission that
+//! `policy.repositoryPermission` demands can be added, so nobody opens a group to somebody else's repository.
 
 use futures_util::{StreamExt, stream};
 
@@ -8,6 +8,7 @@ use super::{Error, Work};
 use crate::access::ManagedGroup;
 use crate::domain::ids::RepositoryId;
 use crate::domain::names::RepoName;
+use crate::domain::policy::RepositoryPermission;
 use crate::github::{self, Repository};
 
 /// Writes of one request under way at once: far from GitHub's bound of 100 concurrent calls.
@@ -24,7 +25,12 @@ pub enum Change {
 
 /// Lets more repositories use the team's group, or some no longer.
 pub async fn change(work: &Work, names: &[RepoName], change: Change) -> Result<(), Error> {
-    let (found, mut visible) = look_up(work, names).await?;
+    let required = match change {
+        Change::Add => work.organisation().policy.load().repository_permission,
+        // Whatever the team may see, it may take out.
+        Change::Remove => RepositoryPermission::Read,
+    };
+    let (found, mut visible) = look_up(work, names, required).await?;
     if change == Change::Remove && visible.contains(&None) {
         // The team may have lost its access since it added the repository.
         let inside = work.github().group_repositories(found.id()).await.map_err(missing_group)?;
@@ -32,7 +38,7 @@ pub async fn change(work: &Work, names: &[RepoName], change: Change) -> Result<(
             *slot = inside.iter().find(|repository| name.is(&repository.name)).cloned();
         }
     }
-    let repositories = all_of(names, visible)?;
+    let repositories = all_of(names, visible, required)?;
     let own = work.clone();
     let write = async move {
         let github = own.github();
@@ -52,8 +58,9 @@ pub async fn change(work: &Work, names: &[RepoName], change: Change) -> Result<(
 
 /// Lets exactly these repositories use the team's group; none empties it.
 pub async fn set(work: &Work, names: &[RepoName]) -> Result<(), Error> {
-    let (found, visible) = look_up(work, names).await?;
-    let ids: Vec<_> = all_of(names, visible)?.iter().map(|repository| repository.id).collect();
+    let required = work.organisation().policy.load().repository_permission;
+    let (found, visible) = look_up(work, names, required).await?;
+    let ids: Vec<_> = all_of(names, visible, required)?.iter().map(|repository| repository.id).collect();
     let own = work.clone();
     let write = async move {
         let (github, ids) = (own.github(), &ids);
@@ -65,8 +72,12 @@ pub async fn set(work: &Work, names: &[RepoName]) -> Result<(), Error> {
     work.write(Box::pin(write)).await
 }
 
-/// The group, and which of `names` the team has access to: found out side by side.
-async fn look_up(work: &Work, names: &[RepoName]) -> Result<(ManagedGroup, Vec<Option<Repository>>), Error> {
+/// The group, and which of `names` the team has the required permission on: found out side by side.
+async fn look_up(
+    work: &Work,
+    names: &[RepoName],
+    required: RepositoryPermission,
+) -> Result<(ManagedGroup, Vec<Option<Repository>>), Error> {
     work.line().note(|details| details.repositories = names.iter().map(ToString::to_string).collect());
     let team = work.authority().team();
     let (group, visible) = futures_util::future::join(
@@ -76,6 +87,7 @@ async fn look_up(work: &Work, names: &[RepoName]) -> Result<(ManagedGroup, Vec<O
     .await;
     let group = group?;
     if !group.selected_repositories_only() {
+        // Whatever the administrator allows: GitHub selects repositories of other groups only.
         return Err(Error::GroupProtected(
             "An organisation owner opened this runner group to all repositories",
         ));
@@ -84,24 +96,40 @@ async fn look_up(work: &Work, names: &[RepoName]) -> Result<(ManagedGroup, Vec<O
         // The team itself is gone from under its slug.
         Err(error) if error.is_not_found() => {
             work.organisation().teams.forget(team.slug()).await;
-            Err(Error::RepoNotFound(names.iter().map(ToString::to_string).collect()))
+            Err(missing(names.iter().map(ToString::to_string).collect(), required))
         }
-        visible => Ok((group, visible?)),
+        visible => {
+            let granted = |found: Option<Repository>| found.filter(|repository| repository.grants(required));
+            Ok((group, visible?.into_iter().map(granted).collect()))
+        }
     }
 }
 
 /// Every repository, or which names have none.
-fn all_of(names: &[RepoName], visible: Vec<Option<Repository>>) -> Result<Vec<Repository>, Error> {
-    let missing: Vec<_> = names
+fn all_of(
+    names: &[RepoName],
+    visible: Vec<Option<Repository>>,
+    required: RepositoryPermission,
+) -> Result<Vec<Repository>, Error> {
+    let without: Vec<_> = names
         .iter()
         .zip(&visible)
         .filter(|(_, found)| found.is_none())
         .map(|(name, _)| name.to_string())
         .collect();
-    if missing.is_empty() {
+    if without.is_empty() {
         Ok(visible.into_iter().flatten().collect())
     } else {
-        Err(Error::RepoNotFound(missing))
+        Err(missing(without, required))
+    }
+}
+
+/// One error for repositories that don't exist, that the team can't see, and on which it has too little permission: which
+/// of these it is would tell what exists.
+fn missing(names: Vec<String>, required: RepositoryPermission) -> Error {
+    match required {
+        RepositoryPermission::Read => Error::RepoNotFound(names),
+        required => Error::RepoNotGranted(required, names),
     }
 }
 

@@ -111,6 +111,7 @@ pub async fn remove(work: &Work<Reach>, selection: &Selection, dry_run: bool) ->
 /// Moves runners into the group of another team, which the caller maintains, too.
 pub async fn transfer(work: &Work, to: &Authority, selection: &Selection) -> Result<Outcome, Error> {
     let target = work.organisation().groups.find(to).await?;
+    work.require_selected(&target)?;
     let (_, runners) = runners_of_team(work).await?;
     let (chosen, skipped) = selection.choose(runners)?;
     if chosen.is_empty() {
@@ -137,11 +138,10 @@ pub(super) async fn move_all(
         let _turn = work.turn_for(&group, runners.len()).await?;
         let github = work.github();
         // Looked at again, whatever is remembered: a 404 to a move doesn't tell whether it is the group or the
-        // runner that is gone, and a group that was renamed is no longer that team's.
+        // runner that is gone, and the group may no longer be that team's, or be open to everybody.
         let now = github.runner_group(group.id()).await.map_err(missing_group)?;
-        if now.default || now.inherited || !to.team().group().is(&now.name) {
-            return Err(Error::GroupNotFound);
-        }
+        let group = work.organisation().groups.confirm(to, &now).await?;
+        work.require_selected(&group)?;
         each(work, runners, |id| github.move_runner(id, group.id())).await
     })
     .await

@@ -11,6 +11,7 @@ use super::error::REASONS_OF_GITHUB;
 use crate::domain::ids::RunnerId;
 use crate::domain::names::{Label, SelectedRunnerName};
 use crate::domain::reason::Reason;
+use crate::domain::reference::RunnerReference;
 use crate::domain::words::words;
 use crate::github::Runner;
 
@@ -19,8 +20,8 @@ use crate::github::Runner;
 pub struct Selection {
     /// Runners with one of these ids, or one of `names`.
     pub ids: Vec<RunnerId>,
-    /// Runners with one of these names, or one of `ids`.
-    pub names: Vec<SelectedRunnerName>,
+    /// Runners that one of these names, or one of `ids`.
+    pub names: Vec<RunnerReference>,
     /// Runners with all of these labels.
     pub labels: Vec<Label>,
     /// Runners that are offline.
@@ -34,8 +35,8 @@ pub struct Filter {
     pub status: Option<StatusFilter>,
     /// With this label.
     pub label: Option<Label>,
-    /// With this name.
-    pub name: Option<SelectedRunnerName>,
+    /// With this name or id.
+    pub name: Option<RunnerReference>,
 }
 
 words! {
@@ -132,7 +133,7 @@ impl Filter {
     pub(super) fn fits(&self, runner: &Runner) -> bool {
         let status = self.status.is_none_or(|status| status.fits(runner));
         let label = self.label.as_ref().is_none_or(|label| runner.has_label(label));
-        let name = self.name.as_ref().is_none_or(|name| name.is(&runner.name));
+        let name = self.name.as_ref().is_none_or(|name| name.is(&runner.name, runner.id));
         status && label && name
     }
 }
@@ -146,6 +147,22 @@ impl Selection {
             .count()
     }
 
+    /// The ids that are given, wherever.
+    fn all_ids(&self) -> impl Iterator<Item = RunnerId> {
+        let among_names = self.names.iter().filter_map(|named| match named {
+            RunnerReference::Id(id) => Some(*id),
+            RunnerReference::Name(_) => None,
+        });
+        self.ids.iter().copied().chain(among_names)
+    }
+
+    fn all_names(&self) -> impl Iterator<Item = &SelectedRunnerName> {
+        self.names.iter().filter_map(|named| match named {
+            RunnerReference::Name(name) => Some(name),
+            RunnerReference::Id(_) => None,
+        })
+    }
+
     fn fits(&self, runner: &Runner) -> bool {
         self.labels.iter().all(|label| runner.has_label(label)) && !(self.offline && runner.is_online())
     }
@@ -154,9 +171,9 @@ impl Selection {
     /// runners were named and none of them is in the group.
     pub(super) fn choose(&self, runners: Vec<Runner>) -> Result<(Vec<Runner>, Vec<Skipped>), Error> {
         // Sets, since a thousand names may meet ten thousand runners.
-        let ids: HashSet<RunnerId> = self.ids.iter().copied().collect();
+        let ids: HashSet<RunnerId> = self.all_ids().collect();
         let names: HashSet<String> =
-            self.names.iter().map(|name| SelectedRunnerName::folded(name.as_str())).collect();
+            self.all_names().map(|name| SelectedRunnerName::folded(name.as_str())).collect();
         let some_are_named = !ids.is_empty() || !names.is_empty();
         let (mut ids_left, mut names_left) = (ids.clone(), names.clone());
         let (mut chosen, mut skipped) = (Vec::new(), Vec::new());
@@ -181,14 +198,14 @@ impl Selection {
         if some_are_named && ids_left.len() + names_left.len() == ids.len() + names.len() {
             let ids = self.ids.iter().map(ToString::to_string);
             return Err(Error::RunnerNotFound(
-                ids.chain(self.names.iter().map(SelectedRunnerName::to_string)).collect(),
+                ids.chain(self.names.iter().map(RunnerReference::to_string)).collect(),
             ));
         }
         let reason = SkipReason::RunnerNotFound;
-        let ids = self.ids.iter().filter(|id| ids_left.remove(id));
-        skipped.extend(ids.map(|id| Skipped { id: Some(*id), name: None, reason }));
+        let ids = self.all_ids().filter(|id| ids_left.remove(id));
+        skipped.extend(ids.map(|id| Skipped { id: Some(id), name: None, reason }));
         let names =
-            self.names.iter().filter(|name| names_left.remove(&SelectedRunnerName::folded(name.as_str())));
+            self.all_names().filter(|name| names_left.remove(&SelectedRunnerName::folded(name.as_str())));
         skipped.extend(names.map(|name| Skipped { id: None, name: Some(name.to_string()), reason }));
         Ok((chosen, skipped))
     }

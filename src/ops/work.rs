@@ -10,10 +10,11 @@ use tracing::Instrument;
 use super::Error;
 use super::error::missing_group;
 use crate::access::{AccessError, Authority, ManagedGroup, Oversight, Reach};
-use crate::audit::{AuditLine, AuditRoom};
-use crate::domain::names::TeamSlug;
+use crate::audit::{AuditLine, AuditLog};
+use crate::domain::ids::{GroupId, TeamId};
 use crate::domain::outcome::Outcome;
 use crate::domain::reason::Cause;
+use crate::domain::reference::TeamReference;
 use crate::github::{Github, Runner, WriteIds};
 use crate::organisation::Organisation;
 use crate::request::Context;
@@ -52,11 +53,11 @@ impl Work<Oversight> {
     pub fn of_the_service(
         operation: &'static str,
         organisation: Arc<Organisation>,
-        room: AuditRoom,
+        log: AuditLog,
         writes: Writes,
     ) -> Self {
         let context = Context::of_the_system(operation);
-        let line = AuditLine::new(context.clone(), room);
+        let line = AuditLine::new(context.clone(), log);
         Work::new(organisation, context, line, writes).with(Oversight::of_the_service())
     }
 }
@@ -137,6 +138,33 @@ impl<P> Work<P> {
         outcome.unwrap_or(Err(if self.writes.are_given_up() { Error::CutOff } else { Error::Internal }))
     }
 
+    /// Refuses a group that every repository of the organisation may use: a runner in it takes jobs of all of them.
+    pub(super) fn require_selected(&self, group: &ManagedGroup) -> Result<(), Error> {
+        if group.selected_repositories_only() || self.organisation.allow_open_groups {
+            return Ok(());
+        }
+        Err(Error::GroupProtected("An organisation owner opened this runner group to all repositories"))
+    }
+
+    /// Work of the service's own, which this one left to be done later.
+    pub(super) fn on_its_own(&self, operation: &'static str) -> Work<Oversight> {
+        let (organisation, writes) = (self.organisation.clone(), self.writes.clone());
+        Work::of_the_service(operation, organisation, self.line.log(), writes)
+    }
+
+    /// Makes sure that the audit line can be written, with groups of these names in it, and whose they are.
+    pub(super) fn reserve_records<'a>(&self, names: impl Iterator<Item = &'a str>) -> Result<(), Error> {
+        // As it stands in JSON, with two ids, and what is around them.
+        let length = |name| serde_json::to_string(name).map_or(0, |escaped: String| escaped.len()) + 100;
+        let lengths: usize = names.map(length).sum();
+        Ok(self.line.reserve(lengths)?)
+    }
+
+    /// The audit line will name these groups, and whose they are.
+    pub(super) fn note_records(&self, records: Vec<(TeamId, GroupId, String)>) {
+        self.line.note(|details| details.records = records);
+    }
+
     /// The audit line will name this group.
     pub(super) fn note_group(&self, group: &ManagedGroup) {
         self.line.note(|details| details.group = Some((group.name().to_owned(), group.id())));
@@ -186,8 +214,7 @@ impl<P> Work<P> {
 
     /// Every managed group of the organisation.
     pub(super) async fn managed_groups(&self, oversight: &Oversight) -> Result<Vec<ManagedGroup>, Error> {
-        let names = self.organisation.teams.group_names().await?;
-        Ok(self.organisation.groups.managed(oversight, &names).await?)
+        Ok(self.organisation.groups.managed(oversight, &self.organisation.teams).await?)
     }
 
     /// What `read` gives of every managed group, a few at a time. Groups that were deleted since they were listed are
@@ -224,9 +251,19 @@ impl Work<Authority> {
     ///
     /// # Errors
     /// They don't, or the policy keeps that team out.
-    pub async fn authority_over(&self, slug: &TeamSlug) -> Result<Authority, AccessError> {
-        self.line.note(|details| details.to_team = Some(slug.to_string()));
-        let maintainer = self.organisation.teams.maintainer(self.authority().caller(), slug).await?;
+    pub async fn authority_over(&self, team: &TeamReference) -> Result<Authority, AccessError> {
+        let note = |name: String| self.line.note(|details| details.to_team = Some(name));
+        note(team.to_string());
+        let teams = &self.organisation.teams;
+        let maintainer = teams.maintainer(self.authority().caller(), team).await;
+        let remembered = match &maintainer {
+            Ok(maintainer) => Some(maintainer.team().slug().clone()),
+            Err(_) => teams.remembered_slug(team).await,
+        };
+        if let Some(slug) = remembered {
+            note(slug.to_string());
+        }
+        let maintainer = maintainer?;
         maintainer.under(&self.organisation.policy.load())
     }
 

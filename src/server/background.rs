@@ -7,15 +7,20 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{Notify, watch};
 
 use super::watched::Watched;
+use crate::access::{GroupError, Oversight, Unresolved};
 use crate::config::Credentials;
+use crate::github::RunnerGroup;
 use crate::metrics::Reloaded;
-use crate::state::{Check, Shared};
+use crate::state::{Check, Obstacle, Shared};
+use crate::store::StoreError;
 use crate::tls::{CertificateStore, Pair};
 
 /// Waits between checks of the credential while GitHub doesn't respond: the first and the longest.
 const CHECK_AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
 /// How often a credential that worked is checked again: a permission may be withdrawn, the App suspended.
 const CHECK_EVERY: Duration = Duration::from_mins(10);
+/// How often records are compared with those that other processes wrote.
+const RECORDS_READ_EVERY: Duration = Duration::from_millis(500);
 /// How soon at the earliest, if something speaks against it.
 const DOUBTS_WAIT: Duration = Duration::from_secs(10);
 
@@ -27,6 +32,14 @@ pub(super) async fn check_credential(state: Shared, report: watch::Sender<Check>
     loop {
         match state.organisation.github.check_credential().await {
             Ok(()) => {
+                if matches!(*report.borrow(), Check::Pending)
+                    && let Err(obstacle) = prepare(&state).await
+                {
+                    tracing::error!(%obstacle, "the service can't work");
+                    report.send_replace(Check::Failed(obstacle));
+                    pause(&state, longest).await;
+                    continue;
+                }
                 if !matches!(*report.borrow(), Check::Passed) {
                     tracing::info!("GitHub accepts the credential");
                     report.send_replace(Check::Passed);
@@ -51,9 +64,71 @@ pub(super) async fn check_credential(state: Shared, report: watch::Sender<Check>
             }
             Err(problem) => {
                 tracing::error!(%problem, "the service can't work");
-                report.send_replace(Check::Failed(problem));
+                report.send_replace(Check::Failed(problem.into()));
                 pause(&state, longest).await;
             }
+        }
+    }
+}
+
+/// Finds out, once GitHub answers, whether the store is this organisation's, and who the administrators are. What can't be found
+/// out now is tried again where it is needed.
+async fn prepare(state: &Shared) -> Result<(), Obstacle> {
+    let organisation = &state.organisation;
+    if let Some(records) = &organisation.records {
+        match records.bind().await {
+            Err(error @ GroupError::Store(StoreError::OtherGithub { .. })) => {
+                return Err(Obstacle::Store(error));
+            }
+            Err(error) => tracing::warn!(%error, "the store can't be used yet"),
+            Ok(()) => {}
+        }
+    }
+    if organisation.groups.go_by_trusted_names() {
+        name_groups_without_team(state).await;
+    }
+    match organisation.administrators.resolve(&organisation.teams).await {
+        Err(error @ Unresolved::NoSuchTeam(_)) => Err(Obstacle::Administrators(error)),
+        Err(error) => {
+            tracing::warn!(%error, "who the administrators are is found out later");
+            Ok(())
+        }
+        Ok(()) => Ok(()),
+    }
+}
+
+/// Warns of the groups that whoever renames their team after them would get.
+async fn name_groups_without_team(state: &Shared) {
+    let (organisation, oversight) = (&state.organisation, Oversight::of_the_service());
+    let read =
+        futures_util::future::try_join(organisation.groups.all(&oversight), organisation.teams.group_names());
+    match read.await {
+        Ok((groups, of_teams)) => {
+            let is_free = |group: &&RunnerGroup| {
+                !group.default && !group.inherited && !of_teams.contains(&group.name.to_lowercase())
+            };
+            let free: Vec<_> = groups.iter().filter(is_free).map(|group| group.name.as_str()).collect();
+            if !free.is_empty() {
+                tracing::warn!(
+                    groups = free.join(", "),
+                    "names are trusted: a maintainer who renames their team after one of these groups gets it"
+                );
+            }
+        }
+        Err(error) => tracing::warn!(%error, "which groups no team has can't be found out"),
+    }
+}
+
+/// Reads records that other processes changed, so that they are in force here within a second.
+pub(super) async fn follow_records(state: Shared) {
+    let Some(records) = state.organisation.groups.records() else { return };
+    // One statement, which mostly finds that nothing changed. A file has no other process.
+    while records.store().is_shared() {
+        tokio::time::sleep(RECORDS_READ_EVERY).await;
+        if records.is_loaded()
+            && let Err(error) = records.refresh().await
+        {
+            tracing::debug!(%error, "records can't be read; those in memory stay in force");
         }
     }
 }

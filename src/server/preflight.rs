@@ -10,6 +10,7 @@ use super::settings_of;
 use crate::clock::Clock;
 use crate::config::{Config, Diagnostic, Loaded, Reference, Target, TlsFiles};
 use crate::github::{Authorities, Github, StartupProblem, check_private_key, read_authorities};
+use crate::store::{self, Store};
 use crate::telemetry::check_log_file;
 use crate::tls::{self, TlsError};
 
@@ -19,6 +20,8 @@ pub fn problems(references: &[Reference], loaded: Option<&Loaded>) -> Vec<Diagno
     tls::install_provider();
     let mut found: Vec<_> = references.iter().filter_map(problem).collect();
     found.extend(certificate_problems(references));
+    let unproved = loaded.filter(|loaded| loaded.config.group_proof().is_none());
+    found.extend(unproved.map(|loaded| loaded.problem("groups.name", Config::NO_GROUP_PROOF)));
     if let Some(loaded) = loaded.filter(|_| found.is_empty()) {
         found.extend(github_of(&loaded.config).err().map(|error| Diagnostic::general(&error)));
     }
@@ -32,7 +35,21 @@ pub fn warnings(loaded: &Loaded) -> Vec<Diagnostic> {
     let authorities = loaded.config.github.ca_file.as_deref().and_then(|file| read_authorities(file).ok());
     let unusable = authorities.iter().flat_map(Authorities::warnings);
     warnings.extend(unusable.map(|warning| loaded.problem("github.caFile", warning)));
+    warnings.extend(store_in_use(loaded));
     warnings
+}
+
+/// The service itself may be running, with the same configuration.
+fn store_in_use(loaded: &Loaded) -> Option<Diagnostic> {
+    let file = loaded.config.store.url.as_ref()?.file()?;
+    let sentence = || {
+        format!(
+            "is in use by another process: {}; unless that is the service itself, which is checked while it \
+             runs, only one of them can start",
+            file.display()
+        )
+    };
+    store::is_in_use(file).then(|| loaded.problem("store.url", &sentence()))
 }
 
 /// Asks GitHub whether it accepts the credential and whether the credential may do what the service does.
@@ -44,6 +61,17 @@ pub async fn ask_github(loaded: &Loaded) -> Result<(), Diagnostic> {
     let github = github_of(&loaded.config).map_err(|error| Diagnostic::general(&error))?;
     let outcome = github.check_credential().await;
     outcome.map_err(|problem| loaded.problem(key_of(&problem, &loaded.config), &problem.to_string()))
+}
+
+/// Asks the store, if it is on a server, whether it lets the service in.
+///
+/// # Errors
+/// What doesn't work, with the setting to look at.
+pub async fn ask_store(loaded: &Loaded) -> Result<(), Diagnostic> {
+    let Some(settings) = store::Settings::of(&loaded.config.store) else { return Ok(()) };
+    tls::install_provider();
+    let outcome = Store::ask(&settings, &Clock::system()).await;
+    outcome.map_err(|error| loaded.problem("store.url", &error.to_string()))
 }
 
 fn github_of(config: &Config) -> Result<Github, String> {
@@ -78,6 +106,10 @@ fn problem(reference: &Reference) -> Option<Diagnostic> {
             Err(error) => Err(error.to_string()),
         },
         Target::Authorities(file) => read_authorities(file).map(drop).map_err(|error| error.to_string()),
+        Target::StoreFile(file) => store::check_file(file).map_err(|error| error.to_string()),
+        Target::StorePassword(file) => {
+            store::read_password(file).map(drop).map_err(|error| error.to_string())
+        }
         Target::Log(file) => {
             check_log_file(file).map_err(|cause| format!("cannot write {}: {cause}", file.display()))
         }

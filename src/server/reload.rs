@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::limiters;
 use super::watched::{KEEPS_CHANGING, Looks};
-use crate::audit::{self, AuditRoom};
+use crate::audit::{self, AuditLog};
 use crate::clock::Clock;
 use crate::config::{self, Change, Config, Loaded, Problems, Snapshot, Sources};
 use crate::domain::text::one_line;
@@ -61,7 +61,7 @@ impl Configuration {
                     apply(&loaded.config);
                     put_in_force(&loaded.config, &state, &clock);
                     self.refused = None;
-                    self.report(Arc::new(loaded), &state.audit_room);
+                    self.report(Arc::new(loaded), &state.audit_log);
                 }
                 Err(problems) => self.refuse(problems.to_string(), is_asked),
             }
@@ -88,7 +88,7 @@ impl Configuration {
     }
 
     /// Says what changed, and takes note of what is in force now.
-    fn report(&mut self, loaded: Arc<Loaded>, room: &AuditRoom) {
+    fn report(&mut self, loaded: Arc<Loaded>, log: &AuditLog) {
         let changes = config::changes(&self.in_force, &loaded);
         let mut waiting = config::changes(&self.started, &loaded);
         waiting.retain(Change::needs_restart);
@@ -105,7 +105,7 @@ impl Configuration {
             );
         }
         if !changes.is_empty() {
-            audit::write_changes(changes, room.clone());
+            audit::write_changes(changes, log.clone());
         }
     }
 }

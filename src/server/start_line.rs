@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 
-use crate::config::{Config, Credentials};
+use crate::config::{Config, Credentials, GroupProof};
+use crate::domain::policy::AdministratorsTeam;
 use crate::state::Check;
 
 /// GitHub answers sooner than this; the service serves meanwhile, so the line can wait, but not for long.
@@ -51,9 +52,19 @@ pub(super) fn log(config: &Config, address: SocketAddr, admin_address: Option<So
         rate_burst = server.rate_burst,
         unknown_token_rate = server.unknown_token_rate,
         legacy_get = server.legacy_get,
-        admin_team = config.admin_team.as_ref().map(display),
+        administrators = administrators(&config.administrators),
+        groups = config.group_proof().map(GroupProof::about),
+        store = config.store.url.as_ref().map(display),
         "serving"
     );
+}
+
+fn administrators(team: &AdministratorsTeam) -> Option<String> {
+    match team {
+        AdministratorsTeam::None => None,
+        AdministratorsTeam::Id(id) => Some(format!("id:{id}")),
+        AdministratorsTeam::Slug(slug) => Some(slug.to_string()),
+    }
 }
 
 #[cfg(test)]
@@ -67,7 +78,7 @@ mod tests {
     async fn it_goes_on_unless_the_credential_cannot_work() {
         let unanswered = Notify::new();
         for (outcome, expected) in
-            [(Check::Passed, true), (Check::Failed(StartupProblem::Suspended(1)), false)]
+            [(Check::Passed, true), (Check::Failed(StartupProblem::Suspended(1).into()), false)]
         {
             let (_report, check) = watch::channel(outcome);
             assert_eq!(goes_on(check, &unanswered, LONG).await, expected);

@@ -1,7 +1,7 @@
 //! The isolation switch: what maintainers of `admin.team` may do on any managed group, and nobody else anywhere.
 
 use actions_runner_manager::access::{CallerToken, Principal, Rights};
-use actions_runner_manager::domain::names::TeamSlug;
+use actions_runner_manager::domain::reference::TeamReference;
 use fake_github::{
     DEFAULT_GROUP, Fault, GroupId, MembershipState, Role, RunnerStatus, TokenKind, Visibility, World,
 };
@@ -150,7 +150,7 @@ async fn default_inherited_and_unmanaged_groups_are_out_of_reach_for_administrat
         let team = world.add_team(name);
         world.add_maintainer(team, cast.ada_id);
     }
-    let app = App::with(world, switched_on()).await;
+    let app = App::by_name(world, switched_on()).await;
     let root = &administrators.root;
     let before = names(&app);
     for name in ["shared-gone", "corp-gone", "hand-1"] {
@@ -268,10 +268,11 @@ async fn a_configured_team_that_does_not_exist_makes_nobody_an_administrator() {
 
 #[tokio::test]
 async fn a_group_that_cannot_be_read_is_an_error_and_one_that_went_meanwhile_is_none() {
-    let (world, _, administrators, _) = with_administrators();
-    let app = App::with(world, switched_on()).await;
     for (by_github, status) in [(403, 502), (404, 200)] {
         for (method, operation, others) in ADMINISTRATIVE {
+            // Anew each time: a call that the failure before cut off may still be on its way, and would take the fault.
+            let (world, _, administrators, _) = with_administrators();
+            let app = App::with(world, switched_on()).await;
             let runners = "/orgs/{org}/actions/runner-groups/{runner_group_id}/runners";
             app.fake.inject(Fault::on("GET", runners).error(by_github, "no").once());
             let answer = app.call(method, operation, &administrators.root, &with_team("*", others)).await;
@@ -288,14 +289,15 @@ async fn an_authority_says_whether_it_is_a_maintainers_or_an_administrators() {
     world.add_maintainer(search, root);
     let app = App::with(world, switched_on()).await;
     let state = app.server.state();
-    let slug = |text| TeamSlug::parse(text).unwrap();
+    let team = |text| TeamReference::parse(text).unwrap();
     let token = CallerToken::from_header(&administrators.root).unwrap();
     let caller = state.identities.identify(&token, [192, 0, 2, 1].into()).await.unwrap();
-    let maintainer = state.organisation.teams.maintainer(&caller, &slug("search")).await.unwrap();
+    let maintainer = state.organisation.teams.maintainer(&caller, &team("search")).await.unwrap();
     let own = maintainer.under(&state.organisation.policy.load()).unwrap();
-    let oversight = state.organisation.teams.oversight(&caller, &slug("platform-admins")).await.unwrap();
-    let other = state.organisation.teams.overseen(&caller, &slug("payments"), &oversight).await.unwrap();
-    assert_eq!(own.rights(), Rights::ALL);
+    let oversight =
+        state.organisation.administrators.oversight(&state.organisation.teams, &caller).await.unwrap();
+    let other = state.organisation.teams.overseen(&caller, &team("payments"), &oversight).await.unwrap();
+    assert_eq!(own.rights(), Rights::OF_MAINTAINERS);
     assert_eq!((oversight.rights(), other.rights()), (Rights::OF_ADMINISTRATORS, Rights::OF_ADMINISTRATORS));
     for authority in [own, other] {
         assert_eq!(*authority.principal(), Principal::User(caller.clone()));

@@ -37,7 +37,10 @@ fn hostile() -> Vec<String> {
 const EXPECTED: &[&str] = &[
     "GET /user",
     "GET /app/installations/{installation_id}",
+    "GET /orgs/{org}",
     "POST /app/installations/{installation_id}/access_tokens",
+    // The service holds its records against the list, once in a while.
+    "GET /orgs/{org}/teams",
     "GET /orgs/{org}/teams/{team_slug}",
     "GET /orgs/{org}/teams/{team_slug}/memberships/{username}",
     "GET /orgs/{org}/teams/{team_slug}/repos/{owner}/{repo}",

@@ -10,6 +10,7 @@ mod files;
 mod keys;
 mod refused;
 mod secrets;
+mod store;
 mod warnings;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,9 @@ use std::time::{Duration, Instant};
 use actions_runner_manager::config::{
     Config, Credentials, Loaded, LogFormat, LogLevel, PrivateKeySource, Source, Sources, TokenSource, load,
 };
+use actions_runner_manager::domain::ids::{TeamId, UserId};
+use actions_runner_manager::domain::names::TeamSlug;
+use actions_runner_manager::domain::policy::{AdministratorsTeam, Policy, RepositoryPermission};
 use actions_runner_manager::domain::sweep::SweepScope;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -72,7 +72,7 @@ async fn an_empty_group_goes_whatever_should_have_become_of_its_runners() {
     for option in [("remove_runners", "true"), ("remove_runners", "false"), ("transfer_to", "search")] {
         let (mut world, cast, group) = acme_with_groups();
         world.add_maintainer(cast.search, cast.ada_id);
-        let app = App::start(world).await;
+        let app = App::by_name(world, json!({})).await;
         delete(&app, &cast.ada, &[option]).await.response();
         assert!(!exists(&app, group), "{option:?}");
         assert_eq!(
@@ -122,7 +122,7 @@ async fn the_two_ways_exclude_each_other_and_the_other_team_has_to_be_the_caller
     world.add_maintainer(empty, cast.ada_id);
     world.add_maintainer(default, cast.ada_id);
     assert_ne!(foreign, empty);
-    let app = App::start(world).await.settled().await;
+    let app = App::by_name(world, json!({})).await.settled().await;
     let both = [("transfer_to", "search"), ("remove_runners", "true")];
     delete(&app, &cast.ada, &both).await.is_refused(400, "conflicting_parameter");
     for (to, status, reason) in [
@@ -217,7 +217,7 @@ async fn a_runner_that_takes_a_job_meanwhile_keeps_the_group_alive() {
 #[tokio::test]
 async fn a_group_made_anew_behind_our_back_is_not_deleted_with_its_runners() {
     let (world, cast, group) = with_idle_runners();
-    let app = App::start(world).await;
+    let app = App::by_name(world, json!({})).await;
     let hold = Hold::new();
     app.fake.inject(Fault::on("DELETE", RUNNER).hold(&hold).once());
     let option = [("remove_runners", "true")];

@@ -14,7 +14,7 @@ const GROUP: &str = "/orgs/{org}/actions/runner-groups/{runner_group_id}";
 #[tokio::test]
 async fn a_maintainer_creates_the_teams_group_closed_to_public_repositories() {
     let (world, cast) = acme();
-    let app = App::start(world).await;
+    let app = App::by_name(world, json!({})).await;
     for (method, operation) in [("POST", "group-add"), ("POST", "group-create"), ("GET", "group-add")] {
         let answer = app.call(method, operation, &cast.ada, &[("team", "payments")]).await;
         assert_eq!(answer.response(), "Runner group created successfully: payments");
@@ -51,7 +51,7 @@ async fn the_default_group_is_out_of_reach_for_a_team_of_that_name() {
     let (mut world, cast) = acme();
     let team = world.add_team("default");
     world.add_maintainer(team, cast.ada_id);
-    let app = App::start(world).await.settled().await;
+    let app = App::by_name(world, json!({})).await.settled().await;
     for (method, operation) in
         [("POST", "group-add"), ("DELETE", "group-delete"), ("GET", "group-list"), ("PATCH", "repos-set")]
     {
@@ -67,7 +67,7 @@ async fn the_default_group_is_out_of_reach_for_a_team_of_that_name() {
 async fn an_inherited_group_is_out_of_reach_for_a_team_of_its_name() {
     let (mut world, cast) = acme();
     let inherited = world.add_inherited_group("PAYMENTS");
-    let app = App::start(world).await;
+    let app = App::by_name(world, json!({})).await;
     for (method, operation) in [("POST", "group-add"), ("DELETE", "group-delete"), ("GET", "group-list")] {
         let answer = app.call(method, operation, &cast.ada, &[("team", "payments")]).await;
         answer.is_refused(403, "group_protected");
@@ -140,7 +140,7 @@ async fn a_group_that_was_deleted_and_made_anew_behind_our_back_is_found_again()
     // Used as it is known, and checked first.
     for later in [Duration::ZERO, Duration::from_mins(1)] {
         let (world, cast, group) = acme_with_groups();
-        let app = App::start(world).await;
+        let app = App::by_name(world, json!({})).await;
         app.call("GET", "group-list", &cast.ada, &[("team", "payments")]).await.response();
         app.fake.world(|world| {
             world.delete_group(group);
@@ -156,7 +156,7 @@ async fn a_group_that_was_deleted_and_made_anew_behind_our_back_is_found_again()
 #[tokio::test]
 async fn a_group_that_was_just_created_or_checked_is_known_for_a_minute() {
     let (world, cast) = acme();
-    let app = App::start(world).await;
+    let app = App::by_name(world, json!({})).await.settled().await;
     let ask = async || app.call("GET", "group-list", &cast.ada, &[("team", "payments")]).await;
     app.call("POST", "group-add", &cast.ada, &[("team", "payments")]).await.response();
     for checks in [0, 1, 1] {

@@ -18,6 +18,7 @@ use tempfile::TempDir;
 
 use crate::binary::{LOOKED_AT_EVERY, within};
 use crate::described::Asked;
+use crate::recorded::record_groups;
 use crate::{contract, described};
 
 /// A running service, and what a test needs around it.
@@ -108,6 +109,7 @@ pub fn configuration(folder: &Path, fake: &FakeGithub, extra: &Value) -> Value {
         "installationID": installation,
         "privateKeyFile": folder.join("key.pem"),
         "github": { "apiURL": fake.url() },
+        "store": { "url": format!("sqlite://{}", folder.join("state.db").display()) },
         "server": {
             "address": "127.0.0.1",
             "port": 0,
@@ -142,7 +144,7 @@ fn write_configuration(folder: &Path, config: &Value) {
     std::fs::write(folder.join("config.yml"), serde_json::to_string_pretty(config).unwrap()).unwrap();
 }
 
-fn sources(folder: &Path) -> Sources {
+pub fn sources(folder: &Path) -> Sources {
     Sources {
         path: Some(folder.join("config.yml")),
         environment: BTreeMap::new(),
@@ -161,9 +163,25 @@ impl App {
         Self::in_front_of(fake(world), &extra).await
     }
 
-    /// The service in front of a GitHub that exists already.
-    #[expect(clippy::unused_async, reason = "starting happens inside a runtime, which this makes sure of")]
+    /// The service in front of a GitHub that exists already. Groups that are called as a team's are that team's.
     pub async fn in_front_of(fake: FakeGithub, extra: &Value) -> Self {
+        Self::after(fake, extra, record_groups).await
+    }
+
+    /// The service without a store, where the name of a group says whose it is.
+    pub async fn by_name(world: World, extra: Value) -> Self {
+        let mut named = json!({ "store": { "url": "" }, "groups": { "trustNames": true } });
+        merge(&mut named, &extra);
+        Self::with(world, named).await
+    }
+
+    /// The service with a store that knows of no group.
+    pub async fn without_records(world: World, extra: Value) -> Self {
+        Self::after(fake(world), &extra, |_, _| ()).await
+    }
+
+    /// The service, started after something else was done with its configuration.
+    async fn after(fake: FakeGithub, extra: &Value, first: impl FnOnce(&Config, &FakeGithub)) -> Self {
         capture_logs();
         tls::install_provider();
         let folder = tempfile::tempdir().unwrap();
@@ -171,8 +189,9 @@ impl App {
         write_configuration(folder.path(), &configuration(folder.path(), &fake, extra));
         let sources = sources(folder.path());
         let loaded = config::load(&sources).unwrap_or_else(|problems| panic!("{problems}"));
+        first(&loaded.config, &fake);
         let clock = Clock::manual();
-        let mut server = server::start(&loaded.config, clock.clone()).unwrap();
+        let mut server = server::start(&loaded.config, clock.clone()).await.unwrap();
         server.watch(Configuration::of(sources, loaded), |_| ());
         let http = client(&certificate);
         let secrets = vec![private_key()];
@@ -278,6 +297,15 @@ impl Drop for App {
         }
         let mut secrets = self.secrets.clone();
         secrets.extend(self.fake.world(|world| world.secrets()));
+        for file in std::fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().path()) {
+            if file.file_name().is_some_and(|name| name.to_string_lossy().starts_with("state.db")) {
+                let store = std::fs::read(file).unwrap();
+                for secret in &secrets {
+                    let found = store.windows(secret.len()).any(|part| part == secret.as_bytes());
+                    assert!(!found, "the store holds a secret that begins with {secret:.8}");
+                }
+            }
+        }
         let logs = String::from_utf8_lossy(&LOGS.0.lock().unwrap()).into_owned();
         for secret in secrets {
             assert!(!logs.contains(&secret), "a log line holds a secret that begins with {secret:.8}");

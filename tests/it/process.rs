@@ -35,6 +35,7 @@ use tempfile::TempDir;
 use crate::binary::Binary;
 use crate::contract;
 use crate::harness::{self, Answer, send};
+use crate::recorded::record_groups_in;
 
 /// A running service, and what a test needs around it. Its log is at its most verbose.
 pub struct Service {
@@ -82,6 +83,7 @@ impl Service {
         let folder = tempfile::tempdir().unwrap();
         let certificate = harness::write_certificate(folder.path());
         write_configuration(folder.path(), &fake, &extra);
+        record_groups_in(folder.path(), &fake);
         // As the image, the unit and the chart set it.
         let variables: Vec<_> = variables
             .iter()

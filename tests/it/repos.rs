@@ -171,7 +171,7 @@ async fn a_team_that_is_gone_has_no_repositories_and_is_not_remembered() {
 #[tokio::test]
 async fn repositories_go_into_a_group_that_was_made_anew_behind_our_back() {
     let (world, cast, group) = acme_with_groups();
-    let app = App::start(world).await;
+    let app = App::by_name(world, json!({})).await;
     app.call("GET", "group-list", &cast.ada, &[("team", "payments")]).await.response();
     let anew = app.fake.world(|world| {
         world.delete_group(group);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actions_runner_manager::config::OfflineSweep;
 use actions_runner_manager::domain::sweep::SweepScope;
-use actions_runner_manager::sweep::Sweep;
+use actions_runner_manager::watch::Sweep;
 use fake_github::{DEFAULT_GROUP, Fault, GroupId, Hold, RunnerId, RunnerStatus, Visibility, World};
 use serde_json::{Value, json};
 
@@ -180,7 +180,7 @@ async fn only_groups_of_current_teams_are_managed() {
     {
         offline(&mut world, group, name);
     }
-    let app = App::start(world).await.settled().await;
+    let app = App::by_name(world, json!({})).await.settled().await;
     let mut sweep = sweep_of(&app, settings());
     sweep.once().await;
     app.fake.world(|world| world.delete_team(old));

@@ -41,7 +41,7 @@ async fn a_move_needs_two_teams_of_the_callers_and_a_group_for_each() {
         }
     }
     world.add_group("others", Visibility::Selected);
-    let app = App::start(world).await.settled().await;
+    let app = App::by_name(world, json!({})).await.settled().await;
     for (to, status, reason) in [
         ("search", 403, "not_a_maintainer"),
         ("others", 403, "not_a_maintainer"),
@@ -107,7 +107,7 @@ async fn a_target_that_was_made_anew_is_found_and_one_that_was_renamed_is_no_lon
     let (mut world, cast, group) = acme_with_runners();
     world.add_maintainer(cast.search, cast.ada_id);
     let search = world.group_by_name("search").unwrap().id;
-    let app = App::start(world).await;
+    let app = App::by_name(world, json!({})).await;
     // So that the group is known by its id.
     app.call("GET", "group-list", &cast.ada, &[("team", "search")]).await.response();
     let anew = app.fake.world(|world| {
@@ -130,7 +130,7 @@ async fn a_target_that_the_enterprise_took_over_or_that_became_default_gets_no_r
         let (mut world, cast, _) = acme_with_runners();
         world.add_maintainer(cast.search, cast.ada_id);
         let search = world.group_by_name("search").unwrap().id;
-        let app = App::start(world).await;
+        let app = App::by_name(world, json!({})).await;
         app.call("GET", "group-list", &cast.ada, &[("team", "search")]).await.response();
         let now = json!({
             "id": search.0, "name": "search", "visibility": "selected", "default": default, "inherited": inherited,

@@ -93,6 +93,31 @@ annotations:
 {{- ternary .Values.tls.keyKey "tls.key" (ne .Values.tls.existingSecret "") -}}
 {{- end -}}
 
+{{- define "arm.storeClaim" -}}
+{{- .Values.store.sqlite.existingClaim | default (printf "%s-store" (include "arm.fullname" .)) -}}
+{{- end -}}
+
+{{/* The section `store` of config.yml, as far as the chart knows it. */}}
+{{- define "arm.store" -}}
+{{- $folder := "/etc/actions-runner-manager" -}}
+{{- $postgres := .Values.store.postgres -}}
+{{- $store := dict -}}
+{{- if .Values.store.sqlite.enabled -}}
+{{- $_ := set $store "url" "sqlite:///var/lib/actions-runner-manager/state.db" -}}
+{{- /* At about 1 KB an event, half of the default volume. */}}
+{{- $_ := set $store "mostEvents" 500000 -}}
+{{- else if $postgres.enabled -}}
+{{- $_ := set $store "url" $postgres.url -}}
+{{- if $postgres.existingSecret -}}
+{{- $_ := set $store "passwordFile" (printf "%s/store-password/%s" $folder $postgres.passwordKey) -}}
+{{- end -}}
+{{- if $postgres.caSecret -}}
+{{- $_ := set $store "caFile" (printf "%s/store-ca/%s" $folder $postgres.caKey) -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $store -}}
+{{- end -}}
+
 {{/* The content of config.yml: what the chart knows, under what `config` says. */}}
 {{- define "arm.config" -}}
 {{- $folder := "/etc/actions-runner-manager" -}}
@@ -103,11 +128,55 @@ annotations:
       "keyFile" (printf "%s/tls/%s" $folder (include "arm.keyKey" .))) -}}
 {{- end -}}
 {{- $config := dict "server" $server -}}
+{{- with include "arm.store" . | fromYaml -}}
+{{- $_ := set $config "store" . -}}
+{{- end -}}
 {{- if include "arm.credentialsSecret" . -}}
 {{- $file := ternary "privateKeyFile" "tokenFile" (eq .Values.credentials.type "app") -}}
 {{- $_ := set $config $file (printf "%s/credentials/%s" $folder .Values.credentials.secretKey) -}}
 {{- end -}}
 {{- toYaml (mergeOverwrite $config (deepCopy .Values.config)) -}}
+{{- end -}}
+
+{{/* The settings that the service reads again while it runs start no new pods when they change. */}}
+{{- define "arm.configOfStart" -}}
+{{- $config := include "arm.config" . | fromYaml -}}
+{{- range list "policy" "scopes" "server.rateLimit" "server.rateBurst" "server.unknownTokenRate" "logging.level" -}}
+{{- $path := splitList "." . -}}
+{{- if eq (len $path) 1 -}}
+{{- $_ := unset $config (first $path) -}}
+{{- else if hasKey $config (first $path) -}}
+{{- $section := unset (get $config (first $path)) (last $path) -}}
+{{- if not $section -}}
+{{- $_ := unset $config (first $path) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $config -}}
+{{- end -}}
+
+{{/* Where the service keeps its records; empty: nowhere. */}}
+{{- define "arm.storeURL" -}}
+{{- ((include "arm.config" . | fromYaml).store | default dict).url | default "" -}}
+{{- end -}}
+
+{{/* "true" if the store is a file, which one process at a time may use. */}}
+{{- define "arm.onePod" -}}
+{{- if hasPrefix "sqlite:" (include "arm.storeURL" .) -}}true{{- end -}}
+{{- end -}}
+
+{{- define "arm.strategy" -}}
+{{- .Values.strategy.type | default (ternary "Recreate" "RollingUpdate" (eq (include "arm.onePod" .) "true")) -}}
+{{- end -}}
+
+{{/* The port of a PostgreSQL server that is reached over the network; empty: there is none. */}}
+{{- define "arm.postgresPort" -}}
+{{- $url := include "arm.storeURL" . -}}
+{{- $authority := regexReplaceAll "^postgres(ql)?://([^/?#]*@)?([^/?#]*).*$" $url "${3}" -}}
+{{- $socket := or (hasPrefix "%2F" ($authority | upper)) (regexMatch "[?&]host=(/|%2F)" $url) -}}
+{{- if and (regexMatch "^postgres(ql)?://" $url) (not $socket) -}}
+{{- regexFind ":[0-9]+$" $authority | trimPrefix ":" | default "5432" -}}
+{{- end -}}
 {{- end -}}
 
 {{- define "arm.port" -}}

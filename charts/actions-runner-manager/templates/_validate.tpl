@@ -45,6 +45,39 @@
 {{- end -}}
 {{- end -}}
 
+{{- $sqlite := .Values.store.sqlite.enabled -}}
+{{- $postgres := .Values.store.postgres -}}
+{{- $stores := list -}}
+{{- if $sqlite }}{{ $stores = append $stores "store.sqlite.enabled" }}{{ end -}}
+{{- if $postgres.enabled }}{{ $stores = append $stores "store.postgres.enabled" }}{{ end -}}
+{{- if hasKey ($config.store | default dict) "url" }}{{ $stores = append $stores "config.store.url" }}{{ end -}}
+{{- if gt (len $stores) 1 -}}
+{{- $wrong = append $wrong (printf "set one of store.sqlite.enabled (on by default), store.postgres.enabled and config.store.url; set are: %s" ($stores | join ", ")) -}}
+{{- end -}}
+{{- if and $postgres.enabled (not $postgres.url) -}}
+{{- $wrong = append $wrong "store.postgres.url is missing" -}}
+{{- end -}}
+{{- if or (regexMatch "://[^/?#@]*:[^/?#]*@" (include "arm.storeURL" .)) (regexMatch "[?&]password=" (include "arm.storeURL" .)) -}}
+{{- $wrong = append $wrong "the store's URL has a password in it: put the password into a Secret, and name it in store.postgres.existingSecret" -}}
+{{- end -}}
+{{- if include "arm.onePod" . -}}
+{{- if or .Values.autoscaling.enabled (gt (int .Values.replicaCount) 1) -}}
+{{- $wrong = append $wrong "SQLite is for one pod: set replicaCount: 1 and autoscaling.enabled: false, or use store.postgres" -}}
+{{- end -}}
+{{- if .Values.podDisruptionBudget.enabled -}}
+{{- $wrong = append $wrong "podDisruptionBudget is for more than one pod, and SQLite for one: set podDisruptionBudget.enabled: false, or use store.postgres" -}}
+{{- end -}}
+{{- if ne (include "arm.strategy" .) "Recreate" -}}
+{{- $wrong = append $wrong "with SQLite a pod has to stop before its successor starts: set strategy.type: Recreate, or use store.postgres" -}}
+{{- end -}}
+{{- end -}}
+{{- $groups := $config.groups | default dict -}}
+{{- $named := contains "{id}" ($groups.name | default "") -}}
+{{- $withoutGroups := eq (toString $groups.enabled) "false" -}}
+{{- if not (or (include "arm.storeURL" .) $postgres.enabled $named $groups.trustNames $withoutGroups) -}}
+{{- $wrong = append $wrong "without a store a group is its team's by its name, which maintainers can change: enable store.sqlite or store.postgres, put {id} into config.groups.name, or set config.groups.enabled: false (or config.groups.trustNames: true, which docs/security.md warns of)" -}}
+{{- end -}}
+
 {{- if and .Values.ingress.enabled (not .Values.ingress.hosts) -}}
 {{- $wrong = append $wrong "ingress.hosts is empty" -}}
 {{- end -}}

@@ -1,9 +1,13 @@
 //! What an `Authorization` header may hold: a token that GitHub could have made for a user.
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::github::{Github, User};
 
 /// GitHub's longest tokens today have about 520 characters.
 const MAX_TOKEN_LENGTH: usize = 4_096;
+/// Scopes with which a token may read an organisation's teams.
+const TEAM_SCOPES: [&str; 3] = ["read:org", "write:org", "admin:org"];
 
 /// A caller's token in a form that GitHub could have made.
 #[derive(Debug, Clone)]
@@ -44,6 +48,18 @@ impl CallerToken {
             return Err(TokenError::Unsupported);
         }
         Ok(Self(SecretString::from(token)))
+    }
+
+    /// Whether its owner made it for uses like this one. Any web site with "Sign in with GitHub" holds tokens that tell
+    /// whose they are; those that may also read teams were asked for knowingly, as GitHub's command line does.
+    pub(super) fn is_own(&self, user: &User, github: &Github) -> bool {
+        let token = self.0.expose_secret();
+        let is_old_form = token.len() == 40 && token.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let reads_teams = || user.scopes.iter().any(|scope| TEAM_SCOPES.contains(&scope.as_str()));
+        token.starts_with("ghp_")
+            || token.starts_with("github_pat_")
+            || (is_old_form && github.is_enterprise_server())
+            || (token.starts_with("gho_") && reads_teams())
     }
 }
 

@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use super::CallerToken;
-use crate::access::{AccessError, Caller};
+use crate::access::{AccessError, TokenUse};
+use crate::domain::ids::UserId;
 use crate::domain::names::Login;
 use crate::github::{Class, Error, Github, TokenHistory};
 
 /// What GitHub knows of a token.
 pub(super) enum Verdict {
     /// Whose it is.
-    Good(Caller),
+    Good { id: UserId, login: Login, token: TokenUse },
     /// GitHub knows no user by it.
     Refused {
         error: AccessError,
@@ -30,7 +31,10 @@ pub(super) async fn examine(github: &Github, token: &CallerToken, history: Token
     let refused = |error, is_dead| Verdict::Refused { error, is_dead };
     let error = match github.user_of(token.0.clone(), history).await {
         Ok(user) => match Login::parse(&user.login) {
-            Ok(login) => return Verdict::Good(Caller { id: user.id, login }),
+            Ok(login) => {
+                let token = if token.is_own(&user, github) { TokenUse::Own } else { TokenUse::Application };
+                return Verdict::Good { id: user.id, login, token };
+            }
             Err(_) => Error::unexpected("GET /user: the login has an unknown form"),
         },
         Err(error) => error,

@@ -121,6 +121,8 @@ impl Report {
             let file = self.file().unwrap_or_else(|| "no file".to_owned());
             let asked = if self.github == GithubCheck::Done { "; GitHub accepts the credential" } else { "" };
             lines.insert(0, format!("The configuration is valid ({file}){asked}.\n"));
+            let proof = self.loaded.as_ref().and_then(|loaded| loaded.config.group_proof());
+            lines.extend(proof.map(|proof| format!("Groups of teams are found {}.\n", proof.about())));
             let settings = self.settings().iter();
             lines.extend(
                 settings

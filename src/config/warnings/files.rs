@@ -79,13 +79,13 @@ fn inline(facts: &Facts<'_>, key: &str) -> Vec<String> {
     }
 }
 
-fn secret(key: &str, path: &Path) -> Vec<String> {
+pub(super) fn secret(key: &str, path: &Path) -> Vec<String> {
     let mut found = readable(key, path);
     found.extend(changeable(key, path));
     found
 }
 
-fn readable(what: &str, path: &Path) -> Vec<String> {
+pub(super) fn readable(what: &str, path: &Path) -> Vec<String> {
     let Ok(metadata) = std::fs::metadata(path) else { return Vec::new() };
     let mode = metadata.mode() & PERMISSIONS;
     let readers = readers(&Access::of(&metadata), &Account::own());
@@ -95,7 +95,7 @@ fn readable(what: &str, path: &Path) -> Vec<String> {
     readers.map(sentence).into_iter().collect()
 }
 
-fn changeable(what: &str, path: &Path) -> Vec<String> {
+pub(super) fn changeable(what: &str, path: &Path) -> Vec<String> {
     let Ok(metadata) = std::fs::metadata(path) else { return Vec::new() };
     let mode = metadata.mode() & PERMISSIONS;
     warn_if(metadata.is_file() && mode & OTHERS_WRITE != 0, || {

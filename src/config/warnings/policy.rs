@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use super::{Facts, warn_if};
-use crate::domain::names::TeamSlug;
+use crate::config::GroupProof;
+use crate::domain::ids::{TeamId, UserId};
 use crate::domain::pattern::Pattern;
+use crate::domain::policy::{AdministratorsTeam, RepositoryPermission};
+use crate::domain::subject::Subject;
 use crate::domain::sweep::SweepScope;
 
 /// A role that was revoked should not remain valid for much longer than this.
@@ -16,10 +19,10 @@ const FREQUENT: Duration = Duration::from_mins(1);
 
 pub(super) fn name_without_id(facts: &Facts<'_>) -> Vec<String> {
     let name = facts.value("groups.name");
-    warn_if(!name.contains("{id}"), || {
+    warn_if(facts.config.group_proof() == Some(GroupProof::TrustedNames), || {
         format!(
-            "groups.name is \"{name}\", without {{id}}: a maintainer who renames their team gets the group of the new name, \
-             whoever made it. \"{{team}}-{{id}}\" rules that out"
+            "groups.name is \"{name}\", without {{id}}, and names are trusted: a maintainer who renames their team gets the \
+             group of the new name, whoever made it. Set store.url, or put {{id}} into groups.name"
         )
     })
 }
@@ -80,20 +83,88 @@ pub(super) fn removal_tokens(facts: &Facts<'_>) -> Vec<String> {
     })
 }
 
-pub(super) fn no_team(facts: &Facts<'_>) -> Vec<String> {
-    let teams = &facts.config.policy.teams;
-    warn_if(teams.allow().is_empty(), || {
-        "policy.teams.allow is empty: no team may use the service".to_owned()
-    })
+/// A list of subjects, and what the sentences about it are made of.
+struct List<'a, I> {
+    key: &'a str,
+    subjects: &'a [Subject<I>],
+    /// As in "no team may use the service".
+    kind: &'a str,
+    /// What a name is called, and who can change it.
+    name: &'a str,
+}
+
+impl<I: Copy + PartialEq> List<'_, I> {
+    fn nobody_allowed(&self) -> Vec<String> {
+        let Self { key, subjects, kind, .. } = self;
+        warn_if(subjects.is_empty(), || format!("{key} is empty: no {kind} may use the service"))
+    }
+
+    fn everybody_denied(&self) -> Vec<String> {
+        let Self { key, subjects, kind, .. } = self;
+        warn_if(subjects.iter().any(Subject::is_everybody), || {
+            format!("{key} denies every {kind}: nobody may use the service")
+        })
+    }
+
+    fn by_name(&self, is_dangerous: fn(&Subject<I>) -> bool, danger: &str) -> Vec<String> {
+        let Self { key, subjects, kind, name } = self;
+        warn_if(subjects.iter().any(is_dangerous), || {
+            format!(
+                "{key} goes by {name} can change: {danger}. An id cannot be changed: give each {kind} as id:123 instead"
+            )
+        })
+    }
+}
+
+fn teams<'a>(key: &'a str, subjects: &'a [Subject<TeamId>]) -> List<'a, TeamId> {
+    List { key, subjects, kind: "team", name: "a team's name, which its maintainers" }
+}
+
+fn users<'a>(key: &'a str, subjects: &'a [Subject<UserId>]) -> List<'a, UserId> {
+    List { key, subjects, kind: "user", name: "a user's login, which its owner" }
+}
+
+/// Rules about whom a list denies.
+fn denied<I: Copy + PartialEq>(list: &List<'_, I>) -> Vec<String> {
+    let everybody = list.everybody_denied();
+    if everybody.is_empty() {
+        list.by_name(Subject::goes_by_name, "a new name is no longer denied")
+    } else {
+        everybody
+    }
+}
+
+/// Rules about whom a list allows.
+fn allowed<I: Copy + PartialEq>(list: &List<'_, I>) -> Vec<String> {
+    let nobody = list.nobody_allowed();
+    if nobody.is_empty() {
+        list.by_name(Subject::goes_by_many_names, "any new name that fits is allowed")
+    } else {
+        nobody
+    }
+}
+
+pub(super) fn allowed_teams(facts: &Facts<'_>) -> Vec<String> {
+    allowed(&teams("policy.teams.allow", facts.config.policy.teams.allow()))
 }
 
 pub(super) fn denied_teams(facts: &Facts<'_>) -> Vec<String> {
-    let denied = facts.config.policy.teams.deny();
-    if denied.iter().any(Pattern::is_star) {
-        return vec!["policy.teams.deny denies every team: nobody may use the service".to_owned()];
-    }
-    warn_if(!denied.is_empty(), || {
-        "policy.teams.deny goes by a team's name, which its maintainers can change; policy.teams.allow is safer".to_owned()
+    denied(&teams("policy.teams.deny", facts.config.policy.teams.deny()))
+}
+
+pub(super) fn allowed_users(facts: &Facts<'_>) -> Vec<String> {
+    allowed(&users("policy.users.allow", facts.config.policy.users.allow()))
+}
+
+pub(super) fn denied_users(facts: &Facts<'_>) -> Vec<String> {
+    denied(&users("policy.users.deny", facts.config.policy.users.deny()))
+}
+
+pub(super) fn repository_permission(facts: &Facts<'_>) -> Vec<String> {
+    warn_if(facts.config.policy.repository_permission == RepositoryPermission::Read, || {
+        "policy.repositoryPermission is read: a team that may only read a repository can add it to its group, and so catch \
+         its jobs with their secrets. Set it to write"
+            .to_owned()
     })
 }
 
@@ -125,14 +196,13 @@ pub(super) fn scopes_as_regex(facts: &Facts<'_>) -> Vec<String> {
 }
 
 pub(super) fn administrators_by_name(facts: &Facts<'_>) -> Vec<String> {
-    let team = facts.config.admin_team.iter();
-    let sentence = |team: &TeamSlug| {
-        format!(
-            "admin.team is a name: if there is no team {team}, or no more, a maintainer who renames a team to it becomes \
-             administrator of all groups"
-        )
-    };
-    team.map(sentence).collect()
+    match &facts.config.administrators {
+        AdministratorsTeam::Slug(team) if facts.config.store.url.is_none() => vec![format!(
+            "admin.team is a name, which is looked up at each start: if there is no team {team}, or no more, a maintainer who \
+             renames a team to it becomes administrator of all groups. Set admin.teamID, or store.url"
+        )],
+        _ => Vec::new(),
+    }
 }
 
 pub(super) fn frequent_sweep(facts: &Facts<'_>) -> Vec<String> {

@@ -82,7 +82,7 @@ impl TokenCredential {
         require(outcome, StartupProblem::TokenWithoutMembers)?;
         // A role with just this permission will do as well, so this alone stops nothing.
         if let Ok(login) = Login::parse(&user.login)
-            && let Ok(false) = owners::is_owner(self.send(&owners::call(&self.org, &login)).await)
+            && let Ok(false) = owners::is_owner(self.send(&owners::call(&self.org, &login)).await, user.id)
         {
             tracing::warn!(%login, org = %self.org, "the configured token's user is no owner of the organisation");
         }

@@ -9,7 +9,7 @@ use super::ApiError;
 use crate::access::AccessError;
 use crate::domain::reason::Reason;
 use crate::github::{self, Class};
-use crate::ops::{self, Refusal};
+use crate::ops::{self, Refusal, Taken};
 
 /// What a caller may be told to wait when nobody knows how long.
 const UNKNOWN_WAIT: Duration = Duration::from_secs(5);
@@ -111,6 +111,15 @@ fn access(error: &AccessError) -> Answer {
         AccessError::TeamDenied => {
             (Reason::DeniedByPolicy, "The administrator doesn't let this team use the service")
         }
+        AccessError::UserDenied => {
+            (Reason::DeniedByPolicy, "The administrator doesn't let you use the service")
+        }
+        AccessError::TokenOfAnApplication => (
+            Reason::UnsupportedToken,
+            "Use a personal access token, or the one of GitHub's command line (gh auth token): any application with \"Sign in \
+             with GitHub\" may hold a token like this one",
+        ),
+        AccessError::Store(_) => return store_unavailable(),
         AccessError::TooManyUnknownTokens { retry_after } => {
             return too_many(
                 *retry_after,
@@ -126,12 +135,19 @@ fn operation(error: &ops::Error) -> Answer {
     let message: Cow<'static, str> = match error {
         ops::Error::DeniedByPolicy(refusal) => denied(*refusal).into(),
         ops::Error::GroupNotFound => "The team has no runner group; create it with group-add".into(),
-        ops::Error::GroupExists => "A runner group of this team's name exists already".into(),
-        ops::Error::GroupProtected(message) => (*message).into(),
+        ops::Error::NoSuchGroup(group) => format!("There is no runner group {group} here, or it is no team's").into(),
+        ops::Error::GroupExists(taken) => group_exists(*taken).into(),
+        ops::Error::GroupProtected(message) | ops::Error::NotConfigured(message) => (*message).into(),
         ops::Error::GroupNotEmpty { left, .. } => not_empty(left).into(),
         ops::Error::RepoNotFound(names) => {
             format!("No such repository, or the team has no access to it: {}", some_of(names)).into()
         }
+        ops::Error::RepoNotGranted(required, names) => format!(
+            "No such repository, or the team does not have the permission {required} on it, which the administrator \
+             requires: {}",
+            some_of(names)
+        )
+        .into(),
         ops::Error::JitDenied(refusal) => format!("The administrator doesn't allow this: {refusal}").into(),
         ops::Error::NoJitHere((major, minor)) => format!(
             "GitHub Enterprise Server {major}.{minor} has no JIT configs, which came with 3.10; use token-register"
@@ -164,6 +180,8 @@ fn operation(error: &ops::Error) -> Answer {
         ops::Error::TooLate => return ApiError::Deadline.answer(),
         ops::Error::CutOff => return ApiError::ShuttingDown.answer(),
         ops::Error::NoRoomInLog => return no_room_in_log(),
+        ops::Error::StoreUnavailable => return store_unavailable(),
+        ops::Error::Unknown(message) => message.clone().into(),
         ops::Error::Internal => return internal(),
     };
     Answer::new(error.reason(), message)
@@ -180,6 +198,26 @@ fn alternatives(methods: &str) -> String {
 fn no_room_in_log() -> Answer {
     let message = "The service can't write its audit log at the moment, so it does nothing";
     Answer::new(Reason::Overloaded, message).after(UNKNOWN_WAIT)
+}
+
+fn group_exists(taken: Taken) -> &'static str {
+    match taken {
+        Taken::TeamHasOne => "The team has a runner group already",
+        Taken::Name => {
+            "A runner group of this name exists already. If it should be the team's, an administrator of this service can \
+             give it to the team with group-adopt"
+        }
+        Taken::RecordOfGone => {
+            "The team's runner group was deleted outside of this service. Its record is dropped within a few minutes; send \
+             the request again then"
+        }
+        Taken::OfAnotherTeam => "The runner group is another team's; release it with group-release first",
+    }
+}
+
+fn store_unavailable() -> Answer {
+    let message = "The service's store can't be reached at the moment, and this needs it";
+    Answer::new(Reason::StoreUnavailable, message).after(UNKNOWN_WAIT)
 }
 
 fn denied(refusal: Refusal) -> &'static str {

@@ -111,6 +111,7 @@ fn possible(operation: Operation, method: &Method, described: &Described) -> Vec
         Reason::MissingToken,
         Reason::InvalidToken,
         Reason::UnsupportedToken,
+        Reason::DeniedByPolicy,
         Reason::RateLimited,
         Reason::Internal,
         Reason::GithubError,
@@ -123,13 +124,17 @@ fn possible(operation: Operation, method: &Method, described: &Described) -> Vec
     ];
     if !described.parameters.is_empty() {
         reasons.extend([Reason::MissingParameter, Reason::InvalidParameter, Reason::ConflictingParameter]);
-        reasons.extend([Reason::NotAMaintainer, Reason::DeniedByPolicy]);
+        reasons.push(Reason::NotAMaintainer);
     }
     if method != Method::GET {
         reasons.extend([Reason::InvalidBody, Reason::PayloadTooLarge, Reason::UnsupportedMediaType]);
     }
     if operation.is_older_form(method) {
         reasons.push(Reason::MethodNotAllowed);
+    }
+    let about_groups = [Reason::GroupNotFound, Reason::GroupExists];
+    if described.description.reasons.iter().any(|reason| about_groups.contains(reason)) {
+        reasons.extend([Reason::NotConfigured, Reason::StoreUnavailable]);
     }
     reasons.extend(described.description.reasons);
     reasons
@@ -183,8 +188,8 @@ fn failure(status: StatusCode, reasons: &[&Explained], is_older_form: bool) -> V
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => names.push("Retry-After"),
         _ => {}
     }
-    // Before that, nobody's limit is known, nor is an operation when there is none by this method.
-    if !matches!(status, StatusCode::UNAUTHORIZED | StatusCode::METHOD_NOT_ALLOWED) {
+    // Before that there is no operation by this method.
+    if status != StatusCode::METHOD_NOT_ALLOWED {
         names.extend(RATE_LIMIT);
     }
     if is_older_form && status != StatusCode::METHOD_NOT_ALLOWED {

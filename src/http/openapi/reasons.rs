@@ -4,12 +4,13 @@
 use std::time::Duration;
 
 use crate::access::AccessError;
-use crate::domain::names::{RunnerName, TeamSlug};
+use crate::domain::names::RunnerName;
+use crate::domain::reference::TeamReference;
 use crate::github::{self, Class};
 use crate::http::ApiError;
 use crate::http::error::Answer;
 use crate::limits::{Allowance, Limited};
-use crate::ops;
+use crate::ops::{self, Taken};
 
 const WAIT: Duration = Duration::from_secs(1);
 
@@ -30,7 +31,7 @@ pub(super) fn all() -> Vec<Explained> {
 type Example = (ApiError, &'static str);
 
 fn of_the_request() -> Vec<Example> {
-    let slug = format!("expected {}", TeamSlug::EXPECTED);
+    let slug = format!("expected {}", TeamReference::EXPECTED);
     let twice = "The parameter \"team\" was given more than once".to_owned();
     vec![
         (ApiError::MissingParameter("team"), "a parameter is needed"),
@@ -64,7 +65,8 @@ fn of_the_caller() -> Vec<Example> {
         (AccessError::InvalidToken.into(), "GitHub doesn't accept the token, or it can't be one"),
         (
             AccessError::UnsupportedToken.into(),
-            "a token without a user: of an App's installation, of GitHub Actions, or an App's JWT",
+            "a token without a user: of an App's installation, of GitHub Actions, or an App's JWT; or, for administrators' \
+             operations, one that any application may hold",
         ),
         (
             AccessError::NotAMaintainer.into(),
@@ -72,8 +74,8 @@ fn of_the_caller() -> Vec<Example> {
         ),
         (
             AccessError::TeamDenied.into(),
-            "the administrator switched it off, keeps the team out, or doesn't allow this label, name or scope, or so \
-             many runners",
+            "the administrator switched it off, keeps the user or the team out, or doesn't allow this label, name or scope, \
+             or so many runners",
         ),
         (
             ApiError::Limited(Limited { allowance, retry_after: WAIT }),
@@ -86,19 +88,22 @@ fn of_the_operation() -> Vec<Example> {
     let mut all = vec![
         (
             ops::Error::GroupProtected("This runner group can't be managed here"),
-            "the group is Default, inherited from the enterprise, or (for the operations on repositories) opened to all \
-             of them by an owner",
+            "the group is Default, inherited from the enterprise, or opened to all repositories by an owner; then nothing is \
+             brought into it, and it is neither changed nor deleted",
         ),
         (ops::Error::GroupNotFound, "the team has no group"),
         (
             ops::Error::RepoNotFound(vec!["shop".to_owned()]),
-            "there is no such repository, or the team has no access to it",
+            "there is no such repository, or the team has no access to it, or less than the administrator requires",
         ),
         (
             ops::Error::RunnerNotFound(vec!["payments-9".to_owned()]),
             "the group holds none of the runners that were named",
         ),
-        (ops::Error::GroupExists, "the group's name is taken"),
+        (
+            ops::Error::GroupExists(Taken::Name),
+            "the team has a group, the group's name is taken, or the group is another team's",
+        ),
         (
             ops::Error::GroupNotEmpty { left: vec!["payments-1".to_owned()], changed: false },
             "the group holds runners",
@@ -113,6 +118,17 @@ fn of_the_service() -> Vec<Example> {
     let github = |class| ApiError::from(AccessError::Github(github::Error::new(class, "")));
     vec![
         (ApiError::Internal, "a defect of the service; its log says more under the request's id"),
+        (
+            ops::Error::NotConfigured(
+                "The administrator switched runner groups off: set groups.enabled to true",
+            )
+            .into(),
+            "the administrator switched it off, or didn't set up what it needs, which Error names",
+        ),
+        (
+            ops::Error::StoreUnavailable.into(),
+            "the service's store can't be reached, and the request needs it",
+        ),
         (github(Class::Faulty), "GitHub answered with an error"),
         (github(Class::RateLimited { retry_after: WAIT }), "GitHub asked the service to wait"),
         (github(Class::Unreachable { retry_after: None }), "GitHub can't be reached"),

@@ -6,12 +6,13 @@ use serde_json::json;
 
 use super::{Admitted, Description, Endpoint, ResponseDescription, Tag, other_team};
 use crate::access::Right;
-use crate::domain::names::TeamSlug;
 use crate::domain::reason::Reason;
+use crate::domain::reference::TeamReference;
 use crate::http::ApiError;
 use crate::http::envelope::success;
 use crate::http::field::{Field, ParameterSet};
 use crate::http::standing::{Everywhere, OfTeam};
+use crate::ops;
 use crate::ops::groups::{self, GroupContents, GroupDetails, RunnersOfDeleted};
 
 /// What the response of `group-add` begins with; the group's name follows.
@@ -40,7 +41,7 @@ impl Endpoint for Add {
     };
 
     async fn handle(admitted: Admitted<Self>) -> Result<HttpResponse, ApiError> {
-        let group = groups::add(&admitted.work).await?;
+        let group = ops::add(&admitted.work).await?;
         Ok(success(format!("{CREATED}{group}")))
     }
 }
@@ -49,12 +50,12 @@ pub(super) struct Delete;
 
 /// What `group-delete` does with runners.
 pub(crate) struct DeleteParameters {
-    pub(crate) transfer_to: Option<TeamSlug>,
+    pub(crate) transfer_to: Option<TeamReference>,
     pub(crate) remove_runners: bool,
 }
 
 impl ParameterSet for DeleteParameters {
-    type Fields = (Field<Option<TeamSlug>>, Field<bool>);
+    type Fields = (Field<Option<TeamReference>>, Field<bool>);
 
     const FIELDS: Self::Fields = (
         Field::optional(
@@ -65,7 +66,7 @@ impl ParameterSet for DeleteParameters {
         Field::flag("remove_runners", "Remove the runners from the organisation", "false"),
     );
 
-    fn from_values((transfer_to, remove_runners): (Option<TeamSlug>, bool)) -> Result<Self, ApiError> {
+    fn from_values((transfer_to, remove_runners): (Option<TeamReference>, bool)) -> Result<Self, ApiError> {
         if transfer_to.is_some() && remove_runners {
             return Err(ApiError::exclusive(&["transfer_to", "remove_runners"]));
         }

@@ -3,6 +3,7 @@
 
 mod groups;
 mod jit_configs;
+mod records;
 mod repositories;
 mod runners;
 mod status;
@@ -25,7 +26,7 @@ use super::field::{FieldDescription, FieldTuple, ParameterSet, Presence};
 use super::parameters::invalid;
 use super::standing::Standing;
 use crate::access::Authority;
-use crate::domain::names::TeamSlug;
+use crate::domain::reference::TeamReference;
 use crate::ops::Work;
 
 /// Where the operations of the API's first version are.
@@ -61,6 +62,10 @@ operations! {
     GroupList: groups::List,
     /// Shows it in full.
     GroupShow: groups::Show,
+    /// Gives groups that exist to teams.
+    GroupAdopt: records::Adopt,
+    /// Takes a group from its team.
+    GroupRelease: records::Release,
     /// Adds repositories to it.
     ReposAdd: repositories::Add,
     /// Removes repositories from it.
@@ -163,9 +168,17 @@ impl Operation {
 }
 
 /// The authority over a second team, which the caller has to maintain, too.
-async fn other_team(work: &Work, parameter: &'static str, slug: &TeamSlug) -> Result<Authority, ApiError> {
-    if slug == work.authority().team().slug() {
-        return Err(invalid(parameter, "expected another team than the one that the request is about"));
+async fn other_team(
+    work: &Work,
+    parameter: &'static str,
+    team: &TeamReference,
+) -> Result<Authority, ApiError> {
+    let own = work.authority().team();
+    let same = || invalid(parameter, "expected another team than the one that the request is about");
+    if team.is(own.slug(), own.id()) {
+        return Err(same());
     }
-    Ok(work.authority_over(slug).await?)
+    let other = work.authority_over(team).await?;
+    // A slug that the team had before is remembered for a while.
+    if other.team().id() == own.id() { Err(same()) } else { Ok(other) }
 }

@@ -9,8 +9,9 @@ use utoipa::ToSchema;
 use super::{Admitted, Description, Endpoint, ResponseDescription, Tag, other_team};
 use crate::access::Right;
 use crate::domain::ids::RunnerId;
-use crate::domain::names::{Label, SelectedRunnerName, TeamSlug};
+use crate::domain::names::Label;
 use crate::domain::reason::Reason;
+use crate::domain::reference::{RunnerReference, TeamReference};
 use crate::http::ApiError;
 use crate::http::envelope::success;
 use crate::http::field::{Field, ParameterSet};
@@ -22,9 +23,12 @@ const REASONS: &[Reason] = &[Reason::GroupProtected, Reason::GroupNotFound, Reas
 
 const IDS: Field<Vec<RunnerId>> =
     Field::optional_list("ids", "Runners with one of these ids, or one of names", "42,43").one_of();
-const NAMES: Field<Vec<SelectedRunnerName>> =
-    Field::optional_list("names", "Runners with one of these names, or one of ids", "payments-1,payments-2")
-        .one_of();
+const NAMES: Field<Vec<RunnerReference>> = Field::optional_list(
+    "names",
+    "Runners with one of these names, or one of ids; id:42 is the id 42",
+    "payments-1,payments-2",
+)
+.one_of();
 const LABELS: Field<Vec<Label>> =
     Field::optional_list("labels", "Runners with all of these labels", "linux,gpu").one_of();
 
@@ -39,16 +43,20 @@ pub(super) fn example() -> Json {
 pub(super) struct List;
 
 impl ParameterSet for Filter {
-    type Fields = (Field<Option<StatusFilter>>, Field<Option<Label>>, Field<Option<SelectedRunnerName>>);
+    type Fields = (Field<Option<StatusFilter>>, Field<Option<Label>>, Field<Option<RunnerReference>>);
 
     const FIELDS: Self::Fields = (
         Field::optional("status", "Only runners in this state", "offline"),
         Field::optional("label", "Only runners with this label", "linux"),
-        Field::optional("name", "Only the runner of this name, in any letter case", "payments-1"),
+        Field::optional(
+            "name",
+            "Only the runner of this name, in any letter case, or of this id: id:42",
+            "payments-1",
+        ),
     );
 
     fn from_values(
-        (status, label, name): (Option<StatusFilter>, Option<Label>, Option<SelectedRunnerName>),
+        (status, label, name): (Option<StatusFilter>, Option<Label>, Option<RunnerReference>),
     ) -> Result<Self, ApiError> {
         Ok(Self { status, label, name })
     }
@@ -93,7 +101,7 @@ pub(crate) struct RemoveParameters {
 
 impl ParameterSet for RemoveParameters {
     type Fields =
-        (Field<Vec<RunnerId>>, Field<Vec<SelectedRunnerName>>, Field<Vec<Label>>, Field<bool>, Field<bool>);
+        (Field<Vec<RunnerId>>, Field<Vec<RunnerReference>>, Field<Vec<Label>>, Field<bool>, Field<bool>);
 
     const FIELDS: Self::Fields = (
         IDS,
@@ -104,13 +112,7 @@ impl ParameterSet for RemoveParameters {
     );
 
     fn from_values(
-        (ids, names, labels, offline, dry_run): (
-            Vec<RunnerId>,
-            Vec<SelectedRunnerName>,
-            Vec<Label>,
-            bool,
-            bool,
-        ),
+        (ids, names, labels, offline, dry_run): (Vec<RunnerId>, Vec<RunnerReference>, Vec<Label>, bool, bool),
     ) -> Result<Self, ApiError> {
         let selection = Selection { ids, names, labels, offline };
         if selection.lists() == 0 && !offline {
@@ -163,15 +165,15 @@ pub(super) struct Transfer;
 
 /// Which runners are moved, and where to.
 pub(crate) struct TransferParameters {
-    pub(crate) to: TeamSlug,
+    pub(crate) to: TeamReference,
     pub(crate) selection: Selection,
 }
 
 impl ParameterSet for TransferParameters {
     type Fields = (
-        Field<TeamSlug>,
+        Field<TeamReference>,
         Field<Vec<RunnerId>>,
-        Field<Vec<SelectedRunnerName>>,
+        Field<Vec<RunnerReference>>,
         Field<Vec<Label>>,
         Field<bool>,
     );
@@ -185,7 +187,7 @@ impl ParameterSet for TransferParameters {
     );
 
     fn from_values(
-        (to, ids, names, labels, all): (TeamSlug, Vec<RunnerId>, Vec<SelectedRunnerName>, Vec<Label>, bool),
+        (to, ids, names, labels, all): (TeamReference, Vec<RunnerId>, Vec<RunnerReference>, Vec<Label>, bool),
     ) -> Result<Self, ApiError> {
         const SELECTORS: &[&str] = &["ids", "names", "labels", "all"];
         let selection = Selection { ids, names, labels, offline: false };

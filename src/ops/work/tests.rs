@@ -4,17 +4,18 @@ use arc_swap::ArcSwap;
 use secrecy::SecretString;
 
 use super::*;
-use crate::access::{Groups, Teams};
+use crate::access::{Administrators, Groups, Ownership, Teams};
 use crate::clock::Clock;
 use crate::domain::cache_ttls::CacheTtls;
 use crate::domain::ids::RunnerId;
 use crate::domain::names::OrgName;
 use crate::domain::pattern::Rules;
-use crate::domain::policy::{JitPolicy, Policy};
+use crate::domain::policy::{AdministratorsTeam, JitPolicy, Policy, RepositoryPermission};
+use crate::domain::subject::Subjects;
 use crate::domain::template::GroupNameTemplate;
 use crate::github::Settings;
 use crate::organisation::{HandedOut, Turns};
-use crate::telemetry::Reserved;
+use crate::telemetry::{AuditRoom, Reserved};
 
 const TTLS: CacheTtls = CacheTtls {
     identity: Duration::ZERO,
@@ -43,18 +44,25 @@ fn organisation() -> Organisation {
     Organisation {
         name,
         teams: Teams::new(template, TTLS, github.clone(), &clock),
-        groups: Groups::new(TTLS, github.clone(), clock),
+        groups: Groups::new(Ownership::Disabled, TTLS, github.clone(), clock.clone()),
+        administrators: Administrators::new(AdministratorsTeam::None, None, github.clone()),
         github,
+        store: None,
+        records: None,
         policy: ArcSwap::from_pointee(Policy {
             registration_tokens: false,
             removal_tokens: false,
-            teams: Rules::default(),
+            teams: Subjects::new(Vec::new(), Vec::new()),
+            users: Subjects::new(Vec::new(), Vec::new()),
+            repository_permission: RepositoryPermission::Read,
             jit: JitPolicy { labels: Vec::new(), max_labels: 0, name_prefix: String::new() },
             max_runners: 0,
         }),
         scopes: ArcSwap::from_pointee(Rules::default()),
-        administrators: None,
+        allow_open_groups: false,
+        clock,
         turns: Turns::default(),
+        creation_turns: Turns::default(),
         handed_out: HandedOut::default(),
     }
 }
@@ -89,7 +97,7 @@ async fn a_write_has_room_for_the_names_of_its_runners_and_a_hundred_ids_of_gith
     for (left, begins) in [(needed, true), (needed - 1, false)] {
         let room = AuditRoom::bounded();
         let context = Context::of_the_system("runners-remove");
-        let line = AuditLine::new(context.clone(), room.clone());
+        let line = AuditLine::new(context.clone(), AuditLog::new(room.clone(), None));
         let work = Work::new(organisation.clone(), context, line, Writes::here());
         work.line().reserve(0).unwrap();
         let taken = take_all_but(left, &room);

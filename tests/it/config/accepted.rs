@@ -23,9 +23,11 @@ fn the_defaults_are_those_that_the_design_states() {
     assert_eq!(spans.map(|span| span.as_secs()), [60, 10, 300, 60]);
     assert_eq!([cache.refused_membership, cache.group].map(|span| span.as_secs()), [5, 60]);
     assert!(config.policy.registration_tokens && config.policy.removal_tokens);
-    assert!(config.policy.teams.permit("any-team") && !config.scopes.permit("my-org"));
+    assert!(config.policy.teams.permit(TeamId(1), "any-team") && !config.scopes.permit("my-org"));
+    assert!(config.policy.users.permit(UserId(1), "anybody"));
+    assert_eq!(config.policy.repository_permission, RepositoryPermission::Read);
     assert_eq!((config.policy.jit.max_labels, config.policy.jit.name_prefix.as_str()), (20, "{team}-"));
-    assert_eq!((config.policy.max_runners, config.admin_team), (0, None));
+    assert_eq!((config.policy.max_runners, config.administrators), (0, AdministratorsTeam::None));
     let sweep = config.sweep.offline_runners;
     assert_eq!((sweep.enabled, sweep.every.as_secs(), sweep.offline_for.as_secs()), (false, 600, 3600));
     assert_eq!(sweep.groups, SweepScope::Managed);
@@ -50,7 +52,9 @@ fn the_environment_is_enough_without_a_file() {
             ("ARM_SERVER_TLS_ENABLED", "false"),
             ("ARM_SERVER_RATE_LIMIT", "2.5"),
             ("ARM_SERVER_TRUSTEDPROXIES", "10.0.0.0/8, ::1"),
-            ("ARM_POLICY_TEAMS_ALLOW", "a;b"),
+            ("ARM_POLICY_TEAMS_ALLOW", "a;b;id:7"),
+            ("ARM_POLICY_USERS_DENY", "id:8; Eve"),
+            ("ARM_POLICY_REPOSITORY_PERMISSION", "write"),
             ("ARM_SWEEP_OFFLINE_RUNNERS_GROUPS", "one,two"),
             ("ARM_SERVER_ADMIN_PORT", "0"),
         ],
@@ -67,7 +71,12 @@ fn the_environment_is_enough_without_a_file() {
     assert_eq!(config.server.bind_address().to_string(), "127.0.0.1:9000");
     assert_eq!(config.server.rate_burst, 3, "the rate, rounded up");
     assert_eq!(config.server.trusted_proxies.len(), 2);
-    assert!(config.policy.teams.permit("b") && !config.policy.teams.permit("c"));
+    let Policy { teams, users, repository_permission, .. } = &config.policy;
+    assert!(teams.permit(TeamId(1), "b") && !teams.permit(TeamId(1), "c") && teams.permit(TeamId(7), "c"));
+    assert!(
+        users.permit(UserId(1), "ada") && !users.permit(UserId(1), "eve") && !users.permit(UserId(8), "a")
+    );
+    assert_eq!(*repository_permission, RepositoryPermission::Write);
     assert_eq!(
         config.sweep.offline_runners.groups,
         SweepScope::Named(vec!["one".to_owned(), "two".to_owned()])

@@ -97,7 +97,10 @@ fn a_list_in_a_variable_comes_with_quotes_line_breaks_or_as_json() {
     ] {
         let loaded = load_bytes(MINIMAL.as_bytes(), &[("ARM_POLICY_TEAMS_DENY", value)]).unwrap();
         let teams = &loaded.config.policy.teams;
-        assert!(!teams.permit("a") && !teams.permit("b") && teams.permit("c"), "{value:?}");
+        assert!(
+            !teams.permit(TeamId(1), "a") && !teams.permit(TeamId(1), "b") && teams.permit(TeamId(1), "c"),
+            "{value:?}"
+        );
     }
 }
 
@@ -175,7 +178,7 @@ fn a_file_means_the_same_with_marks_and_any_line_breaks() {
     for bytes in encoded(text).into_iter().chain(encoded(&format!("---\n{text}...\n"))) {
         let loaded = load_bytes(&bytes, &[]).unwrap_or_else(|problems| panic!("{bytes:?}: {problems}"));
         assert_eq!(format!("{:?}", loaded.config), format!("{:?}", plain.config));
-        assert!(!loaded.config.policy.teams.permit("b"));
+        assert!(!loaded.config.policy.teams.permit(TeamId(1), "b"));
     }
     for bytes in encoded(&format!("{text}unknown: 1\n")) {
         let printed = load_bytes(&bytes, &[]).map(|_| ()).unwrap_err();
@@ -219,7 +222,7 @@ fn values_of_older_yaml_are_refused_with_the_form_to_write() {
             "config.yml:6: policy.teams.deny[1]: expected text, found true (put it in quotes)",
             "config.yml:7: logging.maxAge: expected a whole number from 0 to 36500, found \"5.0\" (write 5)",
             "config.yml:7: logging.compress: expected true or false, found \"Yes\" (write true)",
-            "config.yml:8: cache.team: expected a duration such as 500ms, 10s, 5m or 1h, found 5",
+            "config.yml:8: cache.team: expected a duration such as 500ms, 10s, 5m, 1h or 90d, found 5",
             "10 problems in the configuration",
         ],
     );
@@ -234,13 +237,14 @@ fn whole_numbers_with_a_point_and_blocks_of_text_are_read() {
     let config = config_of(&text);
     assert_eq!((config.logging.max_age_days, config.logging.max_backups), (5, 10));
     assert_eq!(config.cache.team, Duration::from_mins(5));
-    assert_eq!(config.admin_team.unwrap().as_str(), "platform");
+    let team = TeamSlug::parse("platform").unwrap();
+    assert_eq!(config.administrators, AdministratorsTeam::Slug(team));
 }
 
 #[test]
 fn a_section_and_a_key_with_nothing_in_them_count_as_not_set() {
     let config =
         config_of(&with_minimal("policy:\nscopes: ~\nadmin: null\nlogging:\n  level:\n  maxAge: null\n"));
-    assert!(config.policy.registration_tokens && config.admin_team.is_none());
+    assert!(config.policy.registration_tokens && config.administrators == AdministratorsTeam::None);
     assert_eq!(config.logging.max_age_days, 28);
 }

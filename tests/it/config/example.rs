@@ -32,7 +32,8 @@ fn the_example_loads_as_it_is() {
     // The defaults are those of the earlier service; the others are for whoever installs it to decide.
     let keys: Vec<_> =
         keyed(&loaded).into_iter().map(|(key, _)| key).filter(|key| key != "privateKeyFile").collect();
-    let expected = ["groups.name", "logging.audit", "policy.registrationTokens", "policy.removalTokens"];
+    let expected =
+        ["logging.audit", "policy.registrationTokens", "policy.removalTokens", "policy.repositoryPermission"];
     assert_eq!(keys, expected);
 }
 

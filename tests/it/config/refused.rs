@@ -10,7 +10,7 @@ fn a_wrong_type_is_named_with_file_line_key_expectation_and_what_was_found() {
         &[
             "config.yml:5: logging.maxAge: expected a whole number from 0 to 36500, found \"soon\"",
             "config.yml:6: logging.compress: expected true or false, found 1",
-            "config.yml:7: github.timeout: expected a duration such as 500ms, 10s, 5m or 1h, found 10",
+            "config.yml:7: github.timeout: expected a duration such as 500ms, 10s, 5m, 1h or 90d, found 10",
             "3 problems in the configuration",
         ],
     );
@@ -72,6 +72,26 @@ fn a_list_item_is_named_with_its_own_line() {
                  position 8",
             "config.yml:9: scopes.deny: expected a list such as [\"a\", \"b\"], found \"x\"",
             "2 problems in the configuration",
+        ],
+    );
+}
+
+#[test]
+fn an_item_that_looks_like_an_id_and_is_none_is_refused_rather_than_matching_nobody() {
+    let text = with_minimal(
+        "policy:\n  teams:\n    allow: [id:123, id:0x1]\n    deny:\n      - id: 123\n  users:\n    deny: [\"ID:7\", 7, \"match:(\"]\n  \
+         repositoryPermission: triage",
+    );
+    assert_lines(
+        &problems_of(&text),
+        &[
+            "config.yml:6: policy.teams.allow[1]: expected id: and a whole number, such as id:123, found \"id:0x1\"",
+            "config.yml:8: policy.teams.deny[0]: expected a pattern, or an id without a blank, such as id:123, found a section",
+            "config.yml:10: policy.users.deny[0]: expected id: and a whole number, such as id:123, found \"ID:7\"",
+            "config.yml:10: policy.users.deny[1]: expected text, found 7 (put it in quotes)",
+            "config.yml:10: policy.users.deny[2]: pattern \"match:(\" does not compile: unclosed group at position 7",
+            "config.yml:11: policy.repositoryPermission: expected one of read, write, maintain, admin, found \"triage\"",
+            "6 problems in the configuration",
         ],
     );
 }

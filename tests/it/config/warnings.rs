@@ -99,9 +99,23 @@ fn lists_by_which_nobody_may_do_anything_are_told() {
         "policy.teams.deny",
         &[
             ("policy: {teams: {deny: [a, \"*\"]}}", "denies every team"),
-            ("policy: {teams: {deny: [a]}}", "goes by a team's name"),
+            ("policy: {teams: {deny: [a]}}", "goes by a team's name, which its maintainers can change"),
+            ("policy: {teams: {deny: [\"id:7\", a-*]}}", "as id:123"),
         ],
-        &[""],
+        &["", "policy: {teams: {deny: [\"id:7\", id:8]}}"],
+    );
+    assert_warned(
+        "policy.users.allow",
+        &[("policy: {users: {allow: []}}", "no user may use the service")],
+        &["policy: {users: {allow: [ada, id:7]}}", ""],
+    );
+    assert_warned(
+        "policy.users.deny",
+        &[
+            ("policy: {users: {deny: [\"*\"]}}", "denies every user"),
+            ("policy: {users: {deny: [id:7, eve]}}", "goes by a user's login, which its owner can change"),
+        ],
+        &["", "policy: {users: {deny: [id:7]}}"],
     );
     assert_warned(
         "policy.jit.labels",
@@ -110,6 +124,27 @@ fn lists_by_which_nobody_may_do_anything_are_told() {
     );
     let by_variable = warnings_of(MINIMAL, &[("ARM_POLICY_TEAMS_ALLOW", ";")]);
     assert!(by_variable.iter().any(|(key, _)| key == "policy.teams.allow"), "{by_variable:?}");
+}
+
+#[test]
+fn names_of_which_any_will_do_are_told_where_an_id_would_bind() {
+    for kind in ["teams", "users"] {
+        let of = |items: &str| format!("policy: {{{kind}: {{allow: [{items}]}}}}");
+        let (glob, regex) = (of("\"pay*\""), of("id:7, \"match:pay|bill\""));
+        let (words, fine) = ("any new name that fits is allowed", [of("id:7"), of("a, b"), of("\"*\"")]);
+        let fine: Vec<_> = fine.iter().map(String::as_str).collect();
+        assert_warned(&format!("policy.{kind}.allow"), &[(&glob, words), (&regex, words)], &fine);
+    }
+}
+
+#[test]
+fn a_team_that_may_add_what_it_only_reads_is_told() {
+    let of = |permission: &str| format!("policy: {{repositoryPermission: {permission}}}");
+    assert_warned(
+        "policy.repositoryPermission",
+        &[("", "Set it to write"), (&of("read"), "only read")],
+        &[&of("write"), &of("maintain"), &of("admin")],
+    );
 }
 
 #[test]
@@ -134,10 +169,21 @@ fn rights_that_reach_beyond_a_team_are_told() {
     }
     assert_warned(
         "groups.name",
-        &[("", "renames their team"), ("groups: {name: \"r-{team}\"}", "without {id}")],
-        &["groups: {name: \"{team}-{id}\"}", "groups: {name: \"{id}\"}"],
+        &[
+            ("groups: {trustNames: true}", "renames their team"),
+            ("groups: {trustNames: true, name: \"r-{team}\"}", "without {id}"),
+        ],
+        &[
+            "",
+            "groups: {name: \"{team}-{id}\", trustNames: true}",
+            "groups: {trustNames: true}\nstore: {url: \"sqlite::memory:\"}",
+        ],
     );
-    assert_warned("admin.team", &[("admin: {team: platform}", "no team platform")], &[""]);
+    assert_warned(
+        "admin.team",
+        &[("admin: {team: platform}", "no team platform")],
+        &["", "admin: {teamID: 7}", "admin: {team: platform}\nstore: {url: \"sqlite::memory:\"}"],
+    );
     let token = warnings_of(MINIMAL, &[]);
     assert!(token.iter().any(|(key, line)| key == "token" && line.contains("whatever its owner gave it")));
 }

@@ -1,6 +1,7 @@
 //! `check-config` finds everything that `serve` would stumble over, in one run, and nothing else.
 
 mod online;
+mod store;
 
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
@@ -32,7 +33,7 @@ impl Site {
         let mut all = json!({
             "groups": { "name": "{team}-{id}" },
             "logging": { "audit": "audit.log" },
-            "policy": { "registrationTokens": false, "removalTokens": false },
+            "policy": { "registrationTokens": false, "removalTokens": false, "repositoryPermission": "write" },
         });
         harness::merge(&mut all, extra);
         let site = Self { folder, fake };
@@ -169,6 +170,18 @@ const CASES: fn() -> Vec<Case> = || {
             "cannot read",
         ),
         (json!({ "privateKeyFile": "/nowhere/key.pem" }), nothing, "privateKeyFile", "cannot read"),
+        (
+            json!({ "store": { "url": "" }, "groups": { "name": "{team}" } }),
+            nothing,
+            "groups.name",
+            "nothing would say which group is a team's",
+        ),
+        (
+            json!({ "store": { "url": "sqlite:///no-such-folder-here/state.db" } }),
+            nothing,
+            "store.url",
+            "no-such-folder-here",
+        ),
     ]
 };
 

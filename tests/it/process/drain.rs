@@ -27,7 +27,7 @@ async fn cut_off(team: &str, (method, path): (&str, &str), (call, template): (&s
     let folder = tempfile::tempdir().unwrap();
     let certificate = write_certificate(folder.path());
     let config = load(folder.path(), &configuration(folder.path(), &fake, &json!({})));
-    let server = server::start(&config, Clock::system()).unwrap();
+    let server = server::start(&config, Clock::system()).await.unwrap();
     let hold = Hold::new();
     fake.inject(Fault::on(call, template).hold(&hold));
     let url = format!("https://localhost:{}/api/v1/{path}?team={team}", server.address().port());
@@ -61,8 +61,8 @@ async fn a_write_that_takes_longer_than_the_bound_is_answered_with_503_and_audit
 
 #[tokio::test]
 async fn so_is_a_read() {
-    let groups = "/orgs/{org}/actions/runner-groups";
-    let lines = cut_off("cut-off-read", ("GET", "group-list"), ("GET", groups)).await;
+    let team = "/orgs/{org}/teams/{team_slug}";
+    let lines = cut_off("cut-off-read", ("GET", "group-list"), ("GET", team)).await;
     assert_eq!(lines.len(), 1, "{lines:?}");
     assert_eq!(
         (&lines[0]["operation"], &lines[0]["reason"]),

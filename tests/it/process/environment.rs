@@ -35,6 +35,8 @@ async fn variables_are_enough_without_a_file() {
             ("ARM_SERVER_TLS_CERT_FILE", "tls.crt"),
             ("ARM_SERVER_TLS_KEYFILE", "tls.key"),
             ("ARM_LOGGING_LEVEL", "debug"),
+            ("ARM_GROUPS_ENABLED", "true"),
+            ("ARM_GROUPS_TRUST_NAMES", "true"),
         ];
         let binary = Binary::start(&[], &environment, folder.path());
         let port = port_of(&binary.stdout.with("\"serving\"").await);
@@ -160,6 +162,7 @@ async fn line_breaks_quotes_and_marks_around_variables_change_nothing() {
             ("ARM_SERVER_TLS_CERT_FILE", "tls.crt"),
             ("ARM_SERVER_TLS_KEY_FILE", "tls.key"),
             ("ARM_SERVER_LEGACY_GET", "False"),
+            ("ARM_GROUPS_TRUST_NAMES", "True"),
         ];
         let wrapped = environment.map(|(name, value)| (name, format!("{before}{value}{behind}")));
         let pairs: Vec<_> = wrapped.iter().map(|(name, value)| (*name, value.as_str())).collect();

@@ -153,9 +153,13 @@ async fn what_somebody_waits_for_is_there_at_zero_before_it_happens() {
         "arm_sweep_runs_total",
         "arm_sweep_failures_total",
         "arm_sweep_removed_total",
+        "arm_store_events_written_total",
+        "arm_store_events_lost_total",
+        "arm_store_events_waiting",
     ] {
         assert_eq!(there(name, &[]), Some(0.0), "{name}");
     }
+    assert_eq!(there("arm_store_up", &[]), Some(1.0));
     service.stop().await;
 }
 

@@ -91,6 +91,8 @@ fn configuration(mount: &Mount, fake: &FakeGithub, extra: &Value) -> String {
     let mut config = harness::configuration(elsewhere.path(), fake, &unlimited());
     let files = json!({
         "privateKeyFile": mount.path("key.pem"),
+        "store": { "url": "" },
+        "groups": { "trustNames": true },
         "server": { "tls": { "certFile": mount.path("tls.crt"), "keyFile": mount.path("tls.key") } },
     });
     harness::merge(&mut config, &files);
@@ -111,7 +113,7 @@ async fn a_mounted_certificate_key_and_configuration_change_without_a_signal_and
     let sources = mount.sources();
     let loaded = config::load(&sources).unwrap_or_else(|problems| panic!("{problems}"));
     let clock = Clock::manual();
-    let mut server = server::start(&loaded.config, clock.clone()).unwrap();
+    let mut server = server::start(&loaded.config, clock.clone()).await.unwrap();
     server.watch(Configuration::of(sources, loaded), |_| ());
     let port = server.address().port();
     let status = |certificate: &str, token: &str| {
@@ -167,6 +169,8 @@ async fn the_process_reads_mounted_files_again_when_told_to() {
     let (new, new_key) = fake_github::self_signed(&["localhost"]).unwrap();
     let files = json!({
         "privateKeyFile": mount.path("key.pem"),
+        "store": { "url": "" },
+        "groups": { "trustNames": true },
         "server": { "tls": { "certFile": mount.path("tls.crt"), "keyFile": mount.path("tls.key") } },
     });
     let mut service = Service::in_front_of(fake, files).await;

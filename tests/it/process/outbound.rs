@@ -14,6 +14,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::binary::{Binary, run};
 use crate::harness::{self, send};
 use crate::process::{no_secret_in, port_of};
+use crate::recorded::record_groups_in;
 use crate::scene::{Cast, acme_with_groups};
 
 /// An Enterprise Server behind TLS with a certificate that no system trusts, and a configuration for it.
@@ -55,6 +56,7 @@ impl Site {
         let extra = json!({ "github": github, "logging": { "level": "debug" } });
         let config = harness::configuration(folder.path(), &fake, &extra);
         std::fs::write(folder.path().join("config.yml"), config.to_string()).unwrap();
+        record_groups_in(folder.path(), &fake);
         Self { fake, cast, front, folder, certificate }
     }
 

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use super::{Service, no_secret_in, port_of, with_admin, write_configuration};
 use crate::binary::{LOOKED_AT_EVERY, json_lines, until, within};
 use crate::harness::{self, Answer, send};
+use crate::recorded::record_groups_in;
 use crate::scene::{acme, acme_with_groups};
 
 /// More than this, a pod of the chart's size may not have.
@@ -38,6 +39,7 @@ impl Unread {
         let mut all = with_admin();
         harness::merge(&mut all, extra);
         write_configuration(folder.path(), &fake, &all);
+        record_groups_in(folder.path(), &fake);
         let (reader, writer) = std::io::pipe().unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_actions-runner-manager"))
             .env_clear()

@@ -198,6 +198,11 @@ impl World {
         });
     }
 
+    /// Brings a deleted group back under its number, empty.
+    pub fn restore_group(&mut self, group: GroupId, name: &str) {
+        self.groups.all.insert(group, Group::new(group, name, Visibility::Selected));
+    }
+
     /// All groups, by number; the first is Default.
     pub fn groups(&self) -> impl Iterator<Item = &Group> {
         self.groups.all.values()

@@ -217,6 +217,11 @@ impl World {
         self.teams.all.get(&team)
     }
 
+    /// All teams, by number.
+    pub fn teams(&self) -> impl Iterator<Item = &Team> {
+        self.teams.all.values()
+    }
+
     /// The team with this slug, in any letter case.
     pub fn team_by_slug(&self, slug: &str) -> Option<&Team> {
         self.teams.by_slug(slug)

@@ -126,8 +126,8 @@ impl Sweep {
     /// Of one step, which leaves an audit line of its own.
     fn work(&self) -> Work<Oversight> {
         let state = &self.state;
-        let (organisation, room) = (state.organisation.clone(), state.audit_room.clone());
-        Work::of_the_service("sweep", organisation, room, state.writes.clone())
+        let (organisation, log) = (state.organisation.clone(), state.audit_log.clone());
+        Work::of_the_service("sweep", organisation, log, state.writes.clone())
     }
 
     async fn remove(&mut self, group: &ManagedGroup, runners: Vec<Runner>) -> usize {

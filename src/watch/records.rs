@@ -1,0 +1,192 @@
+//! Keeps records true: settles creations whose outcome was lost, and drops records of groups and teams that are gone.
+//! A record is dropped only if two complete lists, a minute apart, lack its group or its team.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use crate::access::{GroupError, Oversight};
+use crate::clock::Clock;
+use crate::domain::ids::{GroupId, TeamId};
+use crate::domain::record::GroupRecord;
+use crate::metrics;
+use crate::ops::{self, Work, records};
+use crate::state::Shared;
+
+/// The time between two looks, unless GitHub doesn't find a recorded group.
+const EVERY: Duration = Duration::from_hours(1);
+/// When the first look is, after the start.
+const FIRST_AFTER: Duration = Duration::from_mins(30);
+/// The time between the two lists that have to lack a group or team, and between two looks at least.
+const BETWEEN_LISTS: Duration = Duration::from_mins(1);
+/// More records at once are not dropped: GitHub rather lists too little.
+const MAX_DROPPED: usize = 5;
+
+/// The watch over records.
+pub struct RecordWatch {
+    state: Shared,
+    clock: Clock,
+}
+
+/// What a look covers.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    /// Groups, of which GitHub didn't find one.
+    Groups,
+    /// Groups and teams.
+    Full,
+}
+
+/// The groups and teams that there are; none where they were not looked at.
+struct Listed {
+    groups: HashSet<GroupId>,
+    teams: Option<HashSet<TeamId>>,
+}
+
+/// Records that lack something.
+#[derive(Default)]
+struct Gone {
+    without_group: Vec<GroupRecord>,
+    without_team: Vec<GroupRecord>,
+}
+
+impl Gone {
+    fn is_empty(&self) -> bool {
+        self.without_group.is_empty() && self.without_team.is_empty()
+    }
+
+    /// The records that lack the same both times.
+    fn also_in(self, earlier: &Self) -> Vec<GroupRecord> {
+        let mut both: Vec<_> = self.without_group.into_iter().collect();
+        both.retain(|record| earlier.without_group.contains(record));
+        let more = self.without_team.into_iter().filter(|record| earlier.without_team.contains(record));
+        for record in more.collect::<Vec<_>>() {
+            if !both.contains(&record) {
+                both.push(record);
+            }
+        }
+        both
+    }
+}
+
+impl RecordWatch {
+    /// Has looked at nothing yet.
+    pub fn new(state: Shared, clock: Clock) -> Self {
+        Self { state, clock }
+    }
+
+    /// Looks again and again; ends only with the task that it runs in.
+    pub async fn run(self) {
+        let mut next_full_look = self.clock.now() + FIRST_AFTER;
+        self.settle_creations().await;
+        let mut too_many_are_gone = false;
+        loop {
+            let missed = async {
+                self.state.organisation.groups.missed().await;
+                // It was found already, and a full look will say so again.
+                if too_many_are_gone {
+                    std::future::pending::<()>().await;
+                }
+            };
+            let extent = tokio::select! {
+                () = self.clock.sleep_until(next_full_look) => Extent::Full,
+                () = missed => Extent::Groups,
+            };
+            if extent == Extent::Full {
+                next_full_look = self.clock.now() + EVERY;
+                self.settle_creations().await;
+            }
+            match self.look(extent).await {
+                Ok(too_many) => too_many_are_gone = too_many,
+                Err(error) => {
+                    tracing::warn!(%error, "the records can't be held against GitHub's lists; the next look tries again");
+                }
+            }
+            self.clock.sleep(BETWEEN_LISTS).await;
+        }
+    }
+
+    /// Goes on with creations whose outcome was unknown when a process stopped.
+    async fn settle_creations(&self) {
+        let Some(records) = self.state.organisation.groups.records() else { return };
+        // Not before it is known to be this organisation's store.
+        while let Err(error) = records.bind().await {
+            tracing::debug!(%error, "lost creations wait until the store can be used");
+            self.clock.sleep(BETWEEN_LISTS).await;
+        }
+        match records.store().creations().await {
+            Ok(pending) => {
+                for creation in pending {
+                    let work = self.work("group-add");
+                    tokio::spawn(async move { ops::settle(&work, creation).await });
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "creations that were under way can't be read; the next look tries again");
+            }
+        }
+    }
+
+    /// One look. Whether so many records lack something that none is dropped.
+    async fn look(&self, extent: Extent) -> Result<bool, ops::Error> {
+        let first = self.gone(extent).await?;
+        if first.is_empty() {
+            metrics::records_without_group(0);
+            return Ok(false);
+        }
+        self.clock.sleep(BETWEEN_LISTS).await;
+        let gone = self.gone(extent).await?.also_in(&first);
+        if gone.len() > MAX_DROPPED {
+            metrics::records_without_group(gone.len());
+            tracing::error!(
+                records = gone.len(),
+                "GitHub's lists lack the groups or teams of so many records that none is dropped. If they are gone indeed, \
+                 release them with group-release"
+            );
+            return Ok(true);
+        }
+        metrics::records_without_group(0);
+        if !gone.is_empty() {
+            records::drop_gone(&self.work("group-release"), &gone).await?;
+        }
+        Ok(false)
+    }
+
+    /// The records whose group or team is not listed.
+    async fn gone(&self, extent: Extent) -> Result<Gone, ops::Error> {
+        let organisation = &self.state.organisation;
+        let Some(records) = organisation.groups.records() else { return Ok(Gone::default()) };
+        // Before the lists: a group that is made meanwhile is in neither.
+        let all = records.all().await?;
+        let Listed { groups, teams } = self.list(extent == Extent::Groups).await?;
+        let lacks_team =
+            |record: &&GroupRecord| teams.as_ref().is_some_and(|teams| !teams.contains(&record.team));
+        Ok(Gone {
+            without_group: all.iter().filter(|record| !groups.contains(&record.group)).cloned().collect(),
+            without_team: all.iter().filter(lacks_team).cloned().collect(),
+        })
+    }
+
+    async fn list(&self, groups_alone: bool) -> Result<Listed, ops::Error> {
+        let (organisation, oversight) = (&self.state.organisation, Oversight::of_the_service());
+        let groups = organisation.groups.all(&oversight).await?;
+        // Every organisation has it, so a list without it is not complete.
+        if !groups.iter().any(|group| group.default) {
+            return Err(incomplete("the list of runner groups lacks Default"));
+        }
+        let teams = if groups_alone { None } else { Some(organisation.teams.ids(&oversight).await?) };
+        if teams.as_ref().is_some_and(HashSet::is_empty) {
+            return Err(incomplete("the list of teams is empty"));
+        }
+        Ok(Listed { groups: groups.iter().map(|group| group.id).collect(), teams })
+    }
+
+    fn work(&self, operation: &'static str) -> Work<Oversight> {
+        let state = &self.state;
+        let (organisation, log) = (state.organisation.clone(), state.audit_log.clone());
+        Work::of_the_service(operation, organisation, log, state.writes.clone())
+    }
+}
+
+fn incomplete(what: &str) -> ops::Error {
+    GroupError::from(crate::github::Error::unexpected(what)).into()
+}
