@@ -161,8 +161,10 @@ impl Database {
         let mut transaction = self.begin(Purpose::LongWrite).await?;
         let outcome = migrations::run(&mut transaction, migrations::ALL).await?;
         if matches!(outcome, Migrated::UpToDate) {
-            transaction.commit().await?;
+            transaction.end().await?;
             let _ = self.migrated.set(());
+            // In this order: whoever hears that the store works may use it at once.
+            self.monitor.works();
         }
         Ok(outcome)
     }
@@ -209,7 +211,16 @@ impl Database {
 impl Transaction {
     /// Puts what was done in force. When this fails, it may be in force all the same.
     pub(super) async fn commit(self) -> Result<(), StoreError> {
-        let Self { connection, monitor, limit, writes } = self;
+        let (monitor, writes) = (self.monitor.clone(), self.writes);
+        self.end().await?;
+        if writes {
+            monitor.works();
+        }
+        Ok(())
+    }
+
+    async fn end(self) -> Result<(), StoreError> {
+        let Self { connection, monitor, limit, .. } = self;
         let ended = async {
             match connection {
                 Connection::Sqlite(mut connection) => {
@@ -218,11 +229,7 @@ impl Transaction {
                 Connection::Postgres(transaction) => transaction.commit().await,
             }
         };
-        observed(&monitor, limit, ended).await?;
-        if writes {
-            monitor.works();
-        }
-        Ok(())
+        observed(&monitor, limit, ended).await
     }
 
     /// Runs statements that are fixed texts without values, as a schema's are.
