@@ -2,8 +2,9 @@
 
 use super::Server;
 use crate::domain::pattern::Pattern;
+use crate::ops::Error;
 use crate::ops::records::{Adoption, adopt};
-use crate::ops::{Error, Work};
+use crate::watch::work;
 
 impl Server {
     /// Gives each group that is called as a team's would be to that team.
@@ -11,10 +12,7 @@ impl Server {
     /// # Errors
     /// GitHub or the store can't be asked.
     pub async fn adopt_groups_by_name(&self) -> Result<(), Error> {
-        let state = &self.state;
-        let (organisation, log) = (state.organisation.clone(), state.audit_log.clone());
-        let work = Work::of_the_service("group-adopt", organisation, log, state.writes.clone());
         let every_name = Pattern::parse("match:.*").map_err(|_| Error::Internal)?;
-        adopt(&work, Adoption::Matching(every_name), false).await.map(drop)
+        adopt(&work(&self.state, "group-adopt"), Adoption::Matching(every_name), false).await.map(drop)
     }
 }

@@ -1,6 +1,7 @@
 //! Whose store it is, and which teams are the administrators.
 
 use super::Store;
+use super::database::Transaction;
 use super::error::StoreError;
 use super::records::{id, to_signed};
 use crate::domain::ids::TeamId;
@@ -36,14 +37,9 @@ impl Store {
     /// The store is unavailable.
     pub async fn administrators_of(&self, slug: &TeamSlug) -> Result<Option<TeamId>, StoreError> {
         let mut transaction = self.database.read().await?;
-        let row = query!(
-            &mut transaction,
-            fetch_optional(i64,),
-            "SELECT team FROM arm_administrators WHERE slug = $1",
-            slug.as_str()
-        )?;
+        let kept = kept_team(&mut transaction, slug).await?;
         transaction.commit().await?;
-        row.map(|(team,)| id(team).map(TeamId)).transpose()
+        Ok(kept)
     }
 
     /// Keeps which team the administrators are, and returns what is in force: what was kept first.
@@ -55,13 +51,14 @@ impl Store {
         let insert =
             "INSERT INTO arm_administrators (slug, team) VALUES ($1, $2) ON CONFLICT (slug) DO NOTHING";
         execute!(&mut transaction, insert, slug.as_str(), to_signed(team.0)?)?;
-        let row = query!(
-            &mut transaction,
-            fetch_optional(i64,),
-            "SELECT team FROM arm_administrators WHERE slug = $1",
-            slug.as_str()
-        )?;
+        let kept = kept_team(&mut transaction, slug).await?;
         transaction.commit().await?;
-        row.map_or(Ok(team), |(team,)| id(team).map(TeamId))
+        Ok(kept.unwrap_or(team))
     }
+}
+
+async fn kept_team(transaction: &mut Transaction, slug: &TeamSlug) -> Result<Option<TeamId>, StoreError> {
+    let select = "SELECT team FROM arm_administrators WHERE slug = $1";
+    let row = query!(transaction, fetch_optional(i64,), select, slug.as_str())?;
+    row.map(|(team,)| id(team).map(TeamId)).transpose()
 }

@@ -4,12 +4,13 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use super::work;
 use crate::access::{GroupError, Oversight};
 use crate::clock::Clock;
 use crate::domain::ids::{GroupId, TeamId};
 use crate::domain::record::GroupRecord;
 use crate::metrics;
-use crate::ops::{self, Work, records};
+use crate::ops::{self, records};
 use crate::state::Shared;
 
 /// The time between two looks, unless GitHub doesn't find a recorded group.
@@ -56,11 +57,10 @@ impl Gone {
 
     /// The records that lack the same both times.
     fn also_in(self, earlier: &Self) -> Vec<GroupRecord> {
-        let mut both: Vec<_> = self.without_group.into_iter().collect();
-        both.retain(|record| earlier.without_group.contains(record));
-        let more = self.without_team.into_iter().filter(|record| earlier.without_team.contains(record));
-        for record in more.collect::<Vec<_>>() {
-            if !both.contains(&record) {
+        let lacks_still = |record: &GroupRecord| earlier.without_group.contains(record);
+        let mut both: Vec<_> = self.without_group.into_iter().filter(lacks_still).collect();
+        for record in self.without_team {
+            if earlier.without_team.contains(&record) && !both.contains(&record) {
                 both.push(record);
             }
         }
@@ -116,7 +116,7 @@ impl RecordWatch {
         match records.store().creations().await {
             Ok(pending) => {
                 for creation in pending {
-                    let work = self.work("group-add");
+                    let work = work(&self.state, "group-add");
                     tokio::spawn(async move { ops::settle(&work, creation).await });
                 }
             }
@@ -146,7 +146,7 @@ impl RecordWatch {
         }
         metrics::records_without_group(0);
         if !gone.is_empty() {
-            records::drop_gone(&self.work("group-release"), &gone).await?;
+            records::drop_gone(&work(&self.state, "group-release"), &gone).await?;
         }
         Ok(false)
     }
@@ -178,12 +178,6 @@ impl RecordWatch {
             return Err(incomplete("the list of teams is empty"));
         }
         Ok(Listed { groups: groups.iter().map(|group| group.id).collect(), teams })
-    }
-
-    fn work(&self, operation: &'static str) -> Work<Oversight> {
-        let state = &self.state;
-        let (organisation, log) = (state.organisation.clone(), state.audit_log.clone());
-        Work::of_the_service(operation, organisation, log, state.writes.clone())
     }
 }
 

@@ -4,13 +4,13 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use crate::access::{ManagedGroup, Oversight};
+use super::work;
+use crate::access::ManagedGroup;
 use crate::clock::Clock;
 use crate::config::OfflineSweep;
 use crate::domain::ids::RunnerId;
 use crate::github::Runner;
 use crate::metrics;
-use crate::ops::Work;
 use crate::ops::offline;
 use crate::ops::runners::Touched;
 use crate::state::Shared;
@@ -70,7 +70,7 @@ impl Sweep {
 
     /// One run. What can't be read or removed is left for the next.
     pub async fn once(&mut self) -> Report {
-        let groups = match offline::runners(&self.work(), &self.settings.groups).await {
+        let groups = match offline::runners(&work(&self.state, "sweep"), &self.settings.groups).await {
             Ok(groups) => groups,
             Err(error) => {
                 metrics::sweep_failed();
@@ -123,20 +123,13 @@ impl Sweep {
         due
     }
 
-    /// Of one step, which leaves an audit line of its own.
-    fn work(&self) -> Work<Oversight> {
-        let state = &self.state;
-        let (organisation, log) = (state.organisation.clone(), state.audit_log.clone());
-        Work::of_the_service("sweep", organisation, log, state.writes.clone())
-    }
-
     async fn remove(&mut self, group: &ManagedGroup, runners: Vec<Runner>) -> usize {
         let names: Vec<_> = runners.iter().map(|runner| runner.name.as_str()).collect();
         if self.settings.dry_run {
             tracing::info!(group = group.name(), runners = names.join(","), "would remove offline runners");
             return names.len();
         }
-        match offline::remove(&self.work(), group, runners).await {
+        match offline::remove(&work(&self.state, "sweep"), group, runners).await {
             Ok((outcome, returned)) => {
                 for id in returned.into_iter().chain(outcome.done.iter().map(Touched::id)) {
                     self.offline.remove(&id);
