@@ -11,7 +11,7 @@ use moka::policy::EvictionPolicy;
 
 use crate::clock::Clock;
 use crate::metrics;
-use crate::single_flight::SingleFlight;
+use crate::single_flight::{Shareable, SingleFlight};
 
 /// Keeps values for as long as whoever put them in said.
 pub struct Cache<K, V> {
@@ -61,32 +61,6 @@ where
         value
     }
 
-    /// What is kept for the key, or what `load` gives, along with how long to keep it. Failures are values too, usually
-    /// kept for no time at all. Callers with the same key share one load.
-    pub async fn get_or_load(&self, key: K, load: impl Future<Output = (V, Duration)>) -> V {
-        match self.get(&key).await {
-            Some(value) => value,
-            // Boxed, so that the future of the usual case, a hit, stays small.
-            None => Box::pin(self.load(key, load)).await,
-        }
-    }
-
-    async fn load(&self, key: K, load: impl Future<Output = (V, Duration)>) -> V {
-        let era = self.era.load_full();
-        let load = async {
-            // Another load may have ended since.
-            if let Some(value) = era.get(&key, &self.clock).await {
-                return value;
-            }
-            let (value, ttl) = load.await;
-            if !ttl.is_zero() {
-                era.insert(key.clone(), value.clone(), self.clock.now() + ttl).await;
-            }
-            value
-        };
-        era.loads.run(key.clone(), load).await
-    }
-
     /// Keeps a value for a while.
     pub async fn insert(&self, key: K, value: V, ttl: Duration) {
         self.insert_in(&self.era(), key, value, ttl).await;
@@ -125,6 +99,38 @@ where
     }
 }
 
+impl<K, V> Cache<K, V>
+where
+    K: Hash + Eq + Clone + Send + Sync + 'static,
+    V: Clone + Shareable + Send + Sync + 'static,
+{
+    /// What is kept for the key, or what `load` gives, along with how long to keep it. Failures are values too, usually
+    /// kept for no time at all. Callers with the same key share one load, unless it fails for a reason of one alone.
+    pub async fn get_or_load(&self, key: K, load: impl Future<Output = (V, Duration)>) -> V {
+        match self.get(&key).await {
+            Some(value) => value,
+            // Boxed, so that the future of the usual case, a hit, stays small.
+            None => Box::pin(self.load(key, load)).await,
+        }
+    }
+
+    async fn load(&self, key: K, load: impl Future<Output = (V, Duration)>) -> V {
+        let era = self.era.load_full();
+        let load = async {
+            // Another load may have ended since.
+            if let Some(value) = era.get(&key, &self.clock).await {
+                return value;
+            }
+            let (value, ttl) = load.await;
+            if !ttl.is_zero() {
+                era.insert(key.clone(), value.clone(), self.clock.now() + ttl).await;
+            }
+            value
+        };
+        era.loads.run(key.clone(), load).await
+    }
+}
+
 impl<K, V> Contents<K, V>
 where
     K: Hash + Eq + Clone + Send + Sync + 'static,
@@ -156,6 +162,13 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
+    use crate::single_flight::Sharing;
+
+    impl Shareable for () {
+        fn sharing(&self) -> Sharing {
+            Sharing::All
+        }
+    }
 
     const MINUTE: Duration = Duration::from_mins(1);
 

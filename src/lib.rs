@@ -2,6 +2,7 @@
 //! and nothing else. See `docs/ARCHITECTURE.md` for the way of a request through these modules.
 
 pub mod access;
+pub mod account;
 pub mod audit;
 pub mod cache;
 pub mod clock;

@@ -2,6 +2,7 @@
 //! memory, and on a clock that tests can move. They count in this process alone.
 
 mod addresses;
+mod unknown_teams;
 
 use std::hash::Hash;
 use std::num::NonZeroU32;
@@ -15,6 +16,7 @@ use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
 pub use self::addresses::{AddressLimiter, Reservation, UNKNOWN_TOKEN_BURST};
+pub use self::unknown_teams::UnknownTeamLimiter;
 use crate::clock::Clock;
 use crate::domain::ids::UserId;
 

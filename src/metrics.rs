@@ -11,7 +11,9 @@ use metrics::{
 };
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
-pub use self::labels::{Cache, CallKind, CallOutcome, CutOff, Limiter, LookUp, ReloadOutcome, Reloaded};
+pub use self::labels::{
+    Cache, CallKind, CallOutcome, CutOff, Limiter, LookUp, ReloadOutcome, Reloaded, Scarce,
+};
 use crate::domain::reason::{Cause, Reason};
 
 /// Bounds of the duration histograms, in seconds: from a cache hit to GitHub's own time-out.
@@ -56,6 +58,20 @@ fn describe() {
     describe_gauge!("arm_github_rate_limit_reset_timestamp_seconds", seconds, "When that budget is new.");
     describe_gauge!("arm_github_calls_in_flight", "Calls to GitHub under way.");
     describe_gauge!("arm_github_calls_queued", "Calls that wait for a place.");
+    describe_gauge!(
+        "arm_github_hour_runs_short",
+        "1 while less of the hour's calls is left than of the hour."
+    );
+    describe_gauge!("arm_github_holds", "Endpoints and resources that wait because GitHub asked to.");
+    describe_gauge!(
+        "arm_github_calls_paced",
+        "Calls that wait so that their endpoint isn't called too often."
+    );
+    describe_counter!(
+        "arm_github_scarce_total",
+        "Calls that were not sent, by what there was too little of."
+    );
+    describe_counter!("arm_github_shared_total", "Lists that somebody else's request had begun to read.");
     describe_gauge!("arm_token_lookups_in_flight", "Look-ups of callers' tokens under way at GitHub.");
     describe_gauge!("arm_token_lookups_queued", "Look-ups of callers' tokens that wait.");
     describe_gauge!("arm_github_circuit_open", "1 while nothing is sent because GitHub seems to be down.");
@@ -119,6 +135,9 @@ pub fn start(operations: impl IntoIterator<Item = &'static str>) {
     for limiter in Limiter::ALL {
         refusals(*limiter).increment(0);
     }
+    for what in Scarce::ALL {
+        scarcities(*what).increment(0);
+    }
     restart_needed(false);
     gauge!("arm_connections").set(0.0);
     for cause in CutOff::ALL {
@@ -170,6 +189,23 @@ pub fn github_budget(limit: u64, remaining: u64, reset: u64) {
     gauge!("arm_github_rate_limit_limit").set(as_number(limit));
     gauge!("arm_github_rate_limit_remaining").set(as_number(remaining));
     gauge!("arm_github_rate_limit_reset_timestamp_seconds").set(as_number(reset));
+}
+
+/// Whether the hour's calls run short, how many endpoints and resources wait because GitHub asked to, and how many calls wait
+/// for their turn with an endpoint.
+pub fn github_scarcity(runs_short: bool, holds: usize, paced: usize) {
+    gauge!("arm_github_hour_runs_short").set(f64::from(u8::from(runs_short)));
+    gauge!("arm_github_holds").set(as_number(holds as u64));
+    gauge!("arm_github_calls_paced").set(as_number(paced as u64));
+}
+
+/// A call was not sent.
+pub fn scarce(what: Scarce) {
+    scarcities(what).increment(1);
+}
+
+fn scarcities(what: Scarce) -> Counter {
+    counter!("arm_github_scarce_total", "scarce" => what.as_str())
 }
 
 /// How many calls are under way, and how many wait.

@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 use moka::sync::Cache;
 use tokio::sync::RwLock;
 
-use crate::access::{Administrators, Groups, Records, Teams};
+use crate::access::{Administrators, Groups, Members, Records, Teams};
 use crate::clock::Clock;
 use crate::domain::ids::{GroupId, RunnerId, TeamId};
 use crate::domain::names::OrgName;
@@ -32,6 +32,8 @@ pub struct Organisation {
     pub github: Arc<Github>,
     /// Which teams its users maintain.
     pub teams: Teams,
+    /// Who belongs to it.
+    pub members: Arc<Members>,
     /// Which group is a team's.
     pub groups: Groups,
     /// Records of which group is whose, which also know whether the store is this organisation's; none without a store.

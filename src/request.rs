@@ -4,6 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, OnceLock};
 
+use crate::account::Account;
 use crate::domain::ids::{TeamId, UserId};
 use crate::domain::names::{Login, TeamSlug};
 use crate::limits::Allowance;
@@ -23,6 +24,7 @@ struct Facts {
     slug_of_named_team: OnceLock<TeamSlug>,
     team: OnceLock<Team>,
     as_administrator: OnceLock<()>,
+    account: Account,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -75,8 +77,8 @@ pub struct Team {
 }
 
 impl Context {
-    /// Of a request with this id, from this address.
-    pub fn new(id: String, client: Option<IpAddr>) -> Self {
+    /// Of a request with this id, from this address, whose calls to GitHub are made for this account.
+    pub fn new(id: String, client: Option<IpAddr>, account: Account) -> Self {
         Self(Arc::new(Facts {
             id,
             client,
@@ -87,12 +89,13 @@ impl Context {
             slug_of_named_team: OnceLock::new(),
             team: OnceLock::new(),
             as_administrator: OnceLock::new(),
+            account,
         }))
     }
 
     /// Of something that no request is behind.
     pub fn of_the_system(operation: &'static str) -> Self {
-        let context = Self::new(uuid::Uuid::now_v7().simple().to_string(), None);
+        let context = Self::new(uuid::Uuid::now_v7().simple().to_string(), None, Account::default());
         context.set_operation(operation, false);
         context.set_caller(Caller::System);
         context
@@ -111,6 +114,11 @@ impl Context {
     /// The address that limits are counted for.
     pub fn limited_address(&self) -> IpAddr {
         self.0.client.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
+    }
+
+    /// Whom its calls to GitHub are made for.
+    pub fn account(&self) -> &Account {
+        &self.0.account
     }
 
     /// The operation that was asked for; none for a path or method that doesn't exist.
@@ -157,6 +165,9 @@ impl Context {
 
     /// The caller is known.
     pub fn set_caller(&self, caller: Caller) {
+        if let Some(user) = caller.user_id() {
+            self.0.account.set_user(user);
+        }
         let _ = self.0.caller.set(caller);
     }
 
@@ -177,6 +188,7 @@ impl Context {
 
     /// GitHub told which team it is.
     pub fn set_team(&self, team: Team) {
+        self.0.account.set_team(team.id);
         let _ = self.0.team.set(team);
     }
 

@@ -25,7 +25,7 @@ use self::listener::Listening;
 pub use self::preflight::{ask_github, ask_store, problems, warnings};
 pub use self::reload::Configuration;
 use self::watched::{LOOKED_AT_EVERY, Looks};
-use crate::access::{Administrators, Groups, Identities, Ownership, Records, Teams};
+use crate::access::{Administrators, Groups, Identities, Members, Ownership, Records, Teams};
 use crate::audit::{AuditLog, LimitedCallers};
 use crate::clock::Clock;
 use crate::config::{AdminListener, Config, Credentials, GroupProof, SecretError, ServerConfig, TlsFiles};
@@ -184,13 +184,15 @@ fn build(
     let (users, unknown_tokens) = limiters(config, clock);
     let github = Arc::new(Github::new(settings_of(config, secret), clock.clone())?);
     let identities = Identities::new(unknown_tokens, config.cache, github.clone(), clock.clone());
+    let members = Arc::new(Members::new(github.clone(), clock.clone()));
     let records = store.map(|store| {
         let api_url = config.github.api_url.as_str().to_owned();
         Arc::new(Records::new(store.clone(), github.clone(), api_url))
     });
     let organisation = Organisation {
         name: config.org.clone(),
-        teams: Teams::new(config.groups.name.clone(), config.cache, github.clone(), clock),
+        teams: Teams::new(config.groups.name.clone(), config.cache, members.clone(), github.clone(), clock),
+        members,
         groups: Groups::new(ownership(config, records.as_ref()), config.cache, github.clone(), clock.clone()),
         administrators: Administrators::new(config.administrators.clone(), records.clone(), github.clone()),
         allow_open_groups: config.groups.allow_open,
@@ -243,6 +245,7 @@ fn settings_of(config: &Config, secret: SecretString) -> Settings {
         ca_file: config.github.ca_file.clone(),
         timeout: config.github.timeout,
         concurrency: config.github.concurrency,
+        shares: config.github.shares,
         app,
         secret,
     }

@@ -7,7 +7,31 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::OnceCell;
 
-/// Runs one load at a time for each key and gives its outcome, a failure included, to all who wait for it. Keeps
+/// Who gets an outcome, of those who wait for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sharing {
+    /// Everybody.
+    All,
+    /// Whoever loaded it, and of the others those who waited for one like it before: the first may have been chance.
+    SecondTime,
+    /// Only whoever loaded it: it says something about them. The others load anew.
+    Owner,
+}
+
+/// An outcome that others may wait for.
+pub trait Shareable {
+    /// Who gets it.
+    fn sharing(&self) -> Sharing;
+}
+
+/// A success is everybody's.
+impl<T, E: Shareable> Shareable for Result<T, E> {
+    fn sharing(&self) -> Sharing {
+        self.as_ref().err().map_or(Sharing::All, Shareable::sharing)
+    }
+}
+
+/// Runs one load at a time for each key and gives its outcome to all who wait for it, unless it is of one alone. Keeps
 /// nothing: those who come later load again.
 pub struct SingleFlight<K, V> {
     under_way: Mutex<Loads<K, V>>,
@@ -19,13 +43,6 @@ impl<K: Hash + Eq + Clone, V: Clone> SingleFlight<K, V> {
     /// With nothing under way.
     pub fn new() -> Self {
         Self { under_way: Mutex::default() }
-    }
-
-    /// What `load` gives, or the load for the same key that is under way. When the one who runs it goes away, another
-    /// of those who wait runs their own.
-    pub async fn run(&self, key: K, load: impl Future<Output = V>) -> V {
-        let joined = self.join(key);
-        joined.outcome.get_or_init(|| load).await.clone()
     }
 
     /// Lets nobody join what is under way from now on. Those who wait already still get it.
@@ -44,6 +61,29 @@ impl<K: Hash + Eq + Clone, V: Clone> SingleFlight<K, V> {
             }
         };
         Joined { loads: self, key, outcome }
+    }
+}
+
+impl<K: Hash + Eq + Clone, V: Clone + Shareable> SingleFlight<K, V> {
+    /// What `load` gives, or the load for the same key that is under way. When the one who runs it goes away, another
+    /// of those who wait runs their own.
+    pub async fn run(&self, key: K, load: impl Future<Output = V>) -> V {
+        let mut load = std::pin::pin!(load);
+        let (mut is_own, mut is_second) = (false, false);
+        loop {
+            let joined = self.join(key.clone());
+            let own = async {
+                is_own = true;
+                load.as_mut().await
+            };
+            let outcome = joined.outcome.get_or_init(|| own).await.clone();
+            drop(joined);
+            match outcome.sharing() {
+                Sharing::Owner if !is_own => {}
+                Sharing::SecondTime if !is_own && !is_second => is_second = true,
+                _ => return outcome,
+            }
+        }
     }
 }
 
@@ -88,6 +128,49 @@ mod tests {
 
     use super::*;
 
+    impl Shareable for i32 {
+        fn sharing(&self) -> Sharing {
+            match self {
+                ..-1 => Sharing::Owner,
+                -1 => Sharing::SecondTime,
+                0.. => Sharing::All,
+            }
+        }
+    }
+
+    impl Shareable for usize {
+        fn sharing(&self) -> Sharing {
+            Sharing::All
+        }
+    }
+
+    /// Counts its loads; each gives the next of these outcomes, and the last again and again.
+    async fn outcomes_of_ten(given: &[i32]) -> (Vec<i32>, usize) {
+        let (loads, count) = (SingleFlight::new(), AtomicUsize::new(0));
+        let load = async || {
+            tokio::task::yield_now().await;
+            let number = count.fetch_add(1, Ordering::SeqCst);
+            given[number.min(given.len() - 1)]
+        };
+        let outcomes = join_all((0..10).map(|_| loads.run("a", load()))).await;
+        (outcomes, count.into_inner())
+    }
+
+    #[tokio::test]
+    async fn what_is_about_one_reaches_nobody_else() {
+        let (outcomes, loads) = outcomes_of_ten(&[-2, -2, 7]).await;
+        assert_eq!((outcomes.iter().filter(|outcome| **outcome == -2).count(), loads), (2, 3));
+        assert_eq!(outcomes.iter().filter(|outcome| **outcome == 7).count(), 8);
+    }
+
+    #[tokio::test]
+    async fn what_may_have_been_chance_is_tried_by_another_and_then_is_everybodys() {
+        let (outcomes, loads) = outcomes_of_ten(&[-1, 7]).await;
+        assert_eq!((outcomes[0], loads), (-1, 2));
+        assert_eq!(outcomes[1..], [7; 9]);
+        assert_eq!(outcomes_of_ten(&[-1]).await, (vec![-1; 10], 2));
+    }
+
     #[tokio::test]
     async fn those_who_come_while_a_load_is_under_way_get_its_outcome_and_those_who_come_later_load_again() {
         let loads = SingleFlight::new();
@@ -123,7 +206,7 @@ mod tests {
 
     #[test]
     fn a_load_that_everybody_left_is_not_there_any_more() {
-        let loads = SingleFlight::<_, u8>::new();
+        let loads = SingleFlight::<_, usize>::new();
         let mut waiting: Vec<_> = (0..3).map(|_| Box::pin(loads.run("a", pending()))).collect();
         for one in &mut waiting {
             assert!(one.now_or_never().is_none());

@@ -4,6 +4,7 @@
 mod administrators;
 mod groups;
 mod identity;
+mod members;
 mod records;
 mod rights;
 mod scopes;
@@ -17,6 +18,7 @@ pub use self::administrators::{Administrators, Unresolved};
 pub use self::groups::{Begun, Creation, GroupError, Groups, ManagedGroup, Ownership, Settled};
 use self::identity::Session;
 pub use self::identity::{CallerToken, Identities, TokenError};
+pub use self::members::Members;
 pub use self::records::Records;
 pub use self::rights::{Right, Rights};
 pub use self::scopes::{ScopeAuthority, ScopeHolder};
@@ -27,6 +29,7 @@ use crate::domain::policy::Policy;
 use crate::domain::scope::Scope;
 use crate::domain::template::GroupName;
 use crate::github;
+use crate::single_flight::{Shareable, Sharing};
 use crate::store::StoreError;
 
 /// A user whom GitHub vouched for, by a token.
@@ -220,6 +223,12 @@ pub enum AccessError {
         /// When the next one is looked up.
         retry_after: Duration,
     },
+    /// A caller sent too many names that are no team's.
+    #[error("too many names that are no team's")]
+    TooManyUnknownTeams {
+        /// When the next one is looked up.
+        retry_after: Duration,
+    },
     /// No active maintainer of the team; also when the team doesn't exist.
     #[error("not an active maintainer of the team")]
     NotAMaintainer,
@@ -241,4 +250,14 @@ pub enum AccessError {
     /// The call to GitHub failed.
     #[error("GitHub: {0}")]
     Github(#[from] github::Error),
+}
+
+impl Shareable for AccessError {
+    fn sharing(&self) -> Sharing {
+        match self {
+            Self::TooManyUnknownTokens { .. } | Self::TooManyUnknownTeams { .. } => Sharing::Owner,
+            Self::Github(error) => error.sharing(),
+            _ => Sharing::All,
+        }
+    }
 }

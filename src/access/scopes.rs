@@ -1,7 +1,7 @@
 //! Who may have a token for a scope: an organisation owner for the organisation; for a repository somebody who
 //! administers it, or who maintains a team that does.
 
-use super::{AccessError, Authority, Caller, Maintainer};
+use super::{AccessError, Authority, Caller, Maintainer, Members};
 use crate::domain::names::{OrgName, RepoName};
 use crate::domain::pattern::Rules;
 use crate::domain::policy::RepositoryPermission;
@@ -29,14 +29,26 @@ pub struct ScopeHolder {
 
 impl ScopeHolder {
     /// Somebody who owns the organisation or administers the repository. Always read from GitHub.
-    pub async fn by_own_right(github: &Github, caller: &Caller, scope: &Scope) -> Result<Self, AccessError> {
+    pub async fn by_own_right(
+        github: &Github,
+        members: &Members,
+        caller: &Caller,
+        scope: &Scope,
+    ) -> Result<Self, AccessError> {
+        members.admit(caller).await.map_err(|error| match error {
+            AccessError::NotAMaintainer => AccessError::NotAnAdministrator,
+            error => error,
+        })?;
         let is_administrator = match scope {
             Scope::Org(_) => github.is_owner(caller.login(), caller.id()).await,
             Scope::Repo(_, name) => github.administers(caller.login(), caller.id(), name).await,
         };
         if is_administrator? {
+            // Also somebody from outside who administers a repository has something to do with the organisation.
+            members.proved(caller).await;
             Ok(Self { scope: scope.clone() })
         } else {
+            members.refused(caller).await;
             Err(AccessError::NotAnAdministrator)
         }
     }

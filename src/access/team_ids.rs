@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tracing::Instrument;
 
+use crate::account::Account;
 use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::domain::ids::TeamId;
@@ -91,7 +92,7 @@ impl TeamIds {
         }
         let own = self.clone();
         let load = async move { own.listing.get_or_load((), own.read()).await };
-        let ended = self.runtime.spawn(load.in_current_span()).await;
+        let ended = self.runtime.spawn(Account::current().scope(load).in_current_span()).await;
         ended.unwrap_or_else(|_| Err(Error::unexpected("GET /orgs/{org}/teams: the list was cut off")))
     }
 

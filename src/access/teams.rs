@@ -4,8 +4,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::members::Belonging;
 use super::team_ids::TeamIds;
-use super::{AccessError, Authority, Caller, ManagedTeam, Oversight, Principal, Rights};
+use super::{AccessError, Authority, Caller, ManagedTeam, Members, Oversight, Principal, Rights};
+use crate::account::Account;
 use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::domain::cache_ttls::CacheTtls;
@@ -14,7 +16,8 @@ use crate::domain::names::{Login, TeamSlug};
 use crate::domain::reference::TeamReference;
 use crate::domain::template::GroupNameTemplate;
 use crate::github::{Error, Github, Membership, Team};
-use crate::metrics;
+use crate::limits::UnknownTeamLimiter;
+use crate::metrics::{self, Scarce};
 
 /// Teams that are remembered at once.
 const MAX_TEAMS: u64 = 10_000;
@@ -63,12 +66,20 @@ pub struct Teams {
     /// Slugs whose team was read within [`READ_AGAIN_AFTER`].
     recently_read: Cache<TeamSlug, ()>,
     ttls: CacheTtls,
+    members: Arc<Members>,
+    unknown: UnknownTeamLimiter,
     github: Arc<Github>,
 }
 
 impl Teams {
     /// Remembers no team yet. To be called on the runtime that lives longest.
-    pub fn new(template: GroupNameTemplate, ttls: CacheTtls, github: Arc<Github>, clock: &Clock) -> Self {
+    pub fn new(
+        template: GroupNameTemplate,
+        ttls: CacheTtls,
+        members: Arc<Members>,
+        github: Arc<Github>,
+        clock: &Clock,
+    ) -> Self {
         Self {
             template,
             by_slug: Cache::counted(metrics::Cache::Team, MAX_TEAMS, clock.clone()),
@@ -77,21 +88,29 @@ impl Teams {
             ids: TeamIds::new(github.clone(), clock.clone()),
             recently_read: Cache::new(MAX_TEAMS, clock.clone()),
             ttls,
+            members,
+            unknown: UnknownTeamLimiter::new(clock.clone()),
             github,
         }
     }
 
     /// The proof that `caller` actively maintains the team that is named.
     pub async fn maintainer(&self, caller: &Caller, team: &TeamReference) -> Result<Maintainer, AccessError> {
-        let (team, is_maintainer) = match team {
-            TeamReference::Slug(slug) => self.standing(caller, slug).await?,
+        let standing = match team {
+            TeamReference::Slug(slug) => self.standing(caller, slug).await,
             // Boxed, so that the future of the usual case, a slug, stays small.
-            TeamReference::Id(id) => Box::pin(self.standing_in(caller, *id)).await?,
+            TeamReference::Id(id) => Box::pin(self.standing_in(caller, *id)).await,
         };
-        if is_maintainer {
-            Ok(Maintainer { caller: caller.clone(), team })
-        } else {
-            Err(AccessError::NotAMaintainer)
+        match standing {
+            Ok((team, true)) => {
+                Account::current().set_has_standing();
+                Ok(Maintainer { caller: caller.clone(), team })
+            }
+            Ok((_, false)) | Err(AccessError::NotAMaintainer) => {
+                Box::pin(self.members.refused(caller)).await;
+                Err(AccessError::NotAMaintainer)
+            }
+            Err(error) => Err(error),
         }
     }
 
@@ -236,20 +255,9 @@ impl Teams {
         slug: &TeamSlug,
     ) -> Result<Option<(ManagedTeam, bool)>, AccessError> {
         let era = self.maintainers.era();
-        let (team, membership) = futures_util::future::join(
-            self.by_slug.get_or_load(slug.clone(), self.load_team(slug)),
-            self.memberships.get_or_load((slug.clone(), caller.login.clone()), async {
-                match self.github.membership(slug, &caller.login).await {
-                    Ok(membership) => (Ok(Some(membership)), self.response_ttl()),
-                    // Officially how "no membership" is returned.
-                    Err(error) if error.is_not_found() => (Ok(None), self.response_ttl()),
-                    Err(error) => (Err(error), Duration::ZERO),
-                }
-            }),
-        )
-        .await;
-        let Some(team) = team? else { return Err(AccessError::NotAMaintainer) };
-        let membership = membership?;
+        let Some((team, membership)) = self.look_up(caller, slug).await? else {
+            return Err(AccessError::NotAMaintainer);
+        };
         if let Some(membership) = &membership
             && membership.team_id() != Some(team.id)
         {
@@ -265,9 +273,60 @@ impl Teams {
         if is_maintainer && !caller.still_has_login().await? {
             return Ok(Some((team, false)));
         }
+        if is_maintainer {
+            self.members.proved(caller).await;
+        }
         let ttl = if is_maintainer { self.ttls.membership } else { self.ttls.refused_membership };
         self.maintainers.insert_in(&era, (team.id, caller.id), is_maintainer, ttl).await;
         Ok(Some((team, is_maintainer)))
+    }
+
+    /// The team with this slug, and the caller's membership in it: side by side, but for callers who are known a slug that isn't
+    /// is looked up first, so that one that is no team's costs one call. Nothing if there is no such team.
+    async fn look_up(
+        &self,
+        caller: &Caller,
+        slug: &TeamSlug,
+    ) -> Result<Option<(ManagedTeam, Option<Membership>)>, AccessError> {
+        let belonging = self.members.admit(caller).await?;
+        let is_known = self.by_slug.get(slug).await.is_some();
+        let look_up = if is_known {
+            None
+        } else {
+            let begun = self.unknown.begin(caller.id).map_err(|retry_after| {
+                metrics::scarce(Scarce::UnknownTeams);
+                AccessError::TooManyUnknownTeams { retry_after }
+            });
+            Some(begun?)
+        };
+        let load_team = self.by_slug.get_or_load(slug.clone(), self.load_team(slug));
+        let load_membership = self.load_membership(caller, slug);
+        let (team, membership) = if belonging == Belonging::Member && !is_known {
+            let team = Box::pin(load_team).await;
+            let is_team = matches!(&team, Ok(Some(_)));
+            (team, if is_team { Box::pin(load_membership).await } else { Ok(None) })
+        } else {
+            Box::pin(futures_util::future::join(load_team, load_membership)).await
+        };
+        if let Some(look_up) = look_up.filter(|_| !matches!(&team, Ok(None))) {
+            look_up.give_back();
+        }
+        match team? {
+            None => Ok(None),
+            Some(team) => Ok(Some((team, membership?))),
+        }
+    }
+
+    async fn load_membership(&self, caller: &Caller, slug: &TeamSlug) -> MembershipLookup {
+        let load = async {
+            match self.github.membership(slug, &caller.login).await {
+                Ok(membership) => (Ok(Some(membership)), self.response_ttl()),
+                // Officially how "no membership" is returned.
+                Err(error) if error.is_not_found() => (Ok(None), self.response_ttl()),
+                Err(error) => (Err(error), Duration::ZERO),
+            }
+        };
+        self.memberships.get_or_load((slug.clone(), caller.login.clone()), load).await
     }
 
     /// Never longer than memberships are kept at all.

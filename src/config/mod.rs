@@ -46,6 +46,7 @@ use crate::domain::cache_ttls::CacheTtls;
 use crate::domain::names::OrgName;
 use crate::domain::pattern::Rules;
 use crate::domain::policy::{AdministratorsTeam, Policy};
+use crate::domain::shares::Shares;
 use crate::domain::store_url::StoreUrl;
 use crate::domain::sweep::SweepScope;
 use crate::domain::template::GroupNameTemplate;
@@ -92,6 +93,8 @@ pub struct GithubConfig {
     pub timeout: Duration,
     /// The maximum number of concurrent calls.
     pub concurrency: usize,
+    /// Who may use how much of the hour's calls.
+    pub shares: Shares,
 }
 
 /// The root of GitHub's REST API: https, or http to a loopback address; never ends in a slash.

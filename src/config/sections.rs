@@ -15,8 +15,8 @@ use self::store::store;
 use super::node::Node;
 use super::reader::{Found, Invalid, Reader, Split, Valid, items_of};
 use super::values::{
-    Complaint, Outcome, address, boolean, bytes, choice, duration, name, network, pattern, rate, text,
-    text_or_empty, whole,
+    Complaint, Outcome, address, boolean, bytes, choice, duration, name, network, pattern, percentage, rate,
+    text, text_or_empty, whole,
 };
 use super::{
     AdminListener, ApiUrl, Config, GithubConfig, LogFormat, LogLevel, LoggingConfig, OfflineSweep,
@@ -25,6 +25,7 @@ use super::{
 use crate::domain::cache_ttls::CacheTtls;
 use crate::domain::names::{OrgName, TeamSlug};
 use crate::domain::pattern::Rules;
+use crate::domain::shares::Shares;
 use crate::domain::sweep::SweepScope;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -103,7 +104,22 @@ fn github(reader: &mut Reader) -> Valid<GithubConfig> {
     }
     let timeout = reader.or_default("github.timeout", "10s", duration(SECOND / 10, 600 * SECOND));
     let concurrency = reader.or_default("github.concurrency", "64", whole(1, 10_000));
-    Ok(GithubConfig { api_url: api_url?, ca_file: ca_file?, timeout: timeout?, concurrency: concurrency? })
+    let shares = shares(reader);
+    Ok(GithubConfig {
+        api_url: api_url?,
+        ca_file: ca_file?,
+        timeout: timeout?,
+        concurrency: concurrency?,
+        shares: shares?,
+    })
+}
+
+fn shares(reader: &mut Reader) -> Valid<Shares> {
+    let principal = reader.or_default("github.share.principal", "20%", percentage);
+    let team = reader.or_default("github.share.team", "40%", percentage);
+    let system = reader.or_default("github.share.system", "20%", percentage);
+    let reserve = reader.or_default("github.reserve", "10%", percentage);
+    Ok(Shares { principal: principal?, team: team?, system: system?, reserve: reserve? })
 }
 
 const GITHUB: &str = "https://api.github.com";

@@ -118,6 +118,17 @@ fn whole_of(number: f64) -> Option<u64> {
     number.abs().to_string().parse().ok()
 }
 
+/// A percentage such as `20%`, as a part of 1.
+pub(super) fn percentage(node: &Node) -> Outcome<f64> {
+    const EXPECTED: &str = "a percentage from 0% to 100%";
+    let (Node::Text(text) | Node::Variable(text)) = node else { return expected(EXPECTED) };
+    let number = text.trim().strip_suffix('%').and_then(|number| number.trim_end().parse::<f64>().ok());
+    match number.filter(|number| (0.0..=100.0).contains(number)) {
+        Some(number) => Ok(number / 100.0),
+        None => expected(EXPECTED),
+    }
+}
+
 /// The minimum and the maximum rate, in requests per second.
 const RATES: std::ops::RangeInclusive<f64> = 0.001..=1_000_000.0;
 

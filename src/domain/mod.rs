@@ -17,6 +17,7 @@ pub mod reason;
 pub mod record;
 pub mod reference;
 pub mod scope;
+pub mod shares;
 pub mod store_url;
 pub mod subject;
 pub mod sweep;

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::budget::Share;
 use crate::metrics::CallOutcome;
+use crate::single_flight::{Shareable, Sharing};
 
 /// A failed call. The detail is for the log: it may hold GitHub's own words, which callers don't see.
 #[derive(Debug, Clone)]
@@ -27,9 +29,18 @@ pub enum Class {
     Conflict,
     /// 400 or 422: GitHub didn't accept the input. Holds GitHub's message.
     Rejected(String),
-    /// GitHub asked to wait; nothing is sent to it until then.
+    /// GitHub lets no more calls through now, or soon wouldn't.
     RateLimited {
         /// How long to wait.
+        retry_after: Duration,
+        /// What is short.
+        why: Shortage,
+    },
+    /// The hour's calls run short, and somebody used all of their share.
+    ShareSpent {
+        /// Whose it is.
+        whose: Share,
+        /// When there are calls again.
         retry_after: Duration,
     },
     /// Too many calls are under way and queued here.
@@ -47,7 +58,34 @@ pub enum Class {
     Unexpected,
 }
 
+/// Why a call is not sent to GitHub.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shortage {
+    /// GitHub asked to wait.
+    Hold,
+    /// More calls a minute would be refused, and the request has no time to wait for its turn.
+    Pace,
+    /// The rest of the hour's calls is kept for changes by those who are known.
+    Reserve,
+    /// Those who have nothing to do with the organisation used up what there is for all of them.
+    Strangers,
+}
+
 impl Class {
+    /// Whether it is about whoever made the call, so that the same call by somebody else may well succeed.
+    pub fn is_of_the_caller(&self) -> bool {
+        match self {
+            Self::ShareSpent { .. } | Self::Overloaded => true,
+            Self::RateLimited { why, .. } => *why != Shortage::Hold,
+            _ => false,
+        }
+    }
+
+    /// Whether the same call may succeed in a moment.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::Faulty | Self::Timeout)
+    }
+
     /// Its label in metrics.
     pub(super) fn outcome(&self) -> CallOutcome {
         match self {
@@ -57,11 +95,24 @@ impl Class {
             Self::Conflict => CallOutcome::Conflict,
             Self::Rejected(_) => CallOutcome::Rejected,
             Self::RateLimited { .. } => CallOutcome::RateLimited,
+            Self::ShareSpent { .. } => CallOutcome::ShareSpent,
             Self::Overloaded => CallOutcome::Overloaded,
             Self::Timeout => CallOutcome::Timeout,
             Self::Unreachable { .. } => CallOutcome::Unreachable,
             Self::Faulty => CallOutcome::Faulty,
             Self::Unexpected => CallOutcome::Unexpected,
+        }
+    }
+}
+
+impl Shareable for Error {
+    fn sharing(&self) -> Sharing {
+        if self.class.is_of_the_caller() {
+            Sharing::Owner
+        } else if self.class.is_transient() {
+            Sharing::SecondTime
+        } else {
+            Sharing::All
         }
     }
 }

@@ -6,9 +6,10 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::de::DeserializeOwned;
 
-use super::budget::{Budget, Hold};
+use super::budget::Budget;
 use super::call::Call;
 use super::error::{Class, Error};
+use super::hold::Hold;
 use super::paging::check_pages;
 use super::reply::Reply;
 use super::types::{
@@ -36,7 +37,7 @@ pub fn github_answer(input: &[u8]) {
     {
         let body = Bytes::copy_from_slice(body);
         let (outcome, hold) = call.interpret(status, headers.clone(), body, 1_700_000_000);
-        check_hold(hold);
+        check_hold(&call, hold.as_ref());
         match outcome {
             Ok(reply) => {
                 assert!(status.is_success());
@@ -44,7 +45,7 @@ pub fn github_answer(input: &[u8]) {
             }
             Err(error) => {
                 assert!(!status.is_success());
-                check_error(&error, hold);
+                check_error(&error, hold.as_ref());
             }
         }
     }
@@ -71,26 +72,25 @@ fn parts(input: &[u8]) -> (StatusCode, HeaderMap, &[u8]) {
     (status.unwrap_or(StatusCode::OK), headers, rest)
 }
 
-fn check_hold(hold: Option<Hold>) {
+fn check_hold(call: &Call, hold: Option<&Hold>) {
     let clock = Clock::manual();
-    let budget = Budget::default();
-    budget.note(hold, &clock);
-    match budget.must_wait(&clock) {
-        None => assert_eq!(hold, None),
-        Some(wait) => assert!((Duration::from_secs(1)..=MAX_WAIT).contains(&wait), "{wait:?}"),
+    let budget = Budget::of_one(clock.clone());
+    budget.note(call, &HeaderMap::new(), hold.cloned(), clock.now());
+    if let Some(hold) = hold {
+        assert!((Duration::from_secs(1)..=MAX_WAIT).contains(&hold.wait), "{hold:?}");
     }
     clock.advance(MAX_WAIT);
-    assert_eq!(budget.must_wait(&clock), None, "it ends by itself");
+    assert_eq!(budget.hold(call), None, "it ends by itself");
 }
 
-fn check_error(error: &Error, hold: Option<Hold>) {
+fn check_error(error: &Error, hold: Option<&Hold>) {
     let is_limited = matches!(error.class(), Class::RateLimited { .. });
     assert_eq!(is_limited, hold.is_some(), "a hold goes with a rate limit");
     match error.class() {
         Class::Forbidden(message) | Class::Rejected(message) => check_text(message),
-        Class::RateLimited { retry_after } => assert!(*retry_after <= MAX_WAIT),
+        Class::RateLimited { retry_after, .. } => assert!(*retry_after <= MAX_WAIT),
         Class::NotFound | Class::Unauthorized | Class::Conflict | Class::Faulty | Class::Unexpected => {}
-        Class::Overloaded | Class::Timeout | Class::Unreachable { .. } => {
+        Class::Overloaded | Class::ShareSpent { .. } | Class::Timeout | Class::Unreachable { .. } => {
             assert!(!is_limited, "a response tells nothing of the kind");
         }
     }

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout_at};
 
-/// Callers that may wait for each call under way before others are turned away.
-const QUEUE_PER_CALL: usize = 4;
+use super::places::{Place, Places};
+use crate::account::Principal;
+
 /// Calls at once that ask whose a token is.
 const LOOK_UPS: usize = 8;
 /// How many of them may be for tokens that GitHub never vouched for; the others are kept free of them.
@@ -40,14 +41,16 @@ pub(super) enum NoTurn {
 }
 
 /// The right to have one call under way.
-pub(super) struct Turn<'a> {
-    _permits: (SemaphorePermit<'a>, Option<SemaphorePermit<'a>>),
+#[expect(dead_code, reason = "only held")]
+pub(super) enum Turn<'a> {
+    Work(Place),
+    Renewal(SemaphorePermit<'a>),
+    Stranger(SemaphorePermit<'a>, SemaphorePermit<'a>),
 }
 
 /// All lanes.
 pub(super) struct Lanes {
-    concurrency: usize,
-    work: Queue,
+    work: Places,
     renewals: Queue,
     /// Before them, strangers queue up for this part of the same calls.
     strangers: Queue,
@@ -64,30 +67,33 @@ impl Lanes {
     /// `concurrency` is for work alone; look-ups of tokens have calls of their own in addition.
     pub(super) fn new(concurrency: usize) -> Self {
         Self {
-            concurrency,
-            work: Queue::new(concurrency, concurrency.saturating_mul(QUEUE_PER_CALL)),
+            work: Places::new(concurrency),
             renewals: Queue::new(LOOK_UPS, QUEUED_RENEWALS),
             strangers: Queue::new(LOOK_UPS_OF_STRANGERS, QUEUED_STRANGERS),
         }
     }
 
-    /// Waits for a turn.
-    pub(super) async fn turn(&self, lane: Lane, deadline: Instant) -> Result<Turn<'_>, NoTurn> {
-        let permits = match lane {
-            Lane::Work => (self.work.enter(deadline).await?, None),
-            Lane::Renewal => (self.renewals.enter(deadline).await?, None),
+    /// Waits for a turn. Only work is shared out between principals.
+    pub(super) async fn turn(
+        &self,
+        lane: Lane,
+        principal: Principal,
+        deadline: Instant,
+    ) -> Result<Turn<'_>, NoTurn> {
+        Ok(match lane {
+            Lane::Work => Turn::Work(self.work.enter(principal, deadline).await?),
+            Lane::Renewal => Turn::Renewal(self.renewals.enter(deadline).await?),
             Lane::Stranger => {
                 let admitted = self.strangers.enter(deadline).await?;
                 // So few get here that they are no burden to that queue.
-                (self.renewals.wait(deadline).await?, Some(admitted))
+                Turn::Stranger(self.renewals.wait(deadline).await?, admitted)
             }
-        };
-        Ok(Turn { _permits: permits })
+        })
     }
 
     /// Calls of work under way, and those that wait.
     pub(super) fn work(&self) -> (usize, usize) {
-        (self.concurrency.saturating_sub(self.work.free()), self.work.queued())
+        self.work.load()
     }
 
     /// Look-ups of tokens under way, and those that wait.
@@ -159,7 +165,7 @@ mod tests {
 
     /// As many turns as are to be had without waiting.
     fn take_all(lanes: &Lanes, lane: Lane) -> Vec<Turn<'_>> {
-        std::iter::from_fn(|| lanes.turn(lane, later()).now_or_never()?.ok()).collect()
+        std::iter::from_fn(|| lanes.turn(lane, Principal::System, later()).now_or_never()?.ok()).collect()
     }
 
     #[tokio::test]
@@ -178,27 +184,19 @@ mod tests {
     async fn strangers_beyond_their_queue_are_turned_away_and_renewals_still_wait() {
         let lanes = Lanes::new(1);
         let strangers = take_all(&lanes, Lane::Stranger);
-        let mut waiting: Vec<_> =
-            (0..QUEUED_STRANGERS).map(|_| Box::pin(lanes.turn(Lane::Stranger, later()))).collect();
+        let mut waiting: Vec<_> = (0..QUEUED_STRANGERS)
+            .map(|_| Box::pin(lanes.turn(Lane::Stranger, Principal::System, later())))
+            .collect();
         assert!(waiting.iter_mut().all(|turn| turn.now_or_never().is_none()));
-        let refused = lanes.turn(Lane::Stranger, later()).now_or_never();
+        let refused = lanes.turn(Lane::Stranger, Principal::System, later()).now_or_never();
         assert_eq!(refused.unwrap().err(), Some(NoTurn::QueueFull));
         assert_eq!(lanes.look_ups(), (LOOK_UPS_OF_STRANGERS, QUEUED_STRANGERS));
         let renewals = take_all(&lanes, Lane::Renewal);
-        let mut next = Box::pin(lanes.turn(Lane::Renewal, later()));
+        let mut next = Box::pin(lanes.turn(Lane::Renewal, Principal::System, later()));
         assert!((&mut next).now_or_never().is_none());
         drop(renewals);
         assert!(next.await.is_ok(), "it stands behind no stranger");
         drop(strangers);
         assert!(waiting.remove(0).await.is_ok());
-    }
-
-    #[tokio::test]
-    async fn who_waits_too_long_is_turned_away() {
-        let lanes = Lanes::new(1);
-        let _under_way = take_all(&lanes, Lane::Work);
-        let outcome = lanes.turn(Lane::Work, Instant::now()).await;
-        assert_eq!(outcome.err(), Some(NoTurn::TooLate));
-        assert_eq!(lanes.work(), (1, 0));
     }
 }

@@ -11,9 +11,12 @@ mod error;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod groups;
+mod hold;
 mod lanes;
 mod owners;
+mod pace;
 mod paging;
+mod places;
 mod proxy;
 mod reply;
 mod runners;
@@ -24,6 +27,7 @@ mod types;
 mod writes;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use octocrab::Octocrab;
 use secrecy::SecretString;
@@ -31,13 +35,14 @@ use tokio::sync::Notify;
 
 pub use self::authorities::Authorities;
 use self::budget::Budget;
+pub use self::budget::Share;
 use self::call::Call;
 pub use self::checks::{check_private_key, read_authorities};
 pub use self::circuit::CircuitState;
 use self::client::with_token;
 use self::credential::Credential;
 pub use self::credential::{StartupProblem, TokenState};
-pub use self::error::{Class, Error};
+pub use self::error::{Class, Error, Shortage};
 use self::lanes::Lane;
 pub use self::paging::PAGE_SIZE;
 use self::reply::Reply;
@@ -67,6 +72,9 @@ pub struct Github {
     /// Carries no credential; clients for callers' tokens derive from it and share its connections.
     anonymous: Octocrab,
     credential: Credential,
+    /// What the credential may do, shared by all callers.
+    budget: Arc<Budget>,
+    clock: Clock,
     /// Notified when something speaks against the credential.
     doubts: Notify,
 }
@@ -76,7 +84,9 @@ impl Github {
     pub fn new(settings: Settings, clock: Clock) -> Result<Self, SetupError> {
         let anonymous = client::anonymous(&settings)?;
         let transport = Transport::new(settings.timeout, settings.concurrency, clock.clone());
-        let credential = Credential::new(&settings, anonymous.clone(), transport.clone(), clock)?;
+        let budget = Arc::new(Budget::of_all(settings.shares, clock.clone()));
+        let credential =
+            Credential::new(&settings, anonymous.clone(), transport.clone(), budget.clone(), clock.clone())?;
         let is_enterprise_server = settings.api_url.ends_with("/api/v3");
         Ok(Self {
             org: settings.org,
@@ -84,6 +94,8 @@ impl Github {
             transport,
             anonymous,
             credential,
+            budget,
+            clock,
             doubts: Notify::new(),
         })
     }
@@ -133,6 +145,22 @@ impl Github {
         self.transport.lanes().look_ups()
     }
 
+    /// Refuses those who have nothing to do with the organisation once all of them together used their part of the hour. The
+    /// error is when there are calls again.
+    pub fn check_strangers(&self) -> Result<(), Duration> {
+        self.budget.check_strangers()
+    }
+
+    /// So many calls were made for somebody who has nothing to do with the organisation.
+    pub fn count_stranger(&self, calls: u64) {
+        self.budget.count_stranger(calls);
+    }
+
+    /// Shows in metrics what is scarce.
+    pub fn report_scarcity(&self) {
+        self.budget.report();
+    }
+
     /// Whether GitHub seems to be up.
     pub fn circuit(&self) -> CircuitState {
         self.transport.circuit()
@@ -142,7 +170,7 @@ impl Github {
     pub async fn user_of(&self, token: SecretString, history: TokenHistory) -> Result<User, Error> {
         let client = with_token(&self.anonymous, token)?;
         // Every token has a budget of its own at GitHub; a spent one must not hold back others.
-        let budget = Budget::default();
+        let budget = Budget::of_one(self.clock.clone());
         let lane = match history {
             TokenHistory::Good => Lane::Renewal,
             TokenHistory::Unknown => Lane::Stranger,

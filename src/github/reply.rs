@@ -6,9 +6,9 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 
-use super::budget::Hold;
 use super::call::Call;
-use super::error::{Class, Error};
+use super::error::{Class, Error, Shortage};
+use super::hold::Hold;
 use super::types::ErrorBody;
 use crate::domain::text::one_line;
 
@@ -60,9 +60,9 @@ impl Call {
             return (Ok(Reply { body, headers, what: self.to_string() }), hold);
         }
         let message = message_of(&body);
-        let class = classify(status, &message, hold);
+        let class = classify(status, &message, hold.as_ref());
         let hold = match class {
-            Class::RateLimited { retry_after } => Some(Hold::for_the_next(retry_after)),
+            Class::RateLimited { retry_after, .. } => Some(Hold::for_the_next(retry_after)),
             _ => None,
         };
         let why = format!("GitHub answered {} \"{message}\"{}", status.as_u16(), requirements(&headers));
@@ -71,12 +71,13 @@ impl Call {
     }
 }
 
-fn classify(status: StatusCode, message: &str, hold: Option<Hold>) -> Class {
+fn classify(status: StatusCode, message: &str, hold: Option<&Hold>) -> Class {
+    let limited = || Class::RateLimited { retry_after: Hold::wait_of(hold), why: Shortage::Hold };
     let secondary = message.to_ascii_lowercase().contains("secondary rate limit");
     match status.as_u16() {
-        429 => Class::RateLimited { retry_after: Hold::wait_of(hold) },
-        503 if hold.is_some() => Class::RateLimited { retry_after: Hold::wait_of(hold) },
-        403 if hold.is_some() || secondary => Class::RateLimited { retry_after: Hold::wait_of(hold) },
+        429 => limited(),
+        503 if hold.is_some() => limited(),
+        403 if hold.is_some() || secondary => limited(),
         300..=399 | 404 | 410 => Class::NotFound,
         401 => Class::Unauthorized,
         403 => Class::Forbidden(message.to_owned()),
@@ -128,9 +129,10 @@ mod tests {
 
     #[test]
     fn a_403_is_a_rate_limit_only_when_it_says_so() {
-        let minute = Some(Hold::for_the_next(Duration::from_mins(1)));
+        let minute = Hold::for_the_next(Duration::from_mins(1));
+        let minute = Some(&minute);
         let class = |status, message, hold| classify(StatusCode::from_u16(status).unwrap(), message, hold);
-        let limited = Class::RateLimited { retry_after: Duration::from_mins(1) };
+        let limited = Class::RateLimited { retry_after: Duration::from_mins(1), why: Shortage::Hold };
         assert_eq!(class(403, "", minute), limited);
         assert_eq!(class(403, "You have exceeded a secondary rate limit.", None), limited);
         assert_eq!(class(429, "", None), limited);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::domain::names::OrgName;
+use crate::domain::shares::Shares;
 
 /// What is needed to talk to GitHub.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub struct Settings {
     pub timeout: Duration,
     /// The maximum number of calls under way at once.
     pub concurrency: usize,
+    /// Who may use how much of the hour's calls.
+    pub shares: Shares,
     /// The App that the service acts as; if there is none, it acts as the owner of a personal access token.
     pub app: Option<App>,
     /// The App's RSA private key as PEM, or the personal access token.

@@ -77,6 +77,11 @@ impl Github {
         owners::is_owner(self.send(owners::call(&self.org, login)).await, user)
     }
 
+    /// Whether the user with this login and id is an active member of the organisation.
+    pub async fn is_member(&self, login: &Login, user: UserId) -> Result<bool, Error> {
+        owners::is_member(self.send(owners::call(&self.org, login)).await, user)
+    }
+
     /// Whether the user with this login and id administers a repository, in whichever way.
     pub async fn administers(&self, login: &Login, user: UserId, name: &RepoName) -> Result<bool, Error> {
         let path = format!("/repos/{}/{name}/collaborators/{login}/permission", self.org);

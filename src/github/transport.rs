@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Method;
+use http::{Method, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use octocrab::Octocrab;
 use tokio::time::Instant;
@@ -12,17 +12,20 @@ use tokio::time::Instant;
 use super::budget::Budget;
 use super::call::Call;
 use super::circuit::{Circuit, CircuitState};
-use super::error::{Class, Error};
+use super::error::{Class, Error, Shortage};
 use super::lanes::{Lane, Lanes, Turn};
 use super::reply::{Reply, request_id};
 use super::writes;
+use crate::account::{Account, Principal};
 use crate::clock::Clock;
-use crate::metrics::{self, CallKind, CallOutcome};
+use crate::metrics::{self, CallKind, CallOutcome, Scarce};
 
 /// A page of 100 repositories is about 600 KiB; nothing that this service asks for is larger than this.
 const MAX_RESPONSE_BYTES: usize = 8 << 20;
 /// A read is sent at most this often.
 pub const MAX_ATTEMPTS: u32 = 3;
+/// A wait that GitHub asks for is waited for if it is no longer than this.
+const MAX_SHORT_WAIT: Duration = Duration::from_secs(3);
 /// The first wait before a read is sent again; doubles, and varies by half.
 const FIRST_BACK_OFF: Duration = Duration::from_millis(100);
 
@@ -52,9 +55,11 @@ impl Transport {
         self.circuit.state()
     }
 
-    /// Sends a call with a client that carries the credential, and keeps to what GitHub said about waiting.
+    /// Sends a call with a client that carries the credential, as soon as GitHub's limits and the caller's share of them allow it.
     pub(super) async fn send(&self, client: &Octocrab, budget: &Budget, call: &Call) -> Result<Reply, Error> {
-        self.check_hold(budget, call)?;
+        let sending = Sending { transport: self, client, budget, call, account: Account::current() };
+        // Boxed: hardly anybody has to wait, and the future of waiting is large.
+        Box::pin(sending.wait_for_limits()).await?;
         let deadline = Instant::now() + self.timeout;
         let seems_down =
             |retry_after| call.fails(Class::Unreachable { retry_after }, "not sent: GitHub seems to be down");
@@ -67,7 +72,7 @@ impl Transport {
             Some(entered.map_err(|_| seems_down(None))?.map_err(|wait| seems_down(Some(wait)))?)
         };
         // Boxed: octocrab's future takes kilobytes, which every future above would carry along.
-        let attempts = Box::pin(self.attempts(client, budget, call, deadline));
+        let attempts = Box::pin(sending.attempts(deadline));
         let outcome = tokio::time::timeout_at(deadline, attempts).await.unwrap_or_else(|_| {
             Err(call.fails(Class::Timeout, format_args!("no answer within {:?}", self.timeout)))
         });
@@ -76,51 +81,100 @@ impl Transport {
         }
         outcome
     }
+}
 
-    fn check_hold(&self, budget: &Budget, call: &Call) -> Result<(), Error> {
-        match budget.must_wait(&self.clock) {
-            None => Ok(()),
-            Some(retry_after) => {
-                Err(call.fails(Class::RateLimited { retry_after }, "not sent: GitHub asked to wait"))
+/// One call on its way.
+struct Sending<'a> {
+    transport: &'a Transport,
+    client: &'a Octocrab,
+    budget: &'a Budget,
+    call: &'a Call,
+    account: Account,
+}
+
+impl Sending<'_> {
+    /// Waits for what is over soon, and refuses the call for what isn't.
+    async fn wait_for_limits(&self) -> Result<(), Error> {
+        loop {
+            if let Some(wait) = self.budget.hold(self.call) {
+                self.wait_out(wait).await?;
+            }
+            self.budget.check(&self.account).map_err(|class| self.not_sent(class))?;
+            self.budget.pace(self.call, &self.account).await.map_err(|class| self.not_sent(class))?;
+            // GitHub may have asked to wait meanwhile.
+            if self.budget.hold(self.call).is_none() {
+                return Ok(());
             }
         }
     }
 
-    async fn attempts(
-        &self,
-        client: &Octocrab,
-        budget: &Budget,
-        call: &Call,
-        deadline: Instant,
-    ) -> Result<Reply, Error> {
+    async fn wait_out(&self, wait: Duration) -> Result<(), Error> {
+        let refused = || self.not_sent(Class::RateLimited { retry_after: wait, why: Shortage::Hold });
+        if !self.can_wait(wait) {
+            return Err(refused());
+        }
+        let slept = self.transport.clock.sleep(wait);
+        tokio::time::timeout(MAX_SHORT_WAIT, slept).await.map_err(|_| refused())
+    }
+
+    /// Whether a wait that GitHub asks for is short enough to be waited for.
+    fn can_wait(&self, wait: Duration) -> bool {
+        let fits = |deadline: Instant| Instant::now() + wait < deadline;
+        wait <= MAX_SHORT_WAIT && self.account.deadline().is_none_or(fits)
+    }
+
+    fn not_sent(&self, class: Class) -> Error {
+        let why = match &class {
+            Class::ShareSpent { .. } => "not sent: the share of the hour's calls is used up",
+            Class::RateLimited { why: Shortage::Pace, .. } => "not sent: the endpoint is called too often",
+            Class::RateLimited { why: Shortage::Reserve, .. } => {
+                "not sent: the rest of the hour is kept for changes"
+            }
+            _ => "not sent: GitHub asked to wait",
+        };
+        self.call.fails(class, why)
+    }
+
+    async fn attempts(&self, deadline: Instant) -> Result<Reply, Error> {
+        let call = self.call;
         let mut attempt = 1;
         loop {
-            let _turn = self.turn(call, deadline).await?;
+            let turn = self.transport.turn(call, self.account.principal(), deadline).await?;
             let mut counted = Attempt::start(call, attempt, deadline);
-            let outcome = self.attempt(client, budget, call).await;
+            let outcome = self.attempt().await;
             counted
                 .end(outcome.as_ref().map_or_else(|error| error.class().outcome(), |_| CallOutcome::Success));
             drop(counted);
-            match outcome {
-                Err(error)
-                    if attempt < MAX_ATTEMPTS && call.method == Method::GET && is_transient(&error) =>
-                {
+            let Err(error) = outcome else { return outcome };
+            if attempt >= MAX_ATTEMPTS {
+                return Err(error);
+            }
+            drop(turn);
+            match error.class() {
+                Class::Unreachable { .. } | Class::Faulty if call.method == Method::GET => {
                     tracing::debug!(%error, attempt, "reading from GitHub again");
                     tokio::time::sleep(back_off(attempt)).await;
-                    attempt += 1;
                 }
-                outcome => return outcome,
+                // GitHub did nothing with what it refused, so this repeats no write.
+                Class::RateLimited { retry_after, why: Shortage::Hold } if self.can_wait(*retry_after) => {}
+                _ => return Err(error),
             }
+            self.wait_for_limits().await?;
+            attempt += 1;
         }
     }
 
-    async fn attempt(&self, client: &Octocrab, budget: &Budget, call: &Call) -> Result<Reply, Error> {
+    async fn attempt(&self) -> Result<Reply, Error> {
+        let Self { transport, client, budget, call, account } = self;
         // Once more: GitHub may have asked to wait while this call stood in the queue.
-        self.check_hold(budget, call)?;
+        if let Some(retry_after) = budget.hold(call) {
+            return Err(self.not_sent(Class::RateLimited { retry_after, why: Shortage::Hold }));
+        }
+        budget.count(account);
+        let sent_at = budget.now();
         let response =
             client.execute(call.request(client)?).await.map_err(|cause| unreachable(call, &cause))?;
         let (head, body) = response.into_parts();
-        budget.report(&head.headers);
         let request_id = request_id(&head.headers);
         // A token that had to be renewed on the way is no change.
         let is_change = call.method != Method::GET && !call.path.starts_with("/app/");
@@ -130,21 +184,31 @@ impl Transport {
         let body = match Limited::new(body, MAX_RESPONSE_BYTES).collect().await {
             Ok(body) => body.to_bytes(),
             Err(cause) => {
+                budget.note(call, &head.headers, None, sent_at);
                 let error =
                     call.fails(Class::Faulty, format_args!("the answer broke off: {}", chain(&*cause)));
                 return Err(error.with_request_id(request_id));
             }
         };
-        let (outcome, hold) = call.interpret(head.status, head.headers, body, self.clock.unix_seconds());
-        budget.note(hold, &self.clock);
+        let headers = head.headers.clone();
+        let (outcome, hold) = call.interpret(head.status, head.headers, body, transport.clock.unix_seconds());
+        if head.status == StatusCode::NOT_MODIFIED {
+            budget.uncount(account);
+        }
+        budget.note(call, &headers, hold, sent_at);
         outcome
     }
+}
 
+impl Transport {
     /// Waits until one more call may be under way. Running out of time here says nothing about GitHub.
-    async fn turn(&self, call: &Call, deadline: Instant) -> Result<Turn<'_>, Error> {
+    async fn turn(&self, call: &Call, principal: Principal, deadline: Instant) -> Result<Turn<'_>, Error> {
         // A little earlier than the call's own deadline, so that it is this that ends the wait.
-        let turn = self.lanes.turn(call.lane, deadline - self.timeout / 10).await;
-        turn.map_err(|why| call.fails(Class::Overloaded, format_args!("not sent: {why}")))
+        let turn = self.lanes.turn(call.lane, principal, deadline - self.timeout / 10).await;
+        turn.map_err(|why| {
+            metrics::scarce(Scarce::Places);
+            call.fails(Class::Overloaded, format_args!("not sent: {why}"))
+        })
     }
 }
 
@@ -174,11 +238,6 @@ impl Drop for Attempt {
             self.outcome.unwrap_or(if is_late { CallOutcome::Timeout } else { CallOutcome::GivenUp });
         metrics::github_call(self.kind, outcome, self.number, self.started.elapsed());
     }
-}
-
-/// Whether it may help to send a read again.
-fn is_transient(error: &Error) -> bool {
-    matches!(error.class(), Class::Unreachable { .. } | Class::Faulty)
 }
 
 fn back_off(attempt: u32) -> Duration {

@@ -84,6 +84,7 @@ async fn scrape(state: web::Data<Shared>) -> HttpResponse {
     metrics::ready(readiness(&state).ready);
     let (in_flight, queued) = state.organisation.github.load();
     metrics::github_load(in_flight, queued);
+    state.organisation.github.report_scarcity();
     let (in_flight, queued) = state.organisation.github.look_ups();
     metrics::token_lookups(in_flight, queued);
     metrics::github_circuit(state.organisation.github.circuit() != CircuitState::Closed);

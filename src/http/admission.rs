@@ -69,6 +69,9 @@ impl Arrival {
         let context = request.extensions().get::<Context>().cloned().ok_or(ApiError::Internal)?;
         let line = request.extensions().get::<AuditLine>().cloned().ok_or(ApiError::Internal)?;
         context.set_operation(description.name, description.is_older_form(request.method()));
+        if description.changes_something() {
+            context.account().set_urgent();
+        }
         Ok(Self { state, context, line })
     }
 

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -20,6 +20,7 @@ use super::LIVE;
 use super::client_address::client_address;
 use super::error::{ApiError, seconds_rounded_up};
 use super::request_id;
+use crate::account::Account;
 use crate::audit::{AuditLine, AuditLog};
 use crate::domain::outcome::Outcome;
 use crate::domain::reason::Cause;
@@ -69,7 +70,8 @@ pub(super) async fn edge(
     }
     request.extensions_mut().insert(exchange.context.clone());
     request.extensions_mut().insert(exchange.line.clone());
-    let answer = AssertUnwindSafe(next.call(request).instrument(span.clone())).catch_unwind();
+    let answer = exchange.context.account().clone().scope(next.call(request));
+    let answer = AssertUnwindSafe(answer.instrument(span.clone())).catch_unwind();
     let outcome = tokio::select! {
         biased;
         outcome = tokio::time::timeout(state.request_deadline, answer) => outcome,
@@ -98,7 +100,9 @@ impl Exchange {
         let span = tracing::info_span!("request", request_id);
         let trusted = state.as_ref().map(|state| state.trusted_proxies.as_slice());
         let client = client_address(request, trusted.unwrap_or_default());
-        let context = Context::new(request_id, client.as_ref().map(|client| client.address));
+        let time = state.as_ref().map_or(Duration::ZERO, |state| state.request_deadline);
+        let account = Account::of_request(tokio::time::Instant::now() + time);
+        let context = Context::new(request_id, client.as_ref().map(|client| client.address), account);
         let log = state.as_ref().map_or_else(AuditLog::unbounded, |state| state.audit_log.clone());
         let own_id = request.headers().get("x-request-id").and_then(|id| id.to_str().ok());
         Self {

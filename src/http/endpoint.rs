@@ -56,6 +56,11 @@ impl Description {
         *method == Method::GET && self.legacy_get
     }
 
+    /// Whether it does more than to read.
+    pub(super) fn changes_something(&self) -> bool {
+        self.methods != [Method::GET]
+    }
+
     /// What most operations of the API's first version have in common. Every one replaces the empty parts.
     pub(super) const V1: Self = Self {
         name: "",

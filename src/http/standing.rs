@@ -209,7 +209,7 @@ impl<P: AsRef<Scope>> Standing<P> for OfScope {
         work.line().note(|details| details.repositories = vec![scope.to_string()]);
         let github = &organisation.github;
         let holder = match &maintainer {
-            None => ScopeHolder::by_own_right(github, &caller, scope).await?,
+            None => ScopeHolder::by_own_right(github, &organisation.members, &caller, scope).await?,
             Some(maintainer) => ScopeHolder::by_team(github, maintainer, scope).await?,
         };
         if let Some(maintainer) = maintainer {

@@ -50,6 +50,7 @@ words! {
         Conflict = "conflict",
         Rejected = "rejected",
         RateLimited = "rate_limited",
+        ShareSpent = "share_spent",
         Overloaded = "overloaded",
         Timeout = "timeout",
         Unreachable = "unreachable",
@@ -57,6 +58,43 @@ words! {
         Unexpected = "unexpected",
         /// Nobody waits for it any more.
         GivenUp = "given_up",
+    }
+}
+
+impl CallKind {
+    /// The first of the kinds that have the same path at GitHub: its limits on endpoints are on them together.
+    #[must_use]
+    pub fn endpoint(self) -> Self {
+        match self {
+            Self::RemoveGroupRepository => Self::AddGroupRepository,
+            Self::DeleteGroup => Self::Group,
+            Self::DeleteRunner => Self::Runner,
+            Self::SetGroupRepositories => Self::GroupRepositories,
+            Self::CreateGroup => Self::Groups,
+            other => other,
+        }
+    }
+}
+
+words! {
+    /// What there was too little of when a call was refused here: the label `scarce`.
+    pub enum Scarce {
+        /// The hour ran short, and the caller used their share.
+        PrincipalShare = "principal_share",
+        /// The hour ran short, and the team used its share.
+        TeamShare = "team_share",
+        /// The hour ran short, and the service itself used its share.
+        SystemShare = "system_share",
+        /// Little of the hour is left, and kept for changes.
+        Reserve = "reserve",
+        /// The part of those who have nothing to do with the organisation.
+        Strangers = "strangers",
+        /// Names that are no team's, by one caller.
+        UnknownTeams = "unknown_teams",
+        /// Calls of one endpoint in a minute.
+        Pace = "pace",
+        /// Places for calls under way, and for those that wait.
+        Places = "places",
     }
 }
 

@@ -145,7 +145,8 @@ impl Error {
 }
 
 /// What [`reason_of`] may give.
-pub(super) const REASONS_OF_GITHUB: [Reason; 5] = [
+pub(super) const REASONS_OF_GITHUB: [Reason; 6] = [
+    Reason::RateLimited,
     Reason::GithubRateLimited,
     Reason::Overloaded,
     Reason::GithubTimeout,
@@ -156,6 +157,7 @@ pub(super) const REASONS_OF_GITHUB: [Reason; 5] = [
 /// The `Reason` of a failed call to GitHub.
 pub fn reason_of(error: &github::Error) -> Reason {
     match error.class() {
+        Class::ShareSpent { .. } => Reason::RateLimited,
         Class::RateLimited { .. } => Reason::GithubRateLimited,
         Class::Overloaded => Reason::Overloaded,
         Class::Timeout => Reason::GithubTimeout,

@@ -134,7 +134,8 @@ impl<P> Work<P> {
             }
             outcome
         };
-        let outcome = self.writes.see_to_the_end(audited.in_current_span()).await;
+        let audited = self.context.account().clone().scope(audited).in_current_span();
+        let outcome = self.writes.see_to_the_end(audited).await;
         outcome.unwrap_or(Err(if self.writes.are_given_up() { Error::CutOff } else { Error::Internal }))
     }
 

@@ -50,7 +50,7 @@ pub(super) async fn examine(github: &Github, token: &CallerToken, history: Token
         }
         Class::Forbidden(_) => refused(AccessError::InvalidToken, false),
         // The limit is this token's own: only its holder has to wait.
-        Class::RateLimited { retry_after } => {
+        Class::RateLimited { retry_after, .. } => {
             let retry_after = Some(*retry_after);
             Verdict::Unclear { error: error.into(), retry_after }
         }

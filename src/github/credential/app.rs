@@ -87,7 +87,7 @@ pub(in crate::github) struct AppCredential {
     tokens: Cache<Option<String>, Result<Arc<Minted>, Error>>,
     last_minted: ArcSwapOption<Minted>,
     app_budget: Budget,
-    installation_budget: Budget,
+    installation_budget: Arc<Budget>,
 }
 
 /// An installation token inside the client that carries it.
@@ -110,6 +110,7 @@ impl AppCredential {
         org: OrgName,
         anonymous: Octocrab,
         transport: Arc<Transport>,
+        budget: Arc<Budget>,
         clock: Clock,
     ) -> Result<Self, SetupError> {
         Ok(Self {
@@ -120,10 +121,10 @@ impl AppCredential {
             found_installation: OnceCell::new(),
             transport,
             tokens: Cache::counted(metrics::Cache::InstallationToken, MAX_TOKENS, clock.clone()),
+            app_budget: Budget::of_one(clock.clone()),
             clock,
             last_minted: ArcSwapOption::empty(),
-            app_budget: Budget::default(),
-            installation_budget: Budget::reported(),
+            installation_budget: budget,
         })
     }
 

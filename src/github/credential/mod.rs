@@ -12,6 +12,7 @@ use secrecy::SecretString;
 use self::app::AppCredential;
 pub use self::problem::StartupProblem;
 use self::token::TokenCredential;
+use super::budget::Budget;
 use super::call::Call;
 use super::error::Error;
 use super::reply::Reply;
@@ -43,14 +44,15 @@ impl Credential {
         settings: &Settings,
         anonymous: Octocrab,
         transport: Arc<Transport>,
+        budget: Arc<Budget>,
         clock: Clock,
     ) -> Result<Self, SetupError> {
         let (org, secret) = (settings.org.clone(), &settings.secret);
         Ok(match settings.app {
-            Some(app) => {
-                Self::App(Box::new(AppCredential::new(app, secret, org, anonymous, transport, clock)?))
-            }
-            None => Self::Token(Box::new(TokenCredential::new(secret, org, anonymous, transport)?)),
+            Some(app) => Self::App(Box::new(AppCredential::new(
+                app, secret, org, anonymous, transport, budget, clock,
+            )?)),
+            None => Self::Token(Box::new(TokenCredential::new(secret, org, anonymous, transport, budget)?)),
         })
     }
 

@@ -26,7 +26,7 @@ pub(in crate::github) struct TokenCredential {
     anonymous: Octocrab,
     client: ArcSwap<Octocrab>,
     transport: Arc<Transport>,
-    budget: Budget,
+    budget: Arc<Budget>,
     /// Whether GitHub refused it in its last response.
     is_refused: AtomicBool,
 }
@@ -37,13 +37,14 @@ impl TokenCredential {
         org: OrgName,
         anonymous: Octocrab,
         transport: Arc<Transport>,
+        budget: Arc<Budget>,
     ) -> Result<Self, SetupError> {
         Ok(Self {
             org,
             client: ArcSwap::from_pointee(client(&anonymous, token)?),
             anonymous,
             transport,
-            budget: Budget::reported(),
+            budget,
             is_refused: AtomicBool::new(false),
         })
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::ApiError;
 use crate::access::AccessError;
 use crate::domain::reason::Reason;
-use crate::github::{self, Class};
+use crate::github::{self, Class, Share, Shortage};
 use crate::ops::{self, Refusal, Taken};
 
 /// What a caller may be told to wait when nobody knows how long.
@@ -124,6 +124,12 @@ fn access(error: &AccessError) -> Answer {
             return too_many(
                 *retry_after,
                 "Too many tokens from this address were refused; wait before you send another",
+            );
+        }
+        AccessError::TooManyUnknownTeams { retry_after } => {
+            return too_many(
+                *retry_after,
+                "You named too many teams that do not exist; wait before you name another",
             );
         }
         AccessError::Github(error) => return from_github(error),
@@ -248,9 +254,8 @@ fn some_of<T: fmt::Display>(names: &[T]) -> String {
 fn from_github(error: &github::Error) -> Answer {
     let answer = |message: &'static str| Answer::new(ops::reason_of(error), message);
     match error.class() {
-        Class::RateLimited { retry_after } => {
-            answer("GitHub asked to wait before it is asked again").after(*retry_after)
-        }
+        Class::RateLimited { retry_after, why } => answer(shortage(*why)).after(*retry_after),
+        Class::ShareSpent { whose, retry_after } => answer(share_spent(*whose)).after(*retry_after),
         Class::Overloaded => answer("Too many requests are being worked on").after(UNKNOWN_WAIT),
         Class::Unreachable { retry_after } => {
             answer("GitHub can't be reached").after(retry_after.unwrap_or(UNKNOWN_WAIT))
@@ -263,6 +268,37 @@ fn from_github(error: &github::Error) -> Answer {
         | Class::Rejected(_)
         | Class::Faulty
         | Class::Unexpected => answer("GitHub answered with an error"),
+    }
+}
+
+fn shortage(why: Shortage) -> &'static str {
+    match why {
+        Shortage::Hold => "GitHub asked to wait before it is asked again",
+        Shortage::Pace => {
+            "GitHub allows only so many calls of this kind in a minute, and others wait as well; repeat the request to finish"
+        }
+        Shortage::Reserve => {
+            "Few of the calls that GitHub allows this service in an hour are left; until the hour ends they are kept for \
+             requests that change something, of users whom the service knows"
+        }
+        Shortage::Strangers => {
+            "Too many who don't belong to the organisation were asked about this hour, so GitHub isn't asked about you; \
+             try again when the hour ends"
+        }
+    }
+}
+
+fn share_spent(whose: Share) -> &'static str {
+    match whose {
+        Share::Principal => {
+            "The calls that GitHub allows this service in an hour run short, and your share of them is used up"
+        }
+        Share::Team => {
+            "The calls that GitHub allows this service in an hour run short, and this team's share of them is used up"
+        }
+        Share::System => {
+            "The calls that GitHub allows this service in an hour run short, and the service's own share of them is used up"
+        }
     }
 }
 

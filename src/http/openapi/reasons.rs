@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::access::AccessError;
 use crate::domain::names::RunnerName;
 use crate::domain::reference::TeamReference;
-use crate::github::{self, Class};
+use crate::github::{self, Class, Shortage};
 use crate::http::ApiError;
 use crate::http::error::Answer;
 use crate::limits::{Allowance, Limited};
@@ -130,7 +130,10 @@ fn of_the_service() -> Vec<Example> {
             "the service's store can't be reached, and the request needs it",
         ),
         (github(Class::Faulty), "GitHub answered with an error"),
-        (github(Class::RateLimited { retry_after: WAIT }), "GitHub asked the service to wait"),
+        (
+            github(Class::RateLimited { retry_after: WAIT, why: Shortage::Hold }),
+            "GitHub asked the service to wait, or would soon do so; Error says what is short",
+        ),
         (github(Class::Unreachable { retry_after: None }), "GitHub can't be reached"),
         (
             github(Class::Overloaded),

@@ -153,7 +153,7 @@ impl Operation {
     /// Whether it only reads. HEAD is served for these alone: where GET changes something, or hands out a token, whoever
     /// sends HEAD expects that nothing happens.
     pub(super) fn has_head(self) -> bool {
-        self.description().methods == [Method::GET]
+        !self.description().changes_something()
     }
 
     /// The methods that are served and described; HEAD is not among them, since it is GET without its body.

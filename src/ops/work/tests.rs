@@ -4,7 +4,7 @@ use arc_swap::ArcSwap;
 use secrecy::SecretString;
 
 use super::*;
-use crate::access::{Administrators, Groups, Ownership, Teams};
+use crate::access::{Administrators, Groups, Members, Ownership, Teams};
 use crate::clock::Clock;
 use crate::domain::cache_ttls::CacheTtls;
 use crate::domain::ids::RunnerId;
@@ -36,14 +36,17 @@ fn organisation() -> Organisation {
         ca_file: None,
         timeout: Duration::from_secs(1),
         concurrency: 1,
+        shares: crate::domain::shares::Shares::default(),
         app: None,
         secret: SecretString::from("ghp_own"),
     };
     let github = Arc::new(Github::new(settings, clock.clone()).unwrap());
+    let members = Arc::new(Members::new(github.clone(), clock.clone()));
     let template = GroupNameTemplate::parse("{team}").unwrap();
     Organisation {
         name,
-        teams: Teams::new(template, TTLS, github.clone(), &clock),
+        teams: Teams::new(template, TTLS, members.clone(), github.clone(), &clock),
+        members,
         groups: Groups::new(Ownership::Disabled, TTLS, github.clone(), clock.clone()),
         administrators: Administrators::new(AdministratorsTeam::None, None, github.clone()),
         github,

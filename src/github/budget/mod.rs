@@ -1,0 +1,177 @@
+//! What GitHub lets one credential do, and who may have it: nothing is sent while GitHub asked to wait; while the hour runs
+//! short each is held to a share of it; the last of it is kept for changes; and no endpoint is called too often.
+
+mod holds;
+mod shares;
+mod window;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use http::{HeaderMap, Method};
+use tokio::time::Instant;
+
+use self::holds::Holds;
+pub use self::shares::Share;
+use self::shares::Used;
+use self::window::{Change, Window};
+use super::call::Call;
+use super::error::{Class, Shortage};
+use super::hold::Hold;
+use super::pace::Pace;
+use crate::account::Account;
+use crate::clock::Clock;
+use crate::domain::shares::Shares;
+use crate::metrics::{self, Scarce};
+
+/// What a read and a write count for by GitHub's documentation of its secondary limits.
+const POINTS: (u32, u32) = (1, 5);
+/// What is left of a request's time for the call itself, once it was its turn.
+const TIME_FOR_THE_CALL: Duration = Duration::from_secs(3);
+/// How long work of the service's own waits for its turn.
+const SYSTEM_WAITS: Duration = Duration::from_mins(1);
+
+/// The limits of one credential.
+pub(super) struct Budget {
+    clock: Clock,
+    inner: Mutex<Inner>,
+    /// Only of the credential that all share.
+    shared: Option<Shared>,
+}
+
+#[derive(Default)]
+struct Inner {
+    holds: Holds,
+    window: Option<Window>,
+    used: Used,
+}
+
+struct Shared {
+    shares: Shares,
+    pace: Pace,
+}
+
+impl Budget {
+    /// Of a credential that one alone uses: it is only held back when GitHub asks to wait.
+    pub(super) fn of_one(clock: Clock) -> Self {
+        Self { clock, inner: Mutex::default(), shared: None }
+    }
+
+    /// Of the credential that all share.
+    pub(super) fn of_all(shares: Shares, clock: Clock) -> Self {
+        let pace = Pace::new(clock.clone());
+        Self { shared: Some(Shared { shares, pace }), ..Self::of_one(clock) }
+    }
+
+    /// How long a call has to wait because GitHub asked to.
+    pub(super) fn hold(&self, call: &Call) -> Option<Duration> {
+        self.lock().holds.wait(call.kind.endpoint(), self.clock.now())
+    }
+
+    /// Refuses a call for which there is no share, or whose caller has to leave the rest of the hour to others.
+    pub(super) fn check(&self, account: &Account) -> Result<(), Class> {
+        let Some(Shared { shares, .. }) = &self.shared else { return Ok(()) };
+        let (inner, now) = (self.lock(), self.clock.now());
+        let Some(window) = inner.window.filter(|window| !window.has_ended(now)) else { return Ok(()) };
+        if let Some(short_for) = window.runs_short_for(now)
+            && let Some(whose) = inner.used.used_up(account, *shares, &window)
+        {
+            metrics::scarce(whose.into());
+            return Err(Class::ShareSpent { whose, retry_after: short_for.max(Duration::from_secs(1)) });
+        }
+        if window.has_less_than(shares.reserve) && !(account.has_standing() && account.is_urgent()) {
+            metrics::scarce(Scarce::Reserve);
+            return Err(Class::RateLimited { retry_after: window.left(now), why: Shortage::Reserve });
+        }
+        Ok(())
+    }
+
+    /// Waits until the endpoint may be called once more. The error says that this takes longer than the request has time.
+    pub(super) async fn pace(&self, call: &Call, account: &Account) -> Result<(), Class> {
+        let Some(Shared { pace, .. }) = &self.shared else { return Ok(()) };
+        if !self.lock().window.is_some_and(|window| window.is_githubs()) {
+            return Ok(());
+        }
+        let points = if call.method == Method::GET { POINTS.0 } else { POINTS.1 };
+        let now = Instant::now();
+        let give_up = account.deadline().map_or(now + SYSTEM_WAITS, |deadline| {
+            deadline.checked_sub(TIME_FOR_THE_CALL).map_or(now, |until| until.max(now))
+        });
+        let entered = pace.enter(call.kind.endpoint(), account.principal(), points, give_up);
+        // Boxed: hardly anybody has to wait.
+        Box::pin(entered).await.map_err(|retry_after| {
+            metrics::scarce(Scarce::Pace);
+            let retry_after = retry_after.max(Duration::from_secs(1));
+            Class::RateLimited { retry_after, why: Shortage::Pace }
+        })
+    }
+
+    /// A call is about to be sent.
+    pub(super) fn count(&self, account: &Account) {
+        if self.shared.is_some() {
+            account.count_call();
+            self.lock().used.count(account);
+        }
+    }
+
+    /// GitHub answered a call that was counted with 304, which costs nothing.
+    pub(super) fn uncount(&self, account: &Account) {
+        if self.shared.is_some() {
+            account.uncount_call();
+            self.lock().used.uncount(account);
+        }
+    }
+
+    /// Takes in what a response says is left of the hour, and how long GitHub asked to wait.
+    pub(super) fn note(&self, call: &Call, headers: &HeaderMap, hold: Option<Hold>, sent_at: Duration) {
+        let (mut inner, now) = (self.lock(), self.clock.now());
+        let Inner { holds, window, used } = &mut *inner;
+        let endpoint = call.kind.endpoint();
+        if let Some(resource) = headers.get("x-ratelimit-resource").and_then(|name| name.to_str().ok()) {
+            holds.learn(endpoint, resource);
+        }
+        if self.shared.is_some()
+            && Window::update(window, headers, now, self.clock.unix_seconds()) == Some(Change::New)
+        {
+            *used = Used::default();
+        }
+        if let Some(hold) = hold {
+            holds.note(hold, endpoint, sent_at, now);
+        }
+    }
+
+    /// Refuses those who have nothing to do with the organisation once all of them together used their part of the hour. The
+    /// error is when there are calls again.
+    pub(super) fn check_strangers(&self) -> Result<(), Duration> {
+        let (inner, now) = (self.lock(), self.clock.now());
+        match inner.window.filter(|window| !window.has_ended(now)) {
+            Some(window) if inner.used.strangers_used_theirs(&window) => {
+                metrics::scarce(Scarce::Strangers);
+                Err(window.left(now))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// So many calls were made for somebody who has nothing to do with the organisation.
+    pub(super) fn count_stranger(&self, calls: u64) {
+        self.lock().used.count_stranger(calls);
+    }
+
+    /// The time that a call is sent at, for [`Budget::note`].
+    pub(super) fn now(&self) -> Duration {
+        self.clock.now()
+    }
+
+    /// What metrics show.
+    pub(super) fn report(&self) {
+        let (inner, now) = (self.lock(), self.clock.now());
+        let is_short = inner.window.is_some_and(|window| window.runs_short_for(now).is_some());
+        let waiting = self.shared.as_ref().map_or(0, |shared| shared.pace.waiting());
+        metrics::github_scarcity(is_short, inner.holds.count(now), waiting);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
