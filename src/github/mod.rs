@@ -11,10 +11,12 @@ mod error;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod groups;
+mod hold;
 mod lanes;
 mod owners;
 mod paging;
 mod proxy;
+mod recent;
 mod reply;
 mod runners;
 mod settings;
@@ -24,6 +26,7 @@ mod types;
 mod writes;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use octocrab::Octocrab;
 use secrecy::SecretString;
@@ -40,6 +43,7 @@ pub use self::credential::{StartupProblem, TokenState};
 pub use self::error::{Class, Error};
 use self::lanes::Lane;
 pub use self::paging::PAGE_SIZE;
+use self::recent::Recent;
 use self::reply::Reply;
 pub use self::settings::{App, Settings, SetupError};
 pub use self::transport::MAX_ATTEMPTS;
@@ -49,6 +53,10 @@ pub use self::writes::WriteIds;
 use crate::clock::Clock;
 use crate::domain::names::{OrgName, RepoName};
 use crate::metrics::CallKind;
+
+/// Waits before a group that this process just made is asked for again: usually GitHub shows it within a second.
+const LAG_PAUSES: [Duration; 4] =
+    [Duration::from_millis(250), Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2)];
 
 /// What is known about a caller's token before GitHub is asked whose it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +75,7 @@ pub struct Github {
     /// Carries no credential; clients for callers' tokens derive from it and share its connections.
     anonymous: Octocrab,
     credential: Credential,
+    recent: Recent,
     /// Notified when something speaks against the credential.
     doubts: Notify,
 }
@@ -76,6 +85,7 @@ impl Github {
     pub fn new(settings: Settings, clock: Clock) -> Result<Self, SetupError> {
         let anonymous = client::anonymous(&settings)?;
         let transport = Transport::new(settings.timeout, settings.concurrency, clock.clone());
+        let recent = Recent::new(&clock);
         let credential = Credential::new(&settings, anonymous.clone(), transport.clone(), clock)?;
         let is_enterprise_server = settings.api_url.ends_with("/api/v3");
         Ok(Self {
@@ -84,6 +94,7 @@ impl Github {
             transport,
             anonymous,
             credential,
+            recent,
             doubts: Notify::new(),
         })
     }
@@ -147,7 +158,7 @@ impl Github {
             TokenHistory::Good => Lane::Renewal,
             TokenHistory::Unknown => Lane::Stranger,
         };
-        let call = Call::get(CallKind::User, "/user".to_owned()).in_lane(lane);
+        let call = Call::get(CallKind::User, "/user".to_owned()).in_lane(lane).as_caller();
         let reply = self.transport.send(&client, &budget, &call).await?;
         let scopes = reply.header("x-oauth-scopes").unwrap_or_default();
         let scopes = scopes.split(',').map(|scope| scope.trim().to_owned()).collect();
@@ -158,14 +169,25 @@ impl Github {
     async fn send_for_repository(&self, call: Call, name: &RepoName) -> Result<Reply, Error> {
         let outcome = self.credential.send(Some(name), &call).await;
         // What it may not do in one repository says nothing about the organisation.
-        self.note(&outcome, |class| *class == Class::Unauthorized);
+        self.note(&outcome, |class| *class == Class::ServiceRefused);
         outcome
     }
 
     /// Sends a call as the App's installation (or the configured token).
     async fn send(&self, call: Call) -> Result<Reply, Error> {
-        let outcome = self.credential.send(None, &call).await;
-        self.note(&outcome, |class| matches!(class, Class::Unauthorized | Class::Forbidden(_)));
+        let mut outcome = self.credential.send(None, &call).await;
+        for pause in LAG_PAUSES {
+            let may_lag = match (&outcome, call.group()) {
+                (Err(error), Some(group)) if error.is_not_found() => self.recent.may_lag(group).await,
+                _ => false,
+            };
+            if !may_lag {
+                break;
+            }
+            tokio::time::sleep(pause).await;
+            outcome = self.credential.send(None, &call).await;
+        }
+        self.note(&outcome, |class| matches!(class, Class::ServiceRefused | Class::Forbidden(_)));
         outcome
     }
 

@@ -1,10 +1,9 @@
-//! Sends one call to GitHub, bounded in number, time and size, and reads the response. Only reads are retried; a write
-//! is never repeated.
+//! Sends one call to GitHub, bounded in number, time and size, and reads the response. Only reads are retried, and minting
+//! a token, which changes nothing; a write is never repeated.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Method;
 use http_body_util::{BodyExt, Limited};
 use octocrab::Octocrab;
 use tokio::time::Instant;
@@ -26,6 +25,9 @@ pub const MAX_ATTEMPTS: u32 = 3;
 /// The first wait before a read is sent again; doubles, and varies by half.
 const FIRST_BACK_OFF: Duration = Duration::from_millis(100);
 
+/// The longest that GitHub may ask to wait before a read is sent again within the same call.
+const MAX_STATED_BACK_OFF: Duration = Duration::from_secs(3);
+
 /// Sends calls; shared by all credentials.
 pub(super) struct Transport {
     timeout: Duration,
@@ -42,6 +44,11 @@ impl Transport {
             circuit: Circuit::new(clock.clone()),
             clock,
         })
+    }
+
+    /// How long a call may take as a whole.
+    pub(super) fn timeout(&self) -> Duration {
+        self.timeout
     }
 
     pub(super) fn lanes(&self) -> &Lanes {
@@ -95,21 +102,24 @@ impl Transport {
     ) -> Result<Reply, Error> {
         let mut attempt = 1;
         loop {
-            let _turn = self.turn(call, deadline).await?;
+            let turn = self.turn(call, deadline).await?;
             let mut counted = Attempt::start(call, attempt, deadline);
             let outcome = self.attempt(client, budget, call).await;
             counted
                 .end(outcome.as_ref().map_or_else(|error| error.class().outcome(), |_| CallOutcome::Success));
             drop(counted);
-            match outcome {
-                Err(error)
-                    if attempt < MAX_ATTEMPTS && call.method == Method::GET && is_transient(&error) =>
-                {
+            drop(turn);
+            let error = match outcome {
+                Err(error) if attempt < MAX_ATTEMPTS && call.is_repeatable() => error,
+                outcome => return outcome,
+            };
+            match pause_after(&error, attempt) {
+                Some(pause) if Instant::now() + pause < deadline => {
                     tracing::debug!(%error, attempt, "reading from GitHub again");
-                    tokio::time::sleep(back_off(attempt)).await;
+                    tokio::time::sleep(pause).await;
                     attempt += 1;
                 }
-                outcome => return outcome,
+                _ => return Err(error),
             }
         }
     }
@@ -123,20 +133,22 @@ impl Transport {
         budget.report(&head.headers);
         let request_id = request_id(&head.headers);
         // A token that had to be renewed on the way is no change.
-        let is_change = call.method != Method::GET && !call.path.starts_with("/app/");
+        let is_change = !call.is_repeatable();
         if let (true, Some(request_id)) = (is_change, &request_id) {
             writes::note(request_id);
         }
         let body = match Limited::new(body, MAX_RESPONSE_BYTES).collect().await {
             Ok(body) => body.to_bytes(),
             Err(cause) => {
-                let error =
-                    call.fails(Class::Faulty, format_args!("the answer broke off: {}", chain(&*cause)));
+                let error = call.fails(
+                    Class::Faulty { retry_after: None },
+                    format_args!("the answer broke off: {}", chain(&*cause)),
+                );
                 return Err(error.with_request_id(request_id));
             }
         };
         let (outcome, hold) = call.interpret(head.status, head.headers, body, self.clock.unix_seconds());
-        budget.note(hold, &self.clock);
+        budget.note(hold.as_ref(), &self.clock);
         outcome
     }
 
@@ -176,9 +188,16 @@ impl Drop for Attempt {
     }
 }
 
-/// Whether it may help to send a read again.
-fn is_transient(error: &Error) -> bool {
-    matches!(error.class(), Class::Unreachable { .. } | Class::Faulty)
+/// How long to wait before a read is sent again; none if that is in vain, or if GitHub asks for more patience than a call
+/// has.
+fn pause_after(error: &Error, attempt: u32) -> Option<Duration> {
+    match error.class() {
+        Class::Unreachable { .. } | Class::Faulty { retry_after: None } => Some(back_off(attempt)),
+        Class::Faulty { retry_after: Some(stated) } => {
+            Some(*stated).filter(|pause| *pause <= MAX_STATED_BACK_OFF)
+        }
+        _ => None,
+    }
 }
 
 fn back_off(attempt: u32) -> Duration {
@@ -187,8 +206,13 @@ fn back_off(attempt: u32) -> Duration {
 }
 
 fn unreachable(call: &Call, cause: &octocrab::Error) -> Error {
-    let connecting = matches!(cause, octocrab::Error::Reqwest { source, .. } if source.is_connect());
-    let class = if connecting { Class::Unreachable { retry_after: None } } else { Class::Faulty };
+    // octocrab wraps it once or twice.
+    let found = causes(cause).find_map(|cause| cause.downcast_ref::<reqwest::Error>());
+    let class = match found {
+        Some(error) if error.is_connect() => Class::Unreachable { retry_after: None },
+        Some(error) if error.is_timeout() => Class::Timeout,
+        _ => Class::Faulty { retry_after: None },
+    };
     call.fails(class, explain(cause))
 }
 

@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, StatusCode};
 use proptest::prelude::*;
+use proptest::sample::select;
 
-use super::{Budget, Hold, MAX_WAIT};
+use super::{Hold, MAX_WAIT};
 use crate::clock::Clock;
+use crate::github::budget::Budget;
+use crate::github::reply::Refusal;
 
 const NAMES: [&str; 5] =
     ["retry-after", "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset", "date"];
@@ -29,8 +32,14 @@ fn headers(values: &[(&'static str, String)]) -> HeaderMap {
     map
 }
 
+fn read(status: u16, map: &HeaderMap, now: u64) -> Option<Hold> {
+    let status = StatusCode::from_u16(status).unwrap();
+    let refusal = (!status.is_success()).then(|| Refusal::read(map, b"{\"message\": \"no\"}"));
+    Hold::read(status, map, refusal.as_ref(), now)
+}
+
 fn seconds(status: u16, map: &HeaderMap, now: u64) -> Option<u64> {
-    Hold::read(StatusCode::from_u16(status).unwrap(), map, now).map(|Hold(wait)| wait.as_secs())
+    read(status, map, now).map(|hold| hold.wait.as_secs())
 }
 
 proptest! {
@@ -48,10 +57,10 @@ proptest! {
                 map.insert(name, value);
             }
         }
-        let hold = Hold::read(StatusCode::from_u16(status).unwrap(), &map, now);
+        let hold = read(status, &map, now);
         let (clock, budget) = (Clock::manual(), Budget::reported());
         budget.report(&map);
-        budget.note(hold, &clock);
+        budget.note(hold.as_ref(), &clock);
         let wait = budget.must_wait(&clock);
         prop_assert_eq!(wait.is_some(), hold.is_some());
         prop_assert!(wait.is_none_or(|wait| (Duration::from_secs(1)..=MAX_WAIT).contains(&wait)));
@@ -60,7 +69,7 @@ proptest! {
     }
 
     #[test]
-    fn a_stated_wait_is_kept_to_within_its_bounds(status in 300..600_u16, stated in prop_oneof![any::<u64>(), 0..4_000_u64]) {
+    fn a_stated_wait_is_kept_to_within_its_bounds(status in select(vec![403_u16, 429]), stated in prop_oneof![any::<u64>(), 0..4_000_u64]) {
         let said = headers(&[("retry-after", stated.to_string())]);
         prop_assert_eq!(seconds(status, &said, 0), Some(stated.clamp(1, 3_600)));
         prop_assert_eq!(seconds(200, &said, 0), None, "a success asks nobody to wait");
@@ -74,6 +83,7 @@ proptest! {
         skew in any::<u64>(),
         left in 0..3_u64,
     ) {
+        prop_assume!(status != 429);
         let spent = [("x-ratelimit-remaining", left.to_string()), ("x-ratelimit-reset", (now + ahead).to_string())];
         let expected = (left == 0).then_some(ahead.clamp(1, 3_600));
         prop_assert_eq!(seconds(status, &headers(&spent), now), expected);
