@@ -75,6 +75,7 @@ fn describe() {
     describe_gauge!("arm_token_lookups_in_flight", "Look-ups of callers' tokens under way at GitHub.");
     describe_gauge!("arm_token_lookups_queued", "Look-ups of callers' tokens that wait.");
     describe_gauge!("arm_github_circuit_open", "1 while nothing is sent because GitHub seems to be down.");
+    describe_gauge!("arm_credential_accepted", "0 while GitHub doesn't accept the service's credential.");
     describe_counter!("arm_cache_lookups_total", "Look-ups by cache and outcome.");
     describe_counter!("arm_rate_limited_total", "Requests refused by a limiter of this service.");
     describe_gauge!("arm_connections", "Open connections.");
@@ -139,6 +140,7 @@ pub fn start(operations: impl IntoIterator<Item = &'static str>) {
         scarcities(*what).increment(0);
     }
     restart_needed(false);
+    credential_accepted(false);
     gauge!("arm_connections").set(0.0);
     for cause in CutOff::ALL {
         cut_off(*cause).increment(0);
@@ -228,6 +230,11 @@ pub fn records_without_group(records: usize) {
 /// Whether calls are held back because GitHub seems to be down.
 pub fn github_circuit(open: bool) {
     gauge!("arm_github_circuit_open").set(f64::from(u8::from(open)));
+}
+
+/// Whether GitHub accepted the credential when it was last asked and answered.
+pub fn credential_accepted(is_accepted: bool) {
+    gauge!("arm_credential_accepted").set(f64::from(u8::from(is_accepted)));
 }
 
 /// Something was looked up in a cache.

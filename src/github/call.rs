@@ -7,6 +7,7 @@ use octocrab::Octocrab;
 
 use super::error::{Class, Error};
 use super::lanes::Lane;
+use crate::domain::ids::GroupId;
 use crate::metrics::CallKind;
 
 /// What is sent to GitHub. Paths are built from typed names and numbers only.
@@ -18,12 +19,23 @@ pub(super) struct Call {
     accept: &'static str,
     body: Option<serde_json::Value>,
     pub(super) lane: Lane,
+    is_callers: bool,
+    group: Option<GroupId>,
 }
 
 impl Call {
     pub(super) fn get(kind: CallKind, path: String) -> Self {
         let accept = "application/vnd.github+json";
-        Self { kind, method: Method::GET, path, accept, body: None, lane: Lane::Work }
+        Self {
+            kind,
+            method: Method::GET,
+            path,
+            accept,
+            body: None,
+            lane: Lane::Work,
+            is_callers: false,
+            group: None,
+        }
     }
 
     pub(super) fn post(kind: CallKind, path: String) -> Self {
@@ -46,8 +58,48 @@ impl Call {
         Self { body: Some(body), ..self }
     }
 
+    pub(super) fn with_path(self, path: String) -> Self {
+        Self { path, ..self }
+    }
+
     pub(super) fn in_lane(self, lane: Lane) -> Self {
         Self { lane, ..self }
+    }
+
+    /// The same with a caller's token in place of the service's credential.
+    pub(super) fn with_callers_token(self) -> Self {
+        Self { is_callers: true, ..self }
+    }
+
+    /// The same, said to be about a group: should GitHub not know one that was just made, it is asked again.
+    pub(super) fn about_group(self, group: GroupId) -> Self {
+        Self { group: Some(group), ..self }
+    }
+
+    /// The group without which this call is a 404.
+    pub(super) fn group(&self) -> Option<GroupId> {
+        self.group
+    }
+
+    /// Whether it carries a caller's token.
+    pub(super) fn is_callers(&self) -> bool {
+        self.is_callers
+    }
+
+    /// Whether GitHub may see it twice: it reads, or mints a token, which changes nothing.
+    pub(super) fn is_repeatable(&self) -> bool {
+        self.method == Method::GET || self.kind == CallKind::InstallationToken
+    }
+
+    /// Whether it names one repository, which may have been renamed.
+    pub(super) fn is_about_one_repository(&self) -> bool {
+        matches!(
+            self.kind,
+            CallKind::TeamRepository
+                | CallKind::RepositoryPermission
+                | CallKind::RepositoryRegistrationToken
+                | CallKind::RepositoryRemovalToken
+        )
     }
 
     /// The request that carries the client's credential.

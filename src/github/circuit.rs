@@ -110,7 +110,8 @@ impl Pass<'_> {
     /// Records how the call ended. GitHub counts as down if it can't be reached, doesn't respond in time or responds
     /// with a server error; any other response shows that it is up.
     pub(super) fn record(self, failure: Option<&Class>) {
-        let is_down = matches!(failure, Some(Class::Unreachable { .. } | Class::Timeout | Class::Faulty));
+        let is_down =
+            matches!(failure, Some(Class::Unreachable { .. } | Class::Timeout | Class::Faulty { .. }));
         // Held back here: that says nothing about GitHub.
         if matches!(failure, Some(Class::Overloaded)) {
             return;
@@ -209,7 +210,7 @@ mod tests {
         let probe = pass(&circuit).await;
         let ended = async {
             tokio::task::yield_now().await;
-            probe.record(Some(&Class::Faulty));
+            probe.record(Some(&Class::Faulty { retry_after: None }));
         };
         let (waiting, ()) = tokio::join!(circuit.enter(), ended);
         assert_eq!(waiting.err(), Some(FIRST_PAUSE * 2));

@@ -19,12 +19,16 @@ pub struct Error {
 /// The classes of failures that the service tells apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Class {
-    /// 404, or a redirect: it isn't there under this name, or the credential may not see it.
+    /// 404, or a repository that was renamed: it isn't there under this name, or the credential may not see it.
     NotFound,
-    /// 401: the credential was refused.
+    /// 401: the caller's token was refused.
     Unauthorized,
     /// 403 that is no rate limit: a permission is missing. Holds GitHub's message.
     Forbidden(String),
+    /// GitHub refuses the service itself: its credential, its installation or its address. Nobody else can help it.
+    ServiceRefused,
+    /// What responded is not GitHub's API: a redirect, a page for people, or another server.
+    NotGithub,
     /// 409: something with that name exists.
     Conflict,
     /// 400 or 422: GitHub didn't accept the input. Holds GitHub's message.
@@ -53,7 +57,10 @@ pub enum Class {
         retry_after: Option<Duration>,
     },
     /// GitHub responded with a server error, or its response broke off.
-    Faulty,
+    Faulty {
+        /// When GitHub asked to send this call again, if it did.
+        retry_after: Option<Duration>,
+    },
     /// GitHub responded with something that it doesn't document.
     Unexpected,
 }
@@ -83,7 +90,7 @@ impl Class {
 
     /// Whether the same call may succeed in a moment.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Unreachable { .. } | Self::Faulty | Self::Timeout)
+        matches!(self, Self::Unreachable { .. } | Self::Faulty { .. } | Self::Timeout)
     }
 
     /// Its label in metrics.
@@ -92,6 +99,8 @@ impl Class {
             Self::NotFound => CallOutcome::NotFound,
             Self::Unauthorized => CallOutcome::Unauthorized,
             Self::Forbidden(_) => CallOutcome::Forbidden,
+            Self::ServiceRefused => CallOutcome::ServiceRefused,
+            Self::NotGithub => CallOutcome::NotGithub,
             Self::Conflict => CallOutcome::Conflict,
             Self::Rejected(_) => CallOutcome::Rejected,
             Self::RateLimited { .. } => CallOutcome::RateLimited,
@@ -99,7 +108,7 @@ impl Class {
             Self::Overloaded => CallOutcome::Overloaded,
             Self::Timeout => CallOutcome::Timeout,
             Self::Unreachable { .. } => CallOutcome::Unreachable,
-            Self::Faulty => CallOutcome::Faulty,
+            Self::Faulty { .. } => CallOutcome::Faulty,
             Self::Unexpected => CallOutcome::Unexpected,
         }
     }
@@ -126,6 +135,31 @@ impl Error {
     /// A response that GitHub shouldn't have given.
     pub fn unexpected(detail: impl Into<String>) -> Self {
         Self::new(Class::Unexpected, detail)
+    }
+
+    /// The same failure as one of another class, which it is for whoever asked.
+    pub(super) fn reclassified(self, class: Class) -> Self {
+        Self { class, ..self }
+    }
+
+    /// The failure of a call that the service makes for itself, such as minting a token: GitHub's word on it says nothing
+    /// about what the caller wanted. What may pass by itself stays as it is.
+    pub(super) fn of_the_service(self) -> Self {
+        let class = match self.class {
+            Class::NotFound
+            | Class::Unauthorized
+            | Class::Forbidden(_)
+            | Class::Conflict
+            | Class::Rejected(_) => Class::ServiceRefused,
+            Class::Unexpected => Class::NotGithub,
+            class => class,
+        };
+        Self { class, ..self }
+    }
+
+    /// The same with more for the log.
+    pub(super) fn adding(self, more: &str) -> Self {
+        Self { detail: self.detail + more, ..self }
     }
 
     /// The same with GitHub's id of the request.

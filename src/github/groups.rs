@@ -19,12 +19,12 @@ impl Listed for RunnerGroup {
 impl Github {
     /// All runner groups of the organisation, those of the enterprise included.
     pub async fn runner_groups(&self) -> Result<Vec<RunnerGroup>, Error> {
-        self.counted_list(CallKind::Groups, &self.groups_path()).await
+        self.counted_list(&Call::get(CallKind::Groups, self.groups_path())).await
     }
 
     /// One runner group.
     pub async fn runner_group(&self, id: GroupId) -> Result<RunnerGroup, Error> {
-        self.send(Call::get(CallKind::Group, self.group_path(id))).await?.parse()
+        self.send(Call::get(CallKind::Group, self.group_path(id)).about_group(id)).await?.parse()
     }
 
     /// Creates a group for selected, private repositories. A conflict means that the name is taken.
@@ -34,17 +34,23 @@ impl Github {
             "visibility": "selected",
             "allows_public_repositories": false,
         });
-        self.send(Call::post(CallKind::CreateGroup, self.groups_path()).with_body(body)).await?.parse()
+        let call = Call::post(CallKind::CreateGroup, self.groups_path()).with_body(body);
+        let made: RunnerGroup = self.send(call).await?.parse()?;
+        self.recent.made(made.id).await;
+        Ok(made)
     }
 
     /// Deletes a group. The caller has made sure that it holds no runners.
     pub async fn delete_runner_group(&self, id: GroupId) -> Result<(), Error> {
-        self.send(Call::delete(CallKind::DeleteGroup, self.group_path(id))).await.map(drop)
+        self.send(Call::delete(CallKind::DeleteGroup, self.group_path(id)).about_group(id)).await?;
+        self.recent.deleted(id).await;
+        Ok(())
     }
 
     /// The repositories that may use the group.
     pub async fn group_repositories(&self, id: GroupId) -> Result<Vec<Repository>, Error> {
-        self.counted_list(CallKind::GroupRepositories, &format!("{}/repositories", self.group_path(id))).await
+        let path = format!("{}/repositories", self.group_path(id));
+        self.counted_list(&Call::get(CallKind::GroupRepositories, path).about_group(id)).await
     }
 
     /// Lets exactly these repositories use the group.
@@ -54,41 +60,34 @@ impl Github {
         repositories: &[RepositoryId],
     ) -> Result<(), Error> {
         let call = Call::put(CallKind::SetGroupRepositories, format!("{}/repositories", self.group_path(id)))
-            .with_body(json!({ "selected_repository_ids": repositories }));
+            .with_body(json!({ "selected_repository_ids": repositories }))
+            .about_group(id);
         self.send(call).await.map(drop)
     }
 
     /// Lets one more repository use the group; nothing changes when it does already.
     pub async fn add_group_repository(&self, id: GroupId, repository: RepositoryId) -> Result<(), Error> {
-        self.send(Call::put(
-            CallKind::AddGroupRepository,
-            format!("{}/repositories/{repository}", self.group_path(id)),
-        ))
-        .await
-        .map(drop)
+        let path = format!("{}/repositories/{repository}", self.group_path(id));
+        self.send(Call::put(CallKind::AddGroupRepository, path).about_group(id)).await.map(drop)
     }
 
     /// Lets one repository no longer use the group; nothing changes when it doesn't.
     pub async fn remove_group_repository(&self, id: GroupId, repository: RepositoryId) -> Result<(), Error> {
-        self.send(Call::delete(
-            CallKind::RemoveGroupRepository,
-            format!("{}/repositories/{repository}", self.group_path(id)),
-        ))
-        .await
-        .map(drop)
+        let path = format!("{}/repositories/{repository}", self.group_path(id));
+        self.send(Call::delete(CallKind::RemoveGroupRepository, path).about_group(id)).await.map(drop)
     }
 
     /// The self-hosted runners in the group.
     pub async fn group_runners(&self, id: GroupId) -> Result<Vec<Runner>, Error> {
-        self.counted_list(CallKind::GroupRunners, &format!("{}/runners", self.group_path(id))).await
+        let path = format!("{}/runners", self.group_path(id));
+        let listed = self.counted_list(&Call::get(CallKind::GroupRunners, path).about_group(id)).await?;
+        Ok(self.recent.without_removed(listed).await)
     }
 
     /// GitHub-hosted runners that an owner put into the group. GitHub Enterprise Server has none.
     pub async fn group_hosted_runners(&self, id: GroupId) -> Result<Vec<Runner>, Error> {
-        match self
-            .counted_list(CallKind::GroupHostedRunners, &format!("{}/hosted-runners", self.group_path(id)))
-            .await
-        {
+        let path = format!("{}/hosted-runners", self.group_path(id));
+        match self.counted_list(&Call::get(CallKind::GroupHostedRunners, path)).await {
             Err(error) if error.is_not_found() => Ok(Vec::new()),
             outcome => outcome,
         }

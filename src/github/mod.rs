@@ -18,8 +18,10 @@ mod pace;
 mod paging;
 mod places;
 mod proxy;
+mod recent;
 mod reply;
 mod runners;
+mod sending;
 mod settings;
 mod teams;
 mod transport;
@@ -45,15 +47,20 @@ pub use self::credential::{StartupProblem, TokenState};
 pub use self::error::{Class, Error, Shortage};
 use self::lanes::Lane;
 pub use self::paging::PAGE_SIZE;
+use self::recent::Recent;
 use self::reply::Reply;
+pub use self::sending::MAX_ATTEMPTS;
 pub use self::settings::{App, Settings, SetupError};
-pub use self::transport::MAX_ATTEMPTS;
 use self::transport::Transport;
 pub use self::types::{JitRunner, Membership, Repository, Runner, RunnerGroup, RunnerToken, Team, User};
 pub use self::writes::WriteIds;
 use crate::clock::Clock;
 use crate::domain::names::{OrgName, RepoName};
 use crate::metrics::CallKind;
+
+/// Waits before a group that this process just made is asked for again: usually GitHub shows it within a second.
+const LAG_PAUSES: [Duration; 4] =
+    [Duration::from_millis(250), Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2)];
 
 /// What is known about a caller's token before GitHub is asked whose it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +82,7 @@ pub struct Github {
     /// What the credential may do, shared by all callers.
     budget: Arc<Budget>,
     clock: Clock,
+    recent: Recent,
     /// Notified when something speaks against the credential.
     doubts: Notify,
 }
@@ -84,6 +92,7 @@ impl Github {
     pub fn new(settings: Settings, clock: Clock) -> Result<Self, SetupError> {
         let anonymous = client::anonymous(&settings)?;
         let transport = Transport::new(settings.timeout, settings.concurrency, clock.clone());
+        let recent = Recent::new(&clock);
         let budget = Arc::new(Budget::of_all(settings.shares, clock.clone()));
         let credential =
             Credential::new(&settings, anonymous.clone(), transport.clone(), budget.clone(), clock.clone())?;
@@ -96,6 +105,7 @@ impl Github {
             credential,
             budget,
             clock,
+            recent,
             doubts: Notify::new(),
         })
     }
@@ -175,7 +185,7 @@ impl Github {
             TokenHistory::Good => Lane::Renewal,
             TokenHistory::Unknown => Lane::Stranger,
         };
-        let call = Call::get(CallKind::User, "/user".to_owned()).in_lane(lane);
+        let call = Call::get(CallKind::User, "/user".to_owned()).in_lane(lane).with_callers_token();
         let reply = self.transport.send(&client, &budget, &call).await?;
         let scopes = reply.header("x-oauth-scopes").unwrap_or_default();
         let scopes = scopes.split(',').map(|scope| scope.trim().to_owned()).collect();
@@ -186,14 +196,25 @@ impl Github {
     async fn send_for_repository(&self, call: Call, name: &RepoName) -> Result<Reply, Error> {
         let outcome = self.credential.send(Some(name), &call).await;
         // What it may not do in one repository says nothing about the organisation.
-        self.note(&outcome, |class| *class == Class::Unauthorized);
+        self.note(&outcome, |class| *class == Class::ServiceRefused);
         outcome
     }
 
     /// Sends a call as the App's installation (or the configured token).
     async fn send(&self, call: Call) -> Result<Reply, Error> {
-        let outcome = self.credential.send(None, &call).await;
-        self.note(&outcome, |class| matches!(class, Class::Unauthorized | Class::Forbidden(_)));
+        let mut outcome = self.credential.send(None, &call).await;
+        for pause in LAG_PAUSES {
+            let may_lag = match (&outcome, call.group()) {
+                (Err(error), Some(group)) if error.is_not_found() => self.recent.may_lag(group).await,
+                _ => false,
+            };
+            if !may_lag {
+                break;
+            }
+            tokio::time::sleep(pause).await;
+            outcome = self.credential.send(None, &call).await;
+        }
+        self.note(&outcome, |class| matches!(class, Class::ServiceRefused | Class::Forbidden(_)));
         outcome
     }
 

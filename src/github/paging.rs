@@ -10,7 +10,6 @@ use super::call::Call;
 use super::reply::Reply;
 use super::types::Counted;
 use super::{Error, Github};
-use crate::metrics::CallKind;
 
 /// The maximum that GitHub gives at once.
 pub const PAGE_SIZE: u64 = 100;
@@ -18,7 +17,7 @@ pub const PAGE_SIZE: u64 = 100;
 /// first of these, so that a busy service shares them out, and at most the second, far below GitHub's bound of
 /// 100 concurrent calls.
 const PAGES_AT_ONCE: (usize, usize) = (8, 50);
-/// A list that claims more pages than this is not followed further: 100,000 entries.
+/// A list of more pages than this, 100,000 entries, is none that the service can work with.
 const MAX_PAGES: u64 = 1_000;
 
 /// Something that a list holds, told apart by its id.
@@ -26,44 +25,65 @@ pub(super) trait Listed: DeserializeOwned + Send {
     fn id(&self) -> u64;
 }
 
-/// One page: its entries, and how many pages there are by what it says itself.
+/// One page: its entries, and what it says itself about the list.
 struct Page<T> {
     items: Vec<T>,
-    pages: u64,
+    /// The last page, or the next, by its links.
+    linked: Option<u64>,
+    /// How many entries the list has in all.
+    count: Option<u64>,
+}
+
+/// What has been read of a list. What pages say of the list is a hint that can be missing or wrong: a full page always has
+/// a next one asked for, and an empty one ends the list.
+struct Pages<T> {
+    read: Vec<Page<T>>,
 }
 
 impl Github {
     /// All entries of a list whose pages state a `total_count`.
-    pub(super) async fn counted_list<T: Listed>(&self, kind: CallKind, path: &str) -> Result<Vec<T>, Error> {
-        self.list(kind, path, |reply, _| Page::counted(reply)).await
+    pub(super) async fn counted_list<T: Listed>(&self, call: &Call) -> Result<Vec<T>, Error> {
+        self.list(call, Page::counted).await
     }
 
     /// All entries of a list that is a plain array, its last page stated in the `Link` header.
-    pub(super) async fn linked_list<T: Listed>(&self, kind: CallKind, path: &str) -> Result<Vec<T>, Error> {
-        self.list(kind, path, Page::linked).await
+    pub(super) async fn linked_list<T: Listed>(&self, call: &Call) -> Result<Vec<T>, Error> {
+        self.list(call, Page::linked).await
     }
 
     async fn list<T: Listed>(
         &self,
-        kind: CallKind,
-        path: &str,
-        read: impl Fn(&Reply, u64) -> Result<Page<T>, Error> + Copy,
+        call: &Call,
+        read: impl Fn(&Reply) -> Result<Page<T>, Error> + Copy,
     ) -> Result<Vec<T>, Error> {
+        let first = self.pages(call, read).await?;
+        let entries = if first.lacks_entries() { self.pages(call, read).await? } else { first };
+        Ok(without_duplicates(entries.read))
+    }
+
+    async fn pages<T: Listed>(
+        &self,
+        call: &Call,
+        read: impl Fn(&Reply) -> Result<Page<T>, Error> + Copy,
+    ) -> Result<Pages<T>, Error> {
         let fetch = async |number: u64| {
-            let joint = if path.contains('?') { '&' } else { '?' };
-            let page_path = format!("{path}{joint}per_page={PAGE_SIZE}&page={number}");
-            read(&self.send(Call::get(kind, page_path)).await?, number)
+            let joint = if call.path.contains('?') { '&' } else { '?' };
+            let path = format!("{}{joint}per_page={PAGE_SIZE}&page={number}", call.path);
+            read(&self.send(call.clone().with_path(path)).await?)
         };
-        let first = fetch(1).await?;
-        let stated = first.pages.min(MAX_PAGES);
-        let mut pages = vec![first];
-        let at_once = self.transport.lanes().free().clamp(PAGES_AT_ONCE.0, PAGES_AT_ONCE.1);
-        let rest: Vec<Page<T>> = stream::iter(2..=stated).map(fetch).buffered(at_once).try_collect().await?;
-        pages.extend(rest);
-        while pages.last().is_some_and(|last| last.goes_on(pages.len() as u64)) {
-            pages.push(fetch(pages.len() as u64 + 1).await?);
+        let mut pages = Pages { read: vec![fetch(1).await?] };
+        loop {
+            let at_once = self.transport.lanes().free().clamp(PAGES_AT_ONCE.0, PAGES_AT_ONCE.1);
+            let wanted = pages.next(at_once as u64);
+            if wanted.is_empty() {
+                return Ok(pages);
+            }
+            let batch: Vec<_> = stream::iter(wanted).map(fetch).buffered(at_once).try_collect().await?;
+            pages.read.extend(batch);
+            if pages.are_too_many() {
+                return Err(Error::unexpected(format!("{call}: the list goes on behind {MAX_PAGES} pages")));
+            }
         }
-        Ok(without_duplicates(pages))
     }
 }
 
@@ -71,23 +91,64 @@ impl<T: DeserializeOwned> Page<T> {
     /// A page that states how many entries there are in all.
     fn counted(reply: &Reply) -> Result<Self, Error> {
         let page: Counted<T> = reply.parse()?;
-        Ok(Self { items: page.items, pages: page.total_count.div_ceil(PAGE_SIZE) })
+        let Some(items) = page.items.or_else(|| page.total_count.is_none_or(|all| all == 0).then(Vec::new))
+        else {
+            return Err(Error::unexpected("the list is null, though it has entries by its total_count"));
+        };
+        let items = items.into_iter().flatten().collect();
+        Ok(Self { items, linked: linked_page(reply), count: page.total_count })
     }
 
-    /// The page of this number, whose `Link` header leads to the others.
-    fn linked(reply: &Reply, number: u64) -> Result<Self, Error> {
-        // The last page leads to no other but the ones before it.
-        let pages = reply.header("link").and_then(last_page).unwrap_or(number);
-        Ok(Self { items: reply.parse()?, pages })
+    /// A page whose `Link` header leads to the others.
+    fn linked(reply: &Reply) -> Result<Self, Error> {
+        let items: Vec<Option<T>> = reply.parse()?;
+        Ok(Self { items: items.into_iter().flatten().collect(), linked: linked_page(reply), count: None })
     }
 }
 
 impl<T> Page<T> {
-    /// Whether there is more behind this page, the last of `fetched`. A count is a hint: the list may have
-    /// grown since the first page, and a count below what was fetched is wrong.
-    fn goes_on(&self, fetched: u64) -> bool {
-        let full = self.items.len() as u64 >= PAGE_SIZE;
-        full && self.pages != fetched && fetched < MAX_PAGES
+    fn is_full(&self) -> bool {
+        self.items.len() as u64 >= PAGE_SIZE
+    }
+
+    /// The last page by what this one says.
+    fn stated(&self) -> u64 {
+        self.linked.max(self.count.map(|all| all.div_ceil(PAGE_SIZE))).unwrap_or(0)
+    }
+}
+
+impl<T> Pages<T> {
+    /// The numbers of the pages to read next. Behind a page that is not full there is hardly more whatever it says, so that
+    /// only one is tried.
+    fn next(&self, at_once: u64) -> std::ops::RangeInclusive<u64> {
+        let read = self.read.len() as u64;
+        let next = read + 1;
+        let nothing = next..=read;
+        let Some(last) = self.read.last() else { return nothing };
+        if read > 1 && self.read.iter().any(|page| page.items.is_empty()) {
+            return nothing;
+        }
+        let stated = self.read.iter().map(Page::stated).max().unwrap_or(0);
+        match (last.is_full(), stated > read) {
+            (true, true) => next..=stated.min(read + at_once).min(MAX_PAGES.max(next)),
+            (true, false) | (false, true) => next..=next,
+            (false, false) => nothing,
+        }
+    }
+}
+
+impl<T> Pages<T> {
+    fn are_too_many(&self) -> bool {
+        self.read.len() as u64 > MAX_PAGES && self.read.last().is_some_and(|last| !last.items.is_empty())
+    }
+}
+
+impl<T: Listed> Pages<T> {
+    /// Whether entries moved between pages while they were read, so that some are on none of them.
+    fn lacks_entries(&self) -> bool {
+        let counted = self.read.last().and_then(|last| last.count).unwrap_or(0);
+        let distinct: HashSet<_> = self.read.iter().flat_map(|page| &page.items).map(Listed::id).collect();
+        self.read.len() > 1 && (distinct.len() as u64) < counted
     }
 }
 
@@ -97,29 +158,46 @@ fn without_duplicates<T: Listed>(pages: Vec<Page<T>>) -> Vec<T> {
     pages.into_iter().flat_map(|page| page.items).filter(|item| seen.insert(item.id())).collect()
 }
 
+fn linked_page(reply: &Reply) -> Option<u64> {
+    reply.header("link").and_then(last_page)
+}
+
 /// The page number of the link with `rel="last"` (RFC 8288), or else of the next one: GitHub leaves the last out
 /// where counting would take it long.
 fn last_page(links: &str) -> Option<u64> {
-    page_of(links, "rel=\"last\"").or_else(|| page_of(links, "rel=\"next\""))
+    page_of(links, "last").or_else(|| page_of(links, "next"))
 }
 
 fn page_of(links: &str, relation: &str) -> Option<u64> {
     // A target may hold commas and semicolons, but no angle bracket.
     let mut links = links.split('<').filter_map(|link| link.split_once('>'));
     let (target, _) =
-        links.find(|(_, parameters)| parameters.split([';', ',']).any(|part| part.trim() == relation))?;
+        links.find(|(_, parameters)| parameters.split([';', ',']).any(|part| is_relation(part, relation)))?;
     let (_, query) = target.split_once('?')?;
     query.split('&').find_map(|pair| pair.strip_prefix("page=")).and_then(|number| number.parse().ok())
 }
 
-/// Asserts that a list whose every page is this response comes to an end.
+/// `rel="last"`, without quotes, or one of several in the same quotes.
+fn is_relation(parameter: &str, relation: &str) -> bool {
+    let Some((name, value)) = parameter.split_once('=') else { return false };
+    name.trim().eq_ignore_ascii_case("rel")
+        && value.trim().trim_matches('"').split_whitespace().any(|one| one.eq_ignore_ascii_case(relation))
+}
+
+/// Asserts that a list whose every page is this response comes to an end, by itself or by being too long.
 #[cfg(any(test, fuzzing))]
-pub(super) fn check_pages<T: Listed>(reply: &Reply) {
-    for page in [Page::<T>::counted(reply), Page::linked(reply, 1)].into_iter().flatten() {
-        let mut fetched = page.pages.clamp(1, MAX_PAGES);
-        while page.goes_on(fetched) {
-            fetched += 1;
-            assert!(fetched <= MAX_PAGES, "it goes on for ever");
+pub(super) fn check_pages<T: Listed + Clone>(reply: &Reply) {
+    for page in [Page::<T>::counted(reply), Page::linked(reply)].into_iter().flatten() {
+        let copy =
+            |page: &Page<T>| Page { items: page.items.clone(), linked: page.linked, count: page.count };
+        let mut pages = Pages { read: vec![copy(&page)] };
+        loop {
+            let wanted = pages.next(50);
+            if wanted.is_empty() || pages.are_too_many() {
+                break;
+            }
+            assert!(*wanted.end() <= MAX_PAGES + 1, "{wanted:?}");
+            pages.read.extend(wanted.map(|_| copy(&page)));
         }
         let held = page.items.len();
         assert!(without_duplicates(vec![page]).len() <= held);
@@ -133,26 +211,64 @@ mod properties;
 mod tests {
     use super::*;
 
+    /// A list of which so many entries were read on each page, with what the last page says.
+    fn read(sizes: &[usize], linked: Option<u64>, count: Option<u64>) -> Pages<()> {
+        let page = |size: &usize| Page { items: vec![(); *size], linked, count };
+        Pages { read: sizes.iter().map(page).collect() }
+    }
+
+    fn numbers(sizes: &[usize], linked: Option<u64>, count: Option<u64>) -> Vec<u64> {
+        read(sizes, linked, count).next(8).collect()
+    }
+
     #[test]
-    fn behind_a_full_page_there_is_more_unless_its_count_is_that_of_the_pages_so_far() {
-        for (items, pages, fetched, expected) in [
-            (100, 3, 3, false),
-            (99, 3, 3, false),
-            (99, 4, 3, false),
-            (100, 4, 3, true),
-            (100, 0, 3, true),
-            (100, 2_000, MAX_PAGES, false),
-        ] {
-            let page = Page { items: vec![(); items], pages };
-            assert_eq!(page.goes_on(fetched), expected, "{items} items, {pages} pages, {fetched} fetched");
+    fn a_full_page_has_a_next_one_asked_for_whatever_it_says() {
+        for (linked, count) in [(None, None), (None, Some(0)), (None, Some(100)), (Some(1), None)] {
+            assert_eq!(numbers(&[100], linked, count), [2], "{linked:?} {count:?}");
+            assert!(numbers(&[99], linked, count).is_empty());
+            assert!(numbers(&[100, 0], linked, count).is_empty());
         }
     }
 
     #[test]
+    fn what_is_stated_is_read_in_batches_and_an_empty_page_ends_it() {
+        let million = Some(1_000_000);
+        assert_eq!(numbers(&[100], None, Some(320)), [2, 3, 4]);
+        assert_eq!(numbers(&[100], Some(4), None), [2, 3, 4]);
+        assert_eq!(numbers(&[100], None, million), [2, 3, 4, 5, 6, 7, 8, 9]);
+        assert_eq!(numbers(&[30], None, million), [2], "one try is enough");
+        assert_eq!(numbers(&[100, 30], None, million), [3]);
+        assert!(numbers(&[100, 30, 0], None, million).is_empty());
+        assert!(numbers(&[100, 100, 20], None, Some(220)).is_empty());
+        assert_eq!(numbers(&[0], None, Some(5)), [2]);
+    }
+
+    #[test]
+    fn behind_the_thousandth_page_one_more_tells_whether_the_list_is_too_long() {
+        let nearly = vec![100; 998];
+        assert_eq!(numbers(&nearly, None, Some(1_000_000)), [999, 1_000]);
+        let thousand = vec![100; 1_000];
+        assert_eq!(numbers(&thousand, None, Some(1_000_000)), [1_001]);
+        assert!(!read(&thousand, None, None).are_too_many());
+        assert!(!read(&[thousand.clone(), vec![0]].concat(), None, None).are_too_many());
+        assert!(read(&[thousand, vec![1]].concat(), None, None).are_too_many());
+    }
+
+    #[test]
     fn the_last_page_is_read_from_the_link_header() {
-        let link = "<https://h/x?per_page=100&page=2>; rel=\"next\", <https://h/x?page=7&per_page=100>; rel=\"last\"";
-        assert_eq!(last_page(link), Some(7));
-        for odd in ["", "rel=\"last\"", "<https://h/x>; rel=\"last\"", "<https://h?page=x>; rel=\"last\""] {
+        for last in ["rel=\"last\"", "rel=last", "Rel = last", "rel=\"last archive\"", "title=x; rel=last"] {
+            let link = format!(
+                "<https://h/x?per_page=100&page=2>; rel=\"next\", <https://h/x?page=7&per_page=100>; {last}"
+            );
+            assert_eq!(last_page(&link), Some(7), "{last}");
+        }
+        for odd in [
+            "",
+            "rel=\"last\"",
+            "<https://h/x>; rel=\"last\"",
+            "<https://h?page=x>; rel=\"last\"",
+            "<https://h?page=2>; rel=lasting",
+        ] {
             assert_eq!(last_page(odd), None, "{odd}");
         }
     }

@@ -3,12 +3,12 @@
 use std::fmt::Write;
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
-use serde::de::DeserializeOwned;
+use http::{HeaderMap, StatusCode, header};
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::call::Call;
 use super::error::{Class, Error, Shortage};
-use super::hold::Hold;
+use super::hold::{self, Hold};
 use super::types::ErrorBody;
 use crate::domain::text::one_line;
 
@@ -18,6 +18,27 @@ const MAX_MESSAGE_CHARS: usize = 1_000;
 const MAX_HEADER_CHARS: usize = 200;
 /// GitHub's id of a request is cut to this many characters; it has about 40.
 const MAX_ID_CHARS: usize = 100;
+/// What to do where something else responds.
+const NOT_GITHUB: &str = "; this is not GitHub's API: check github.apiURL (GitHub Enterprise Server serves the API \
+                          below /api/v3) and what stands in between";
+/// What to do where GitHub says that everything moved.
+const MOVED: &str =
+    "; if the organisation was renamed, set org to its new name; if the API moved, set github.apiURL";
+/// What to do where a proxy wants to know who asks.
+const PROXY: &str = "; the proxy wants credentials: put them into HTTPS_PROXY";
+
+/// Refusals of the service itself, by a part of what GitHub says, and what to do about each.
+const REFUSALS_OF_THE_SERVICE: [(&str, &str); 6] = [
+    ("installation has been suspended", "; an organisation owner can unsuspend the App in GitHub's settings"),
+    ("account was suspended", "; the account behind the credential is suspended"),
+    ("ip allow list", "; add this service's address to the organisation's IP allow list"),
+    (
+        "login attempts",
+        "; GitHub got too many bad credentials from here, and accepts good ones again after a while",
+    ),
+    ("saml", "; authorise the configured token for the organisation's single sign-on"),
+    ("forbids access via", "; the organisation doesn't allow tokens of the configured kind"),
+];
 
 /// A successful response.
 #[derive(Debug)]
@@ -29,12 +50,21 @@ pub(super) struct Reply {
 
 impl Reply {
     pub(super) fn parse<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        serde_json::from_slice(&self.body).map_err(|cause| {
-            // A value of a wrong type is quoted, even if it is as long as the response.
-            let cause = one_line(&cause.to_string(), MAX_MESSAGE_CHARS);
-            let detail = format!("{}: the answer is not what GitHub documents: {cause}", self.what);
-            Error::new(Class::Unexpected, detail).with_request_id(self.request_id())
-        })
+        serde_json::from_slice(&self.body).map_err(|cause| self.unreadable(&cause))
+    }
+
+    fn unreadable(&self, cause: &serde_json::Error) -> Error {
+        // A value of a wrong type is quoted, even if it is as long as the response.
+        let said = one_line(&cause.to_string(), MAX_MESSAGE_CHARS);
+        let (class, detail) = if serde_json::from_slice::<IgnoredAny>(&self.body).is_ok() {
+            let field = field_before(&self.body, cause).unwrap_or_default();
+            let field = if field.is_empty() { field } else { format!(" (at \"{field}\")") };
+            let detail = format!("{}: the answer is not what GitHub documents: {said}{field}", self.what);
+            (Class::Unexpected, detail)
+        } else {
+            (Class::NotGithub, format!("{}: the answer is no JSON: {said}{NOT_GITHUB}", self.what))
+        };
+        Error::new(class, detail).with_request_id(self.request_id())
     }
 
     pub(super) fn header(&self, name: &str) -> Option<&str> {
@@ -46,6 +76,62 @@ impl Reply {
     }
 }
 
+/// The name of the field that was read when the parser gave up: it says only what it found there.
+fn field_before(body: &[u8], cause: &serde_json::Error) -> Option<String> {
+    let lines = body.split_inclusive(|byte| *byte == b'\n');
+    let before: usize = lines.take(cause.line().checked_sub(1)?).map(<[u8]>::len).sum();
+    let read = body.get(..(before + cause.column()).min(body.len()))?;
+    let colon = read.windows(2).rposition(|pair| pair == b"\":")?;
+    let start = read.get(..colon)?.iter().rposition(|byte| *byte == b'"')? + 1;
+    Some(one_line(&String::from_utf8_lossy(read.get(start..colon)?), MAX_HEADER_CHARS))
+}
+
+/// What a response that is no success says.
+pub(super) struct Refusal {
+    /// GitHub's message with its particulars, fit for a log line or a response: short and in one line.
+    pub(super) message: String,
+    /// The page about it.
+    pub(super) documentation: String,
+    /// Whether it is JSON of GitHub's form.
+    is_githubs_json: bool,
+    /// Whether it is GitHub's word at all: a page for people, or another server's JSON, is not.
+    is_githubs_word: bool,
+}
+
+impl Refusal {
+    pub(super) fn read(headers: &HeaderMap, body: &[u8]) -> Self {
+        let said = serde_json::from_slice::<ErrorBody>(body).ok();
+        let is_githubs_json = said.is_some();
+        let is_bare = body.trim_ascii().is_empty()
+            && ["x-github-request-id", "x-github-media-type"].iter().any(|name| headers.contains_key(*name));
+        let ErrorBody { message, errors, documentation_url } = said.unwrap_or_default();
+        let documentation = documentation_url.as_str().unwrap_or_default().to_owned();
+        let message = one_line(&(message + &particulars(&errors)), MAX_MESSAGE_CHARS);
+        Self { message, documentation, is_githubs_json, is_githubs_word: is_githubs_json || is_bare }
+    }
+
+    fn says(&self, part: &str) -> bool {
+        self.message.to_ascii_lowercase().contains(part)
+    }
+}
+
+/// What GitHub's `errors` say, to stand behind its message: sentences, or which field has what fault.
+fn particulars(errors: &serde_json::Value) -> String {
+    let one = |error: &serde_json::Value| -> Option<String> {
+        if let Some(text) = error.as_str().or_else(|| error["message"].as_str()) {
+            return Some(text.to_owned());
+        }
+        let (field, code) = (error["field"].as_str(), error["code"].as_str());
+        let words: Vec<_> = [field, code].into_iter().flatten().collect();
+        if words.is_empty() { None } else { Some(words.join(" ")) }
+    };
+    let listed: Vec<_> = match errors.as_array() {
+        Some(all) => all.iter().filter_map(one).collect(),
+        None => one(errors).into_iter().collect(),
+    };
+    if listed.is_empty() { String::new() } else { format!(": {}", listed.join("; ")) }
+}
+
 impl Call {
     /// What a response to this call means, and how long GitHub asks to wait. `now` is in seconds since 1970.
     pub(super) fn interpret(
@@ -55,37 +141,81 @@ impl Call {
         body: Bytes,
         now: u64,
     ) -> (Result<Reply, Error>, Option<Hold>) {
-        let hold = Hold::read(status, &headers, now);
         if status.is_success() {
+            let hold = Hold::read(status, &headers, None, now);
+            if is_page(&headers) {
+                let why = format!("{} with a page for people{NOT_GITHUB}", status.as_u16());
+                return (Err(self.fails(Class::NotGithub, why).with_request_id(request_id(&headers))), hold);
+            }
             return (Ok(Reply { body, headers, what: self.to_string() }), hold);
         }
-        let message = message_of(&body);
-        let class = classify(status, &message, hold.as_ref());
-        let hold = match class {
-            Class::RateLimited { retry_after, .. } => Some(Hold::for_the_next(retry_after)),
-            _ => None,
-        };
-        let why = format!("GitHub answered {} \"{message}\"{}", status.as_u16(), requirements(&headers));
+        let refusal = Refusal::read(&headers, &body);
+        let hold = Hold::read(status, &headers, Some(&refusal), now);
+        let class = self.classify(status, &headers, &refusal, hold.as_ref(), now);
+        let advice = advice(&class, status, &refusal);
+        let why = format!(
+            "GitHub answered {} \"{}\"{}{advice}",
+            status.as_u16(),
+            refusal.message,
+            requirements(&headers)
+        );
         let error = self.fails(class, why).with_request_id(request_id(&headers));
         (Err(error.with_enterprise_version(enterprise_version(&headers))), hold)
     }
+
+    fn classify(
+        &self,
+        status: StatusCode,
+        headers: &HeaderMap,
+        refusal: &Refusal,
+        hold: Option<&Hold>,
+        now: u64,
+    ) -> Class {
+        match (status.as_u16(), hold) {
+            (403 | 429, Some(hold)) => Class::RateLimited { retry_after: hold.wait, why: Shortage::Hold },
+            (500 | 502 | 503 | 504, _) => Class::Faulty { retry_after: hold::of_a_failure(headers, now) },
+            (301 | 307 | 308, _) if refusal.is_githubs_json && self.is_about_one_repository() => {
+                Class::NotFound
+            }
+            (300..=303 | 305..=399 | 407, _) => Class::NotGithub,
+            (400..=499, _) if !refusal.is_githubs_word => Class::NotGithub,
+            (404 | 410, _) => Class::NotFound,
+            (401, _) => Class::Unauthorized,
+            (403, _) => self.forbidden(headers, refusal),
+            (409, _) => Class::Conflict,
+            (400 | 422, _) => Class::Rejected(refusal.message.clone()),
+            _ => Class::Unexpected,
+        }
+    }
+
+    /// Whom a 403 is about: with a caller's token the token, if it says so; else the service, if it says so.
+    fn forbidden(&self, headers: &HeaderMap, refusal: &Refusal) -> Class {
+        let is_about_the_token = ["integration", "suspend", "saml"].iter().any(|part| refusal.says(part))
+            || headers.contains_key("x-github-sso");
+        let is_about_the_service = REFUSALS_OF_THE_SERVICE.iter().any(|(part, _)| refusal.says(part));
+        let refuses_the_service = if self.is_callers() { !is_about_the_token } else { is_about_the_service };
+        if refuses_the_service { Class::ServiceRefused } else { Class::Forbidden(refusal.message.clone()) }
+    }
 }
 
-fn classify(status: StatusCode, message: &str, hold: Option<&Hold>) -> Class {
-    let limited = || Class::RateLimited { retry_after: Hold::wait_of(hold), why: Shortage::Hold };
-    let secondary = message.to_ascii_lowercase().contains("secondary rate limit");
-    match status.as_u16() {
-        429 => limited(),
-        503 if hold.is_some() => limited(),
-        403 if hold.is_some() || secondary => limited(),
-        300..=399 | 404 | 410 => Class::NotFound,
-        401 => Class::Unauthorized,
-        403 => Class::Forbidden(message.to_owned()),
-        409 => Class::Conflict,
-        400 | 422 => Class::Rejected(message.to_owned()),
-        500 | 502 | 503 | 504 => Class::Faulty,
-        _ => Class::Unexpected,
+/// What an administrator can do about it, for the log.
+fn advice(class: &Class, status: StatusCode, refusal: &Refusal) -> &'static str {
+    match class {
+        Class::NotGithub if status == StatusCode::PROXY_AUTHENTICATION_REQUIRED => PROXY,
+        Class::NotGithub if status.is_redirection() && refusal.is_githubs_json => MOVED,
+        Class::NotGithub => NOT_GITHUB,
+        Class::ServiceRefused => {
+            let known = REFUSALS_OF_THE_SERVICE.iter().find(|(part, _)| refusal.says(part));
+            known.map_or("", |(_, advice)| advice)
+        }
+        _ => "",
     }
+}
+
+/// Whether a browser would show it. GitHub's API never sends such a thing with a success.
+fn is_page(headers: &HeaderMap) -> bool {
+    let said = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    said.to_ascii_lowercase().contains("html")
 }
 
 /// GitHub's id of the request.
@@ -93,19 +223,22 @@ pub(super) fn request_id(headers: &HeaderMap) -> Option<String> {
     Some(one_line(headers.get("x-github-request-id")?.to_str().ok()?, MAX_ID_CHARS))
 }
 
-/// GitHub's own message in a refusal, fit for a log line or a response: short and in one line.
-fn message_of(body: &[u8]) -> String {
-    one_line(&serde_json::from_slice::<ErrorBody>(body).unwrap_or_default().message, MAX_MESSAGE_CHARS)
-}
-
-/// The permissions and scopes that the refused call requires according to GitHub's headers, for the log.
+/// The permissions and scopes that the refused call requires according to GitHub's headers, and where a redirect leads,
+/// for the log.
 fn requirements(headers: &HeaderMap) -> String {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let mut listed = String::new();
-    for name in ["X-Accepted-GitHub-Permissions", "X-Accepted-OAuth-Scopes", "X-OAuth-Scopes", "X-GitHub-SSO"]
-    {
-        // Behind the semicolon is an address that lets its bearer go on.
-        let value = one_line(text(name).split("; url=").next().unwrap_or_default(), MAX_HEADER_CHARS);
+    for (name, end) in [
+        ("X-Accepted-GitHub-Permissions", ""),
+        ("X-Accepted-OAuth-Scopes", ""),
+        ("X-OAuth-Scopes", ""),
+        // Behind these stands what lets its bearer go on.
+        ("X-GitHub-SSO", "; url="),
+        ("Location", "?"),
+    ] {
+        let whole = text(name);
+        let value = if end.is_empty() { whole } else { whole.split(end).next().unwrap_or_default() };
+        let value = one_line(value, MAX_HEADER_CHARS);
         if !value.is_empty() {
             let _ = write!(listed, ", {name}: {value}");
         }
@@ -121,53 +254,4 @@ fn enterprise_version(headers: &HeaderMap) -> Option<(u32, u32)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::metrics::CallKind;
-
-    #[test]
-    fn a_403_is_a_rate_limit_only_when_it_says_so() {
-        let minute = Hold::for_the_next(Duration::from_mins(1));
-        let minute = Some(&minute);
-        let class = |status, message, hold| classify(StatusCode::from_u16(status).unwrap(), message, hold);
-        let limited = Class::RateLimited { retry_after: Duration::from_mins(1), why: Shortage::Hold };
-        assert_eq!(class(403, "", minute), limited);
-        assert_eq!(class(403, "You have exceeded a secondary rate limit.", None), limited);
-        assert_eq!(class(429, "", None), limited);
-        assert_eq!(
-            class(403, "Must have admin rights", None),
-            Class::Forbidden("Must have admin rights".into())
-        );
-        assert_eq!(class(301, "Moved Permanently", None), Class::NotFound);
-        assert_eq!(class(418, "", None), Class::Unexpected);
-        assert_eq!(class(503, "", None), Class::Faulty);
-        assert_eq!(class(503, "", minute), limited);
-    }
-
-    fn answered(status: u16, headers: &[(&'static str, &str)], body: &str) -> Result<Reply, Error> {
-        let mut map = HeaderMap::new();
-        for (name, value) in headers {
-            map.insert(*name, value.parse().unwrap());
-        }
-        let call = Call::get(CallKind::Team, "/a/path".to_owned());
-        call.interpret(StatusCode::from_u16(status).unwrap(), map, Bytes::copy_from_slice(body.as_bytes()), 0)
-            .0
-    }
-
-    #[test]
-    fn what_github_says_is_repeated_in_one_line_and_not_without_end() {
-        let body = serde_json::json!({ "message": format!("no\r\n{}", "x".repeat(100_000)) }).to_string();
-        let headers = [("x-accepted-oauth-scopes", "admin:org\tx"), ("x-github-request-id", "A:1")];
-        let error = answered(422, &headers, &body).unwrap_err();
-        let Class::Rejected(message) = error.class() else { panic!("{:?}", error.class()) };
-        assert!(message.starts_with("no  xxx") && message.len() == MAX_MESSAGE_CHARS, "{message}");
-        assert!(error.to_string().contains("X-Accepted-OAuth-Scopes: admin:org x"), "{error}");
-        assert_eq!(error.request_id(), Some("A:1"));
-
-        let body = serde_json::json!({ "id": "y".repeat(100_000), "slug": "a" }).to_string();
-        let error = answered(200, &[], &body).unwrap().parse::<super::super::Team>().unwrap_err();
-        assert!(error.to_string().len() < MAX_MESSAGE_CHARS + 100, "{} bytes", error.to_string().len());
-    }
-}
+mod tests;

@@ -65,7 +65,8 @@ impl Github {
         });
         let call =
             Call::post(CallKind::JitConfig, format!("/orgs/{}/actions/runners/generate-jitconfig", self.org))
-                .with_body(body);
+                .with_body(body)
+                .about_group(group);
         self.send(call).await?.parse()
     }
 
@@ -73,9 +74,9 @@ impl Github {
     pub async fn runner_named(&self, name: &RunnerName) -> Result<Option<Runner>, Error> {
         // Over all pages, since GHES before 3.12 doesn't look at the name; compared here, since GitHub doesn't
         // say how it compares.
-        let found: Vec<Runner> = self
-            .counted_list(CallKind::RunnerNamed, &format!("/orgs/{}/actions/runners?name={name}", self.org))
-            .await?;
+        let path = format!("/orgs/{}/actions/runners?name={name}", self.org);
+        let listed = self.counted_list(&Call::get(CallKind::RunnerNamed, path)).await?;
+        let found = self.recent.without_removed(listed).await;
         Ok(found.into_iter().find(|runner| runner.name.eq_ignore_ascii_case(name.as_str())))
     }
 
@@ -89,13 +90,14 @@ impl Github {
     /// Removes a runner from the organisation. GitHub refuses it while a job runs on it.
     pub async fn delete_runner(&self, id: RunnerId) -> Result<(), Error> {
         self.send(Call::delete(CallKind::DeleteRunner, format!("/orgs/{}/actions/runners/{id}", self.org)))
-            .await
-            .map(drop)
+            .await?;
+        self.recent.removed(id).await;
+        Ok(())
     }
 
     /// Moves a runner into a group, out of whichever it is in.
     pub async fn move_runner(&self, id: RunnerId, group: GroupId) -> Result<(), Error> {
         let path = format!("/orgs/{}/actions/runner-groups/{group}/runners/{id}", self.org);
-        self.send(Call::put(CallKind::MoveRunner, path)).await.map(drop)
+        self.send(Call::put(CallKind::MoveRunner, path).about_group(group)).await.map(drop)
     }
 }

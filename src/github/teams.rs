@@ -37,7 +37,7 @@ impl Github {
 
     /// All teams of the organisation.
     pub async fn teams(&self) -> Result<Vec<Team>, Error> {
-        self.linked_list(CallKind::Teams, &format!("/orgs/{}/teams", self.org)).await
+        self.linked_list(&Call::get(CallKind::Teams, format!("/orgs/{}/teams", self.org))).await
     }
 
     /// The team with this slug.
@@ -64,9 +64,8 @@ impl Github {
             let look_ups = stream::iter(names).map(|name| self.team_repository(slug, name));
             return look_ups.buffered(LOOK_UPS_AT_ONCE).try_collect().await;
         }
-        let list: Vec<Repository> = self
-            .linked_list(CallKind::TeamRepositories, &format!("/orgs/{}/teams/{slug}/repos", self.org))
-            .await?;
+        let path = format!("/orgs/{}/teams/{slug}/repos", self.org);
+        let list: Vec<Repository> = self.linked_list(&Call::get(CallKind::TeamRepositories, path)).await?;
         let found = |name: &RepoName| list.iter().find(|repository| self.is_ours(repository, name)).cloned();
         Ok(names.iter().map(found).collect())
     }

@@ -1,40 +1,28 @@
-//! Sends one call to GitHub, bounded in number, time and size, and reads the response. Only reads are retried; a write
-//! is never repeated.
+//! Sends calls to GitHub, bounded in number and time.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Method, StatusCode};
-use http_body_util::{BodyExt, Limited};
 use octocrab::Octocrab;
 use tokio::time::Instant;
 
 use super::budget::Budget;
 use super::call::Call;
 use super::circuit::{Circuit, CircuitState};
-use super::error::{Class, Error, Shortage};
+use super::error::{Class, Error};
 use super::lanes::{Lane, Lanes, Turn};
-use super::reply::{Reply, request_id};
-use super::writes;
+use super::reply::Reply;
+use super::sending::Sending;
 use crate::account::{Account, Principal};
 use crate::clock::Clock;
-use crate::metrics::{self, CallKind, CallOutcome, Scarce};
-
-/// A page of 100 repositories is about 600 KiB; nothing that this service asks for is larger than this.
-const MAX_RESPONSE_BYTES: usize = 8 << 20;
-/// A read is sent at most this often.
-pub const MAX_ATTEMPTS: u32 = 3;
-/// A wait that GitHub asks for is waited for if it is no longer than this.
-const MAX_SHORT_WAIT: Duration = Duration::from_secs(3);
-/// The first wait before a read is sent again; doubles, and varies by half.
-const FIRST_BACK_OFF: Duration = Duration::from_millis(100);
+use crate::metrics::{self, Scarce};
 
 /// Sends calls; shared by all credentials.
 pub(super) struct Transport {
     timeout: Duration,
     lanes: Lanes,
     circuit: Circuit,
-    clock: Clock,
+    pub(super) clock: Clock,
 }
 
 impl Transport {
@@ -45,6 +33,11 @@ impl Transport {
             circuit: Circuit::new(clock.clone()),
             clock,
         })
+    }
+
+    /// How long a call may take as a whole.
+    pub(super) fn timeout(&self) -> Duration {
+        self.timeout
     }
 
     pub(super) fn lanes(&self) -> &Lanes {
@@ -83,126 +76,14 @@ impl Transport {
     }
 }
 
-/// One call on its way.
-struct Sending<'a> {
-    transport: &'a Transport,
-    client: &'a Octocrab,
-    budget: &'a Budget,
-    call: &'a Call,
-    account: Account,
-}
-
-impl Sending<'_> {
-    /// Waits for what is over soon, and refuses the call for what isn't.
-    async fn wait_for_limits(&self) -> Result<(), Error> {
-        loop {
-            if let Some(wait) = self.budget.hold(self.call) {
-                self.wait_out(wait).await?;
-            }
-            self.budget.check(&self.account).map_err(|class| self.not_sent(class))?;
-            self.budget.pace(self.call, &self.account).await.map_err(|class| self.not_sent(class))?;
-            // GitHub may have asked to wait meanwhile.
-            if self.budget.hold(self.call).is_none() {
-                return Ok(());
-            }
-        }
-    }
-
-    async fn wait_out(&self, wait: Duration) -> Result<(), Error> {
-        let refused = || self.not_sent(Class::RateLimited { retry_after: wait, why: Shortage::Hold });
-        if !self.can_wait(wait) {
-            return Err(refused());
-        }
-        let slept = self.transport.clock.sleep(wait);
-        tokio::time::timeout(MAX_SHORT_WAIT, slept).await.map_err(|_| refused())
-    }
-
-    /// Whether a wait that GitHub asks for is short enough to be waited for.
-    fn can_wait(&self, wait: Duration) -> bool {
-        let fits = |deadline: Instant| Instant::now() + wait < deadline;
-        wait <= MAX_SHORT_WAIT && self.account.deadline().is_none_or(fits)
-    }
-
-    fn not_sent(&self, class: Class) -> Error {
-        let why = match &class {
-            Class::ShareSpent { .. } => "not sent: the share of the hour's calls is used up",
-            Class::RateLimited { why: Shortage::Pace, .. } => "not sent: the endpoint is called too often",
-            Class::RateLimited { why: Shortage::Reserve, .. } => {
-                "not sent: the rest of the hour is kept for changes"
-            }
-            _ => "not sent: GitHub asked to wait",
-        };
-        self.call.fails(class, why)
-    }
-
-    async fn attempts(&self, deadline: Instant) -> Result<Reply, Error> {
-        let call = self.call;
-        let mut attempt = 1;
-        loop {
-            let turn = self.transport.turn(call, self.account.principal(), deadline).await?;
-            let mut counted = Attempt::start(call, attempt, deadline);
-            let outcome = self.attempt().await;
-            counted
-                .end(outcome.as_ref().map_or_else(|error| error.class().outcome(), |_| CallOutcome::Success));
-            drop(counted);
-            let Err(error) = outcome else { return outcome };
-            if attempt >= MAX_ATTEMPTS {
-                return Err(error);
-            }
-            drop(turn);
-            match error.class() {
-                Class::Unreachable { .. } | Class::Faulty if call.method == Method::GET => {
-                    tracing::debug!(%error, attempt, "reading from GitHub again");
-                    tokio::time::sleep(back_off(attempt)).await;
-                }
-                // GitHub did nothing with what it refused, so this repeats no write.
-                Class::RateLimited { retry_after, why: Shortage::Hold } if self.can_wait(*retry_after) => {}
-                _ => return Err(error),
-            }
-            self.wait_for_limits().await?;
-            attempt += 1;
-        }
-    }
-
-    async fn attempt(&self) -> Result<Reply, Error> {
-        let Self { transport, client, budget, call, account } = self;
-        // Once more: GitHub may have asked to wait while this call stood in the queue.
-        if let Some(retry_after) = budget.hold(call) {
-            return Err(self.not_sent(Class::RateLimited { retry_after, why: Shortage::Hold }));
-        }
-        budget.count(account);
-        let sent_at = budget.now();
-        let response =
-            client.execute(call.request(client)?).await.map_err(|cause| unreachable(call, &cause))?;
-        let (head, body) = response.into_parts();
-        let request_id = request_id(&head.headers);
-        // A token that had to be renewed on the way is no change.
-        let is_change = call.method != Method::GET && !call.path.starts_with("/app/");
-        if let (true, Some(request_id)) = (is_change, &request_id) {
-            writes::note(request_id);
-        }
-        let body = match Limited::new(body, MAX_RESPONSE_BYTES).collect().await {
-            Ok(body) => body.to_bytes(),
-            Err(cause) => {
-                budget.note(call, &head.headers, None, sent_at);
-                let error =
-                    call.fails(Class::Faulty, format_args!("the answer broke off: {}", chain(&*cause)));
-                return Err(error.with_request_id(request_id));
-            }
-        };
-        let headers = head.headers.clone();
-        let (outcome, hold) = call.interpret(head.status, head.headers, body, transport.clock.unix_seconds());
-        if head.status == StatusCode::NOT_MODIFIED {
-            budget.uncount(account);
-        }
-        budget.note(call, &headers, hold, sent_at);
-        outcome
-    }
-}
-
 impl Transport {
     /// Waits until one more call may be under way. Running out of time here says nothing about GitHub.
-    async fn turn(&self, call: &Call, principal: Principal, deadline: Instant) -> Result<Turn<'_>, Error> {
+    pub(super) async fn turn(
+        &self,
+        call: &Call,
+        principal: Principal,
+        deadline: Instant,
+    ) -> Result<Turn<'_>, Error> {
         // A little earlier than the call's own deadline, so that it is this that ends the wait.
         let turn = self.lanes.turn(call.lane, principal, deadline - self.timeout / 10).await;
         turn.map_err(|why| {
@@ -212,42 +93,14 @@ impl Transport {
     }
 }
 
-/// Counts an attempt when it ends, also when it is cut off by its deadline or with its caller.
-struct Attempt {
-    kind: CallKind,
-    number: u32,
-    started: Instant,
-    deadline: Instant,
-    outcome: Option<CallOutcome>,
-}
-
-impl Attempt {
-    fn start(call: &Call, number: u32, deadline: Instant) -> Self {
-        Self { kind: call.kind, number, started: Instant::now(), deadline, outcome: None }
-    }
-
-    fn end(&mut self, outcome: CallOutcome) {
-        self.outcome = Some(outcome);
-    }
-}
-
-impl Drop for Attempt {
-    fn drop(&mut self) {
-        let is_late = Instant::now() >= self.deadline;
-        let outcome =
-            self.outcome.unwrap_or(if is_late { CallOutcome::Timeout } else { CallOutcome::GivenUp });
-        metrics::github_call(self.kind, outcome, self.number, self.started.elapsed());
-    }
-}
-
-fn back_off(attempt: u32) -> Duration {
-    let whole = FIRST_BACK_OFF * 2_u32.pow(attempt - 1);
-    whole / 2 + (whole / 2).mul_f64(fastrand::f64())
-}
-
-fn unreachable(call: &Call, cause: &octocrab::Error) -> Error {
-    let connecting = matches!(cause, octocrab::Error::Reqwest { source, .. } if source.is_connect());
-    let class = if connecting { Class::Unreachable { retry_after: None } } else { Class::Faulty };
+pub(super) fn unreachable(call: &Call, cause: &octocrab::Error) -> Error {
+    // octocrab wraps it once or twice.
+    let found = causes(cause).find_map(|cause| cause.downcast_ref::<reqwest::Error>());
+    let class = match found {
+        Some(error) if error.is_connect() => Class::Unreachable { retry_after: None },
+        Some(error) if error.is_timeout() => Class::Timeout,
+        _ => Class::Faulty { retry_after: None },
+    };
     call.fails(class, explain(cause))
 }
 
@@ -274,7 +127,7 @@ fn causes<'a>(
 
 /// An error with its causes in one line; the outermost alone says too little. Of those that end with what their cause
 /// says, only the cause is repeated.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let first_line = |cause: &(dyn std::error::Error + 'static)| {
         cause.to_string().lines().next().unwrap_or_default().to_owned()
     };
@@ -307,13 +160,5 @@ mod tests {
         let expected = "sending failed: client error (Connect): invalid peer certificate: UnknownIssuer";
         assert_eq!(chain(&*layers.unwrap()), expected);
         assert_eq!(chain(&Layer("alone", None)), "alone");
-    }
-
-    #[test]
-    fn back_off_grows_and_stays_within_bounds() {
-        for (attempt, max) in [(1, 100), (2, 200)] {
-            let wait = back_off(attempt).as_millis();
-            assert!((max / 2..=max).contains(&wait), "{wait} ms after attempt {attempt}");
-        }
     }
 }

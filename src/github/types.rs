@@ -34,7 +34,7 @@ pub struct Team {
     /// The canonical slug.
     pub slug: String,
     /// How many repositories the team has access to; only used to choose the cheaper look-up.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::or_default")]
     pub repos_count: u64,
 }
 
@@ -46,7 +46,7 @@ pub struct Membership {
     /// `active` or `pending`.
     pub state: String,
     /// The API's address of the membership, with the team's id in it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::or_default")]
     pub url: String,
 }
 
@@ -56,12 +56,18 @@ impl Membership {
         self.role == "maintainer" && self.state == "active"
     }
 
-    /// The id of the team that the response is about, from `…/team/{id}/memberships/…` or `…/teams/{id}/…`.
+    /// The id of the team that the response is about, from `…/organizations/{id}/team/{id}/memberships/…` or
+    /// `…/teams/{id}/memberships/…`. Below `/orgs/{org}/` stands the slug, which may be all digits.
     pub fn team_id(&self) -> Option<TeamId> {
         let (front, _) = self.url.rsplit_once("/memberships/")?;
-        let (front, id) = front.rsplit_once('/')?;
-        let is_team = front.ends_with("/team") || front.ends_with("/teams");
-        if is_team { id.parse().ok() } else { None }
+        let mut parts = front.rsplit('/');
+        let (id, kind, _, above) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+        let holds_id = match kind {
+            "team" => above == "organizations",
+            "teams" => above != "orgs",
+            _ => false,
+        };
+        if holds_id { id.parse().ok() } else { None }
     }
 }
 
@@ -74,22 +80,25 @@ pub struct RunnerGroup {
     /// Unique in the organisation, ignoring case.
     pub name: String,
     /// `selected`, `all` or `private`.
+    #[serde(default, deserialize_with = "lenient::or_default")]
     pub visibility: String,
-    /// The organisation's Default group.
+    /// The organisation's Default group. What GitHub leaves open counts as protected.
+    #[serde(deserialize_with = "lenient::or_true")]
     pub default: bool,
-    /// Shared into the organisation by its enterprise.
+    /// Shared into the organisation by its enterprise. What GitHub leaves open counts as protected.
+    #[serde(deserialize_with = "lenient::or_true")]
     pub inherited: bool,
     /// Whether jobs of public repositories may run in it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::or_default")]
     pub allows_public_repositories: bool,
     /// Whether only `selected_workflows` may use it. GHES before 3.5 has no such restriction.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::or_default")]
     pub restricted_to_workflows: bool,
     /// The workflows that may use it, as `owner/repository/.github/workflows/file@ref`.
     #[serde(default)]
     pub selected_workflows: Option<Vec<String>>,
     /// Whether the enterprise set the restriction, so that the organisation can't change it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::or_default")]
     pub workflow_restrictions_read_only: bool,
 }
 
@@ -103,7 +112,7 @@ pub struct Repository {
     /// `owner/name`.
     pub full_name: String,
     /// Whether only those with access see it; an internal one is private, too.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::or_default")]
     pub private: bool,
     /// What the one on whose list it stands may do; GitHub says it of a team's repositories.
     #[serde(default)]
@@ -117,13 +126,13 @@ pub struct Repository {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct RepositoryPermissions {
     /// Whether they may push to it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::or_default")]
     pub push: bool,
     /// Whether they manage it; older servers omit it.
     #[serde(default)]
     pub maintain: Option<bool>,
     /// Whether they administer it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::or_default")]
     pub admin: bool,
 }
 
@@ -180,24 +189,25 @@ pub struct Runner {
     /// Unique in the organisation.
     pub id: RunnerId,
     /// Unique in the organisation.
+    #[serde(default, deserialize_with = "lenient::or_default")]
     pub name: String,
     /// `unknown` until the runner connected for the first time. Hosted runners have none.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::or_default")]
     pub os: String,
     /// `online` or `offline`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::or_default")]
     pub status: String,
     /// Whether a job runs on it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::or_default")]
     pub busy: bool,
     /// Whether it takes one job only.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::or_default")]
     pub ephemeral: bool,
     /// The group that it is in.
     #[serde(default)]
     pub runner_group_id: Option<GroupId>,
     /// What jobs ask for.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::labels")]
     pub labels: Vec<RunnerLabel>,
 }
 
@@ -246,7 +256,7 @@ pub(super) struct Installation {
     /// Where the App is installed.
     pub(super) account: Option<Account>,
     /// Granted permissions by name: `read`, `write` or `admin`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::or_default")]
     pub(super) permissions: std::collections::BTreeMap<String, String>,
     /// Set while the installation is suspended.
     pub(super) suspended_at: Option<String>,
@@ -266,90 +276,70 @@ pub(super) struct InstallationToken {
     pub(super) expires_at: chrono::DateTime<chrono::Utc>,
 }
 
-/// GitHub's error body.
+/// GitHub's error body; without a message it is somebody else's.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct ErrorBody {
-    #[serde(default)]
     pub(super) message: String,
+    /// What exactly is wrong: objects or sentences, in a list or alone.
+    #[serde(default)]
+    pub(super) errors: serde_json::Value,
+    #[serde(default)]
+    pub(super) documentation_url: serde_json::Value,
 }
 
 /// A page of a list that states its total.
 #[derive(Debug, Deserialize)]
+#[serde(bound = "T: Deserialize<'de>")]
 pub(super) struct Counted<T> {
-    pub(super) total_count: u64,
-    #[serde(alias = "runner_groups", alias = "repositories", alias = "runners")]
-    pub(super) items: Vec<T>,
+    /// A hint: it may be missing or wrong.
+    #[serde(default, deserialize_with = "lenient::count")]
+    pub(super) total_count: Option<u64>,
+    /// None if GitHub says `null`.
+    #[serde(
+        alias = "runner_groups",
+        alias = "repositories",
+        alias = "runners",
+        deserialize_with = "Option::deserialize"
+    )]
+    pub(super) items: Option<Vec<Option<T>>>,
+}
+
+/// Reads what GitHub doesn't promise to be there.
+mod lenient {
+    use serde::{Deserialize, Deserializer};
+
+    use super::RunnerLabel;
+
+    /// `null` is as if it were left out.
+    pub(super) fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+    where
+        D: Deserializer<'de>,
+        T: Deserialize<'de> + Default,
+    {
+        Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+    }
+
+    /// `null` is the answer that forbids more.
+    pub(super) fn or_true<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+        Ok(Option::deserialize(deserializer)?.unwrap_or(true))
+    }
+
+    /// A number that makes sense, or none.
+    pub(super) fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+        Ok(serde_json::Value::deserialize(deserializer)?.as_u64())
+    }
+
+    /// Labels that have a name.
+    pub(super) fn labels<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<RunnerLabel>, D::Error> {
+        #[derive(Deserialize)]
+        struct Named {
+            name: Option<String>,
+        }
+        let listed: Option<Vec<Option<Named>>> = Option::deserialize(deserializer)?;
+        let names = listed.unwrap_or_default().into_iter().flatten().filter_map(|label| label.name);
+        Ok(names.map(|name| RunnerLabel { name }).collect())
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn membership(url: &str) -> Membership {
-        Membership { role: "maintainer".into(), state: "active".into(), url: url.into() }
-    }
-
-    #[test]
-    fn a_membership_tells_which_team_it_is_of() {
-        for (url, id) in [
-            ("https://api.github.com/organizations/1/team/42/memberships/ada", Some(42)),
-            ("https://api.github.com/teams/7/memberships/ada", Some(7)),
-            ("https://api.github.com/orgs/o/teams/payments/memberships/ada", None),
-            ("https://api.github.com/orgs/9/memberships/ada", None),
-            ("", None),
-        ] {
-            assert_eq!(membership(url).team_id(), id.map(TeamId), "{url}");
-        }
-    }
-
-    #[test]
-    fn a_team_has_a_permission_if_github_says_so_and_otherwise_only_reads() {
-        let repository = |extra: serde_json::Value| -> Repository {
-            let mut all = serde_json::json!({ "id": 1, "name": "web", "full_name": "acme/web" });
-            all.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
-            serde_json::from_value(all).unwrap()
-        };
-        let of = |push, maintain, admin| serde_json::json!({ "permissions": { "pull": true, "push": push, "maintain": maintain, "admin": admin } });
-        for (said, granted) in [
-            (serde_json::json!({}), 1),
-            (serde_json::json!({ "permissions": null, "role_name": "admin" }), 1),
-            (serde_json::json!({ "permissions": {}, "role_name": "admin" }), 1),
-            (of(false, false, false), 1),
-            (of(true, false, false), 2),
-            (of(true, true, false), 3),
-            (of(true, true, true), 4),
-            // Custom roles; and permissions that don't include those below.
-            (
-                serde_json::json!({ "permissions": { "pull": true, "push": true }, "role_name": "deployer" }),
-                2,
-            ),
-            (of(false, true, false), 3),
-            (of(false, false, true), 4),
-            // An older server, and a custom role that only bears the name.
-            (serde_json::json!({ "permissions": { "push": true }, "role_name": "maintain" }), 3),
-            (
-                serde_json::json!({ "permissions": { "push": true, "maintain": false }, "role_name": "maintain" }),
-                2,
-            ),
-        ] {
-            let repository = repository(said);
-            for (index, permission) in RepositoryPermission::ALL.iter().enumerate() {
-                assert_eq!(repository.grants(*permission), index < granted, "{permission} of {repository:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_pending_or_unknown_membership_is_no_maintainership() {
-        for (role, state, expected) in [
-            ("maintainer", "active", true),
-            ("maintainer", "pending", false),
-            ("member", "active", false),
-            ("Maintainer", "active", false),
-            ("owner", "active", false),
-        ] {
-            let membership = Membership { role: role.into(), state: state.into(), url: String::new() };
-            assert_eq!(membership.is_active_maintainer(), expected, "{role} {state}");
-        }
-    }
-}
+mod tests;

@@ -47,6 +47,8 @@ words! {
         NotFound = "not_found",
         Unauthorized = "unauthorized",
         Forbidden = "forbidden",
+        ServiceRefused = "service_refused",
+        NotGithub = "not_github",
         Conflict = "conflict",
         Rejected = "rejected",
         RateLimited = "rate_limited",

@@ -67,7 +67,7 @@ async fn refused(work: &Work, creation: Creation, error: github::Error) -> Resul
             Ok(group.name().to_owned())
         }
         // GitHub may have created it, or still do so.
-        Class::Timeout | Class::Faulty | Class::Unexpected => {
+        Class::Timeout | Class::Faulty { .. } | Class::NotGithub | Class::Unexpected => {
             look_for_it_later(work, &creation);
             Err(error.into())
         }

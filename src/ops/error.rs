@@ -161,13 +161,15 @@ pub fn reason_of(error: &github::Error) -> Reason {
         Class::RateLimited { .. } => Reason::GithubRateLimited,
         Class::Overloaded => Reason::Overloaded,
         Class::Timeout => Reason::GithubTimeout,
-        Class::Unreachable { .. } => Reason::GithubUnavailable,
+        Class::Unreachable { .. } | Class::Faulty { retry_after: Some(_) } => Reason::GithubUnavailable,
         Class::NotFound
         | Class::Unauthorized
         | Class::Forbidden(_)
+        | Class::ServiceRefused
+        | Class::NotGithub
         | Class::Conflict
         | Class::Rejected(_)
-        | Class::Faulty
+        | Class::Faulty { retry_after: None }
         | Class::Unexpected => Reason::GithubError,
     }
 }
@@ -232,7 +234,7 @@ mod tests {
 
     #[test]
     fn the_log_gets_githubs_words_or_the_cause_and_otherwise_the_reason() {
-        let github = || github::Error::new(Class::Faulty, "the detail");
+        let github = || github::Error::new(Class::Faulty { retry_after: None }, "the detail");
         let half = Error::Partial { done: Vec::new(), failed: Vec::new(), cause: Box::new(github().into()) };
         for error in [Error::Github(github()), Error::AdministrationMissing(github()), half] {
             assert!(error.to_string().contains("the detail"), "{error}");

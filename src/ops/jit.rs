@@ -84,7 +84,10 @@ async fn register(work: &Work, group: ManagedGroup, wanted: &Registration) -> Re
     match github.generate_jit_config(group.id(), &wanted.name, &wanted.labels, folder).await {
         Ok(granted) => Ok(granted),
         Err(error) => {
-            let answer_was_lost = matches!(error.class(), Class::Timeout | Class::Faulty | Class::Unexpected);
+            let answer_was_lost = matches!(
+                error.class(),
+                Class::Timeout | Class::Faulty { .. } | Class::NotGithub | Class::Unexpected
+            );
             if answer_was_lost {
                 remove_what_was_left(work, &group, wanted).await;
             }

@@ -9,8 +9,8 @@ use tokio::sync::{Notify, watch};
 use super::watched::Watched;
 use crate::access::{GroupError, Oversight, Unresolved};
 use crate::config::Credentials;
-use crate::github::RunnerGroup;
-use crate::metrics::Reloaded;
+use crate::github::{RunnerGroup, StartupProblem};
+use crate::metrics::{self, Reloaded};
 use crate::state::{Check, Obstacle, Shared};
 use crate::store::StoreError;
 use crate::tls::{CertificateStore, Pair};
@@ -29,8 +29,11 @@ const DOUBTS_WAIT: Duration = Duration::from_secs(10);
 pub(super) async fn check_credential(state: Shared, report: watch::Sender<Check>, unanswered: Arc<Notify>) {
     let (first, longest) = CHECK_AGAIN;
     let mut wait = first;
+    let mut said = None;
     loop {
-        match state.organisation.github.check_credential().await {
+        let outcome = state.organisation.github.check_credential().await;
+        report_change(&mut said, outcome.as_ref().err(), &report);
+        match outcome {
             Ok(()) => {
                 if matches!(*report.borrow(), Check::Pending)
                     && let Err(obstacle) = prepare(&state).await
@@ -41,7 +44,6 @@ pub(super) async fn check_credential(state: Shared, report: watch::Sender<Check>
                     continue;
                 }
                 if !matches!(*report.borrow(), Check::Passed) {
-                    tracing::info!("GitHub accepts the credential");
                     report.send_replace(Check::Passed);
                 }
                 wait = first;
@@ -55,20 +57,53 @@ pub(super) async fn check_credential(state: Shared, report: watch::Sender<Check>
                 }
             }
             Err(problem) if problem.is_passing() => {
-                let pending = matches!(*report.borrow(), Check::Pending);
-                let what = if pending { "not ready yet" } else { "the credential can't be checked now" };
-                tracing::warn!(%problem, "{what}");
                 unanswered.notify_one();
                 pause(&state, wait).await;
                 wait = (wait * 2).min(longest);
             }
             Err(problem) => {
-                tracing::error!(%problem, "the service can't work");
                 report.send_replace(Check::Failed(problem.into()));
                 pause(&state, longest).await;
             }
         }
     }
+}
+
+/// Logs one line when a problem with the credential begins, changes or ends, however often it is met. `said` is the one that
+/// was logged last.
+fn report_change(
+    said: &mut Option<StartupProblem>,
+    problem: Option<&StartupProblem>,
+    report: &watch::Sender<Check>,
+) {
+    let is_new = match (&*said, problem) {
+        (Some(old), Some(new)) => !old.is_same(new),
+        (old, new) => old.is_some() != new.is_some(),
+    };
+    let state = report.borrow().clone();
+    match problem {
+        None => {
+            metrics::credential_accepted(true);
+            if is_new || !matches!(state, Check::Passed) {
+                tracing::info!("GitHub accepts the credential");
+            }
+        }
+        // Perhaps it still does.
+        Some(problem) if problem.is_passing() => {
+            if is_new {
+                let pending = matches!(state, Check::Pending);
+                let what = if pending { "not ready yet" } else { "the credential can't be checked now" };
+                tracing::warn!(%problem, "{what}");
+            }
+        }
+        Some(problem) => {
+            metrics::credential_accepted(false);
+            if is_new {
+                tracing::error!(%problem, "the service can't work");
+            }
+        }
+    }
+    *said = problem.cloned();
 }
 
 /// Finds out, once GitHub answers, whether the store is this organisation's, and who the administrators are. What can't be found

@@ -82,8 +82,9 @@ fn github_of(config: &Config) -> Result<Github, String> {
 /// The setting that is probably wrong.
 fn key_of(problem: &StartupProblem, config: &Config) -> &'static str {
     match problem {
-        StartupProblem::NotAnswering(_) => "github.apiURL",
+        StartupProblem::NotAnswering(_) | StartupProblem::NotGithub(_) => "github.apiURL",
         StartupProblem::KeyRefused(_)
+        | StartupProblem::Refused(_)
         | StartupProblem::Suspended(_)
         | StartupProblem::PermissionsMissing(_) => "appID",
         StartupProblem::NotInstalled { .. } | StartupProblem::OtherAccount { .. } => "installationID",

@@ -212,10 +212,12 @@ impl App {
         format!("https://localhost:{}{path}", self.server.address().port())
     }
 
-    /// Waits until the service has asked GitHub whether its credential works, and forgets those calls.
+    /// Waits until the service has asked GitHub whether its credential works, and forgets those calls. Its token is no
+    /// longer one that not all of GitHub may know yet.
     pub async fn settled(self) -> Self {
         let mut check = self.server.check();
         check.wait_for(|check| !matches!(check, server::Check::Pending)).await.unwrap();
+        self.clock.advance(Duration::from_secs(10));
         self.fake.clear_calls();
         self
     }

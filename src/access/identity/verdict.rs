@@ -41,13 +41,10 @@ pub(super) async fn examine(github: &Github, token: &CallerToken, history: Token
     };
     match error.class() {
         Class::Unauthorized => refused(AccessError::InvalidToken, true),
-        Class::Forbidden(message) if message.contains("integration") => {
+        Class::Forbidden(message) if message.to_ascii_lowercase().contains("integration") => {
             refused(AccessError::UnsupportedToken, false)
         }
-        // GitHub had too many bad tokens from the service: that is nothing against this one.
-        Class::Forbidden(message) if message.contains("login attempts") => {
-            Verdict::Unclear { error: error.into(), retry_after: None }
-        }
+        // Only what is said of the token itself has this class, see `github::Class::ServiceRefused`.
         Class::Forbidden(_) => refused(AccessError::InvalidToken, false),
         // The limit is this token's own: only its holder has to wait.
         Class::RateLimited { retry_after, .. } => {

@@ -10,8 +10,9 @@ use octocrab::auth::AppAuth;
 use octocrab::models::AppId;
 use secrecy::SecretString;
 use serde_json::json;
-use tokio::sync::OnceCell;
+use tokio::time::Instant;
 
+use super::installation::Place;
 use super::{StartupProblem, TokenState};
 use crate::cache::Cache;
 use crate::clock::Clock;
@@ -32,6 +33,15 @@ const RENEWED_BEFORE_EXPIRY: Duration = Duration::from_mins(5);
 
 /// How long a token that is about to expire still serves before GitHub is asked for a new one again.
 const STOPGAP: Duration = Duration::from_secs(10);
+
+/// A token that was minted so lately is kept whatever GitHub says of it: not all of GitHub knows it yet. So there is no more
+/// than one new token in such a time.
+const YOUNG: Duration = Duration::from_secs(10);
+/// Waits before a call is sent again that was refused with a 401 because of so young a token.
+const PAUSES_AFTER_401: [Duration; 3] =
+    [Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2)];
+/// The same after a 403, which may as well be a permission that is missing.
+const PAUSE_AFTER_403: Duration = Duration::from_secs(1);
 
 /// The maximum number of tokens that are kept at once: one for everything, the others for a repository each.
 const MAX_TOKENS: u64 = 1_000;
@@ -79,8 +89,7 @@ pub(in crate::github) struct AppCredential {
     org: OrgName,
     anonymous: Octocrab,
     auth: ArcSwap<AppAuth>,
-    configured_installation: Option<u64>,
-    found_installation: OnceCell<u64>,
+    place: Place,
     transport: Arc<Transport>,
     clock: Clock,
     /// The token for everything, and those for one repository each, by its name in lower case.
@@ -93,6 +102,8 @@ pub(in crate::github) struct AppCredential {
 /// An installation token inside the client that carries it.
 struct Minted {
     client: Octocrab,
+    /// On the service's clock.
+    since: Duration,
     /// Seconds since 1970.
     expires: u64,
 }
@@ -100,6 +111,10 @@ struct Minted {
 impl Minted {
     fn left(&self, clock: &Clock) -> Duration {
         Duration::from_secs(self.expires.saturating_sub(clock.unix_seconds()))
+    }
+
+    fn is_young(&self, clock: &Clock) -> bool {
+        clock.now() < self.since + YOUNG
     }
 }
 
@@ -117,8 +132,7 @@ impl AppCredential {
             org,
             anonymous,
             auth: ArcSwap::from_pointee(app_auth(AppId(app.id), key)?),
-            configured_installation: app.installation_id,
-            found_installation: OnceCell::new(),
+            place: Place::new(app.installation_id, clock.clone()),
             transport,
             tokens: Cache::counted(metrics::Cache::InstallationToken, MAX_TOKENS, clock.clone()),
             app_budget: Budget::of_one(clock.clone()),
@@ -146,18 +160,32 @@ impl AppCredential {
     }
 
     /// Sends a call as the installation; for a repository with a token that reaches nothing else. After a 401
-    /// the token is renewed and the call sent once more: GitHub did nothing with what it refused, so this
-    /// repeats no write.
+    /// the token is renewed and the call sent once more, or, if it was just minted, sent again after pauses: GitHub did
+    /// nothing with what it refused, so this repeats no write.
     pub(super) async fn send(&self, repository: Option<&RepoName>, call: &Call) -> Result<Reply, Error> {
-        let minted = self.token(repository).await?;
-        let outcome = self.transport.send(&minted.client, &self.installation_budget, call).await;
-        match outcome {
-            Err(error) if *error.class() == Class::Unauthorized => {
-                self.forget(repository, &minted).await;
-                let minted = self.token(repository).await?;
-                self.transport.send(&minted.client, &self.installation_budget, call).await
+        let deadline = Instant::now() + self.transport.timeout();
+        let mut pauses = PAUSES_AFTER_401.into_iter();
+        let mut pause_after_403 = Some(PAUSE_AFTER_403);
+        let mut is_renewed = false;
+        let mut minted = self.token(repository).await?;
+        loop {
+            let outcome = self.transport.send(&minted.client, &self.installation_budget, call).await;
+            let Err(error) = outcome else { return outcome };
+            let pause = match error.class() {
+                Class::Unauthorized if !is_renewed && !minted.is_young(&self.clock) => {
+                    is_renewed = true;
+                    self.forget(repository, &minted).await;
+                    minted = self.token(repository).await?;
+                    continue;
+                }
+                Class::Unauthorized => pauses.next(),
+                Class::Forbidden(_) if minted.is_young(&self.clock) => pause_after_403.take(),
+                _ => None,
+            };
+            match pause {
+                Some(pause) if Instant::now() + pause < deadline => tokio::time::sleep(pause).await,
+                _ => return Err(error),
             }
-            outcome => outcome,
         }
     }
 
@@ -192,13 +220,32 @@ impl AppCredential {
         self.tokens.forget_if(key(repository), |token| token.as_ref().is_ok_and(is_refused)).await;
     }
 
+    /// A new token. Whatever goes wrong here is nothing that GitHub said to a caller.
     async fn mint(&self, repository: Option<&RepoName>) -> Result<Minted, Error> {
-        let installation = match self.configured_installation {
+        self.mint_where_it_is(repository).await.map_err(|error| match error.class() {
+            // The App lacks something in this one repository, which says nothing about the organisation.
+            Class::Rejected(_) if repository.is_some() => error,
+            Class::NotFound => error
+                .of_the_service()
+                .adding(&format!("; is the App still installed in the organisation \"{}\"?", self.org)),
+            _ => error.of_the_service(),
+        })
+    }
+
+    async fn mint_where_it_is(&self, repository: Option<&RepoName>) -> Result<Minted, Error> {
+        let installation = match self.place.id() {
             Some(id) => id,
-            None => {
-                *self.found_installation.get_or_try_init(async || Ok(self.installation().await?.id)).await?
-            }
+            None => self.look_up().await?.id,
         };
+        match self.mint_for(installation, repository).await {
+            Err(error) if error.is_not_found() && self.place.is_gone(installation) => {
+                self.mint_for(self.look_up().await?.id, repository).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn mint_for(&self, installation: u64, repository: Option<&RepoName>) -> Result<Minted, Error> {
         let wanted = match repository {
             None => {
                 let permissions: serde_json::Map<_, _> = PERMISSIONS
@@ -216,15 +263,28 @@ impl AppCredential {
         let call = Call::post(CallKind::InstallationToken, path).with_body(wanted);
         let token: InstallationToken = self.send_as_app(&call).await?.parse()?;
         let client = with_token(&self.anonymous, token.token)?;
-        Ok(Minted { client, expires: u64::try_from(token.expires_at.timestamp()).unwrap_or(0) })
+        let expires = u64::try_from(token.expires_at.timestamp()).unwrap_or(0);
+        Ok(Minted { client, since: self.clock.now(), expires })
     }
 
+    /// The configured installation, or where GitHub doesn't know that one, the organisation's.
     async fn installation(&self) -> Result<Installation, Error> {
-        let path = match self.configured_installation {
-            Some(id) => format!("/app/installations/{id}"),
-            None => format!("/orgs/{}/installation", self.org),
-        };
-        self.send_as_app(&Call::get(CallKind::Installation, path)).await?.parse()
+        if let Some(id) = self.place.configured() {
+            let call = Call::get(CallKind::Installation, format!("/app/installations/{id}"));
+            match self.send_as_app(&call).await {
+                Err(error) if error.is_not_found() => _ = self.place.is_gone(id),
+                outcome => return outcome?.parse(),
+            }
+        }
+        self.look_up().await
+    }
+
+    /// The App's installation on the organisation.
+    async fn look_up(&self) -> Result<Installation, Error> {
+        let call = Call::get(CallKind::Installation, format!("/orgs/{}/installation", self.org));
+        let found: Installation = self.send_as_app(&call).await?.parse()?;
+        self.place.found(found.id);
+        Ok(found)
     }
 
     async fn send_as_app(&self, call: &Call) -> Result<Reply, Error> {

@@ -1,6 +1,7 @@
 //! The credential that operations are carried out with.
 
 mod app;
+mod installation;
 mod problem;
 mod token;
 
@@ -14,7 +15,7 @@ pub use self::problem::StartupProblem;
 use self::token::TokenCredential;
 use super::budget::Budget;
 use super::call::Call;
-use super::error::Error;
+use super::error::{Class, Error};
 use super::reply::Reply;
 use super::settings::{Settings, SetupError};
 use super::transport::Transport;
@@ -56,12 +57,17 @@ impl Credential {
         })
     }
 
-    /// Sends a call; for a repository, if possible, with a token that may administer it and nothing else.
+    /// Sends a call; for a repository, if possible, with a token that may administer it and nothing else. That GitHub
+    /// doesn't accept the credential is nothing that a caller did.
     pub(super) async fn send(&self, repository: Option<&RepoName>, call: &Call) -> Result<Reply, Error> {
-        match self {
+        let outcome = match self {
             Self::App(app) => app.send(repository, call).await,
             Self::Token(token) => token.send(call).await,
-        }
+        };
+        outcome.map_err(|error| match error.class() {
+            Class::Unauthorized => error.reclassified(Class::ServiceRefused),
+            _ => error,
+        })
     }
 
     /// Asks GitHub whether it accepts the credential and lets it do what the service does.

@@ -9,6 +9,15 @@ pub enum StartupProblem {
     /// GitHub didn't respond; it may come back.
     #[error("GitHub can't be asked whether the credential works: {0}")]
     NotAnswering(Error),
+    /// Something else answers.
+    #[error(
+        "what answers at github.apiURL is not GitHub's API: check the address, which for GitHub Enterprise Server ends with \
+         /api/v3, and the proxy, if one leads there ({0})"
+    )]
+    NotGithub(Error),
+    /// GitHub refuses the service, whatever the credential.
+    #[error("GitHub refuses this service: {0}")]
+    Refused(Error),
     /// The JWT was refused.
     #[error(
         "GitHub refused the App's key: check that appID is the App's numeric id, that the private key is one \
@@ -78,6 +87,8 @@ impl StartupProblem {
     pub fn word(&self) -> &'static str {
         match self {
             Self::NotAnswering(_) => "not_answering",
+            Self::NotGithub(_) => "not_github",
+            Self::Refused(_) => "refused",
             Self::KeyRefused(_) => "key_refused",
             Self::TokenRefused(_) => "token_refused",
             Self::TokenWithoutRunners(_) => "token_without_runners",
@@ -92,14 +103,32 @@ impl StartupProblem {
     pub(super) fn from_app(error: Error) -> Self {
         match error.class() {
             Class::Unauthorized => Self::KeyRefused(error),
-            _ => Self::NotAnswering(error),
+            _ => Self::from_any(error),
         }
     }
 
     pub(super) fn from_token(error: Error) -> Self {
         match error.class() {
             Class::Unauthorized | Class::Forbidden(_) => Self::TokenRefused(error),
+            _ => Self::from_any(error),
+        }
+    }
+
+    fn from_any(error: Error) -> Self {
+        match error.class() {
+            Class::NotGithub => Self::NotGithub(error),
+            Class::ServiceRefused
+            | Class::NotFound
+            | Class::Forbidden(_)
+            | Class::Conflict
+            | Class::Rejected(_) => Self::Refused(error),
             _ => Self::NotAnswering(error),
         }
+    }
+
+    /// Whether it is the same problem, so that nobody has to be told again.
+    pub fn is_same(&self, other: &Self) -> bool {
+        // How exactly GitHub can't be reached changes from one look to the next.
+        self.word() == other.word() && (self.is_passing() || self.to_string() == other.to_string())
     }
 }

@@ -261,12 +261,21 @@ fn from_github(error: &github::Error) -> Answer {
             answer("GitHub can't be reached").after(retry_after.unwrap_or(UNKNOWN_WAIT))
         }
         Class::Timeout => answer("GitHub didn't answer in time"),
+        Class::Faulty { retry_after: Some(retry_after) } => {
+            answer("GitHub can't work on this at the moment").after(*retry_after)
+        }
+        Class::ServiceRefused => answer(
+            "GitHub doesn't accept this service's credential at the moment; its administrator has to put that right",
+        ),
+        Class::NotGithub => answer(
+            "What answers at the configured address is not GitHub's API; the service's administrator has to put that right",
+        ),
         Class::NotFound
         | Class::Unauthorized
         | Class::Forbidden(_)
         | Class::Conflict
         | Class::Rejected(_)
-        | Class::Faulty
+        | Class::Faulty { retry_after: None }
         | Class::Unexpected => answer("GitHub answered with an error"),
     }
 }

@@ -129,7 +129,7 @@ fn of_the_service() -> Vec<Example> {
             ops::Error::StoreUnavailable.into(),
             "the service's store can't be reached, and the request needs it",
         ),
-        (github(Class::Faulty), "GitHub answered with an error"),
+        (github(Class::Faulty { retry_after: None }), "GitHub answered with an error"),
         (
             github(Class::RateLimited { retry_after: WAIT, why: Shortage::Hold }),
             "GitHub asked the service to wait, or would soon do so; Error says what is short",
