@@ -139,6 +139,7 @@ pub fn start(operations: impl IntoIterator<Item = &'static str>) {
     for what in Scarce::ALL {
         scarcities(*what).increment(0);
     }
+    counter!("arm_github_shared_total").increment(0);
     restart_needed(false);
     credential_accepted(false);
     gauge!("arm_connections").set(0.0);
@@ -204,6 +205,11 @@ pub fn github_scarcity(runs_short: bool, holds: usize, paced: usize) {
 /// A call was not sent.
 pub fn scarce(what: Scarce) {
     scarcities(what).increment(1);
+}
+
+/// A list was fetched once for several.
+pub fn list_was_shared() {
+    counter!("arm_github_shared_total").increment(1);
 }
 
 fn scarcities(what: Scarce) -> Counter {
