@@ -106,7 +106,7 @@ impl Refusal {
             && ["x-github-request-id", "x-github-media-type"].iter().any(|name| headers.contains_key(*name));
         let ErrorBody { message, errors, documentation_url } = said.unwrap_or_default();
         let documentation = documentation_url.as_str().unwrap_or_default().to_owned();
-        let message = one_line(&(message + &particulars(&errors)), MAX_MESSAGE_CHARS);
+        let message = one_line(&format!("{message}{}", particulars(&errors, &message)), MAX_MESSAGE_CHARS);
         Self { message, documentation, is_githubs_json, is_githubs_word: is_githubs_json || is_bare }
     }
 
@@ -116,7 +116,7 @@ impl Refusal {
 }
 
 /// What GitHub's `errors` say, to stand behind its message: sentences, or which field has what fault.
-fn particulars(errors: &serde_json::Value) -> String {
+fn particulars(errors: &serde_json::Value, message: &str) -> String {
     let one = |error: &serde_json::Value| -> Option<String> {
         if let Some(text) = error.as_str().or_else(|| error["message"].as_str()) {
             return Some(text.to_owned());
@@ -125,10 +125,11 @@ fn particulars(errors: &serde_json::Value) -> String {
         let words: Vec<_> = [field, code].into_iter().flatten().collect();
         if words.is_empty() { None } else { Some(words.join(" ")) }
     };
-    let listed: Vec<_> = match errors.as_array() {
+    let mut listed: Vec<_> = match errors.as_array() {
         Some(all) => all.iter().filter_map(one).collect(),
         None => one(errors).into_iter().collect(),
     };
+    listed.retain(|particular| particular != message);
     if listed.is_empty() { String::new() } else { format!(": {}", listed.join("; ")) }
 }
 

@@ -243,3 +243,60 @@ impl Watched for CertificateStore {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+    use crate::config::{LogFormat, LogLevel};
+    use crate::github::{Class, Error};
+    use crate::telemetry;
+
+    /// Keeps what is written.
+    #[derive(Clone, Default)]
+    struct Captured(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Captured {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_problem_is_logged_when_it_begins_when_it_changes_and_when_it_ends() {
+        let passing = |detail: &str| StartupProblem::NotAnswering(Error::new(Class::Timeout, detail));
+        let suspended = StartupProblem::Suspended;
+        let checks = [
+            None,
+            None,
+            Some(passing("a time-out")),
+            Some(passing("a reset")),
+            None,
+            Some(suspended(1)),
+            Some(suspended(1)),
+            Some(suspended(2)),
+            Some(passing("a time-out")),
+            None,
+            None,
+        ];
+        let captured = Captured::default();
+        let subscriber = telemetry::subscriber_for(captured.clone(), LogLevel::Info, LogFormat::Text);
+        tracing::subscriber::with_default(subscriber, || {
+            let report = watch::Sender::new(Check::Pending);
+            let mut said = None;
+            for problem in &checks {
+                report_change(&mut said, problem.as_ref(), &report);
+                report.send_replace(Check::Passed);
+            }
+        });
+        let text = String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();
+        let levels: Vec<_> = text.lines().filter_map(|line| line.split(' ').nth(1)).collect();
+        assert_eq!(levels, ["info", "warn", "info", "error", "error", "warn", "info"], "{text}");
+    }
+}

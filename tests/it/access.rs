@@ -116,9 +116,10 @@ async fn tokens_without_a_user_are_told_apart_and_other_headers_never_reach_gith
 async fn what_github_says_of_a_token_tells_one_without_a_user_from_one_that_is_refused() {
     let (world, _) = acme();
     let app = App::start(world).await;
-    for (message, reason) in
-        [("Resource not accessible by integration", "unsupported_token"), ("Forbidden", "invalid_token")]
-    {
+    for (message, reason) in [
+        ("Resource not accessible by integration", "unsupported_token"),
+        ("Sorry. Your account was suspended.", "invalid_token"),
+    ] {
         app.fake.inject(Fault::on("GET", "/user").error(403, message).once());
         app.call("GET", "status", &format!("an-old-token-for-{reason}"), &[]).await.is_refused(401, reason);
     }

@@ -272,7 +272,7 @@ async fn a_group_that_cannot_be_read_is_an_error_and_one_that_went_meanwhile_is_
         for (method, operation, others) in ADMINISTRATIVE {
             // Anew each time: a call that the failure before cut off may still be on its way, and would take the fault.
             let (world, _, administrators, _) = with_administrators();
-            let app = App::with(world, switched_on()).await;
+            let app = App::with(world, switched_on()).await.settled().await;
             let runners = "/orgs/{org}/actions/runner-groups/{runner_group_id}/runners";
             app.fake.inject(Fault::on("GET", runners).error(by_github, "no").once());
             let answer = app.call(method, operation, &administrators.root, &with_team("*", others)).await;

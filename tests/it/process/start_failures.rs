@@ -1,6 +1,6 @@
 //! What stops the service at start is said, and what to do about it; the exit status is 1.
 
-use fake_github::{AppKey, FakeGithub, Level, World};
+use fake_github::{AppKey, FakeGithub, Fault, Level, World};
 use serde_json::{Value, json};
 
 use crate::harness;
@@ -112,4 +112,17 @@ async fn a_log_file_that_cannot_be_written_is_named() {
     let fake = world(|_| ());
     let extra = json!({ "logging": { "ephemeral": false, "logDirectory": "key.pem" } });
     fails(fake, extra, &["cannot write the log file", "key.pem/actions-runner-manager/server.log"]).await;
+}
+
+#[tokio::test]
+async fn an_address_that_is_not_githubs_api_is_told() {
+    let page = || json!("<html>Sign in</html>");
+    for fault in [
+        Fault::everywhere().status(302, page()).header("location", "https://ghes.example/login"),
+        Fault::everywhere().status(404, page()),
+    ] {
+        let fake = world(|_| ());
+        fake.inject(fault);
+        fails(fake, json!({}), &["what answers at github.apiURL is not GitHub's API", "/api/v3"]).await;
+    }
 }
