@@ -21,6 +21,8 @@ pub(super) struct Call {
     pub(super) lane: Lane,
     is_callers: bool,
     group: Option<GroupId>,
+    /// GitHub's tag of what is known already.
+    tag: Option<String>,
 }
 
 impl Call {
@@ -35,6 +37,7 @@ impl Call {
             lane: Lane::Work,
             is_callers: false,
             group: None,
+            tag: None,
         }
     }
 
@@ -76,6 +79,16 @@ impl Call {
         Self { group: Some(group), ..self }
     }
 
+    /// The same, for what is known already unless it changed since GitHub gave it this tag.
+    pub(super) fn if_changed_since(self, tag: &str) -> Self {
+        Self { tag: Some(tag.to_owned()), ..self }
+    }
+
+    /// Whether something is known already.
+    pub(super) fn may_be_unchanged(&self) -> bool {
+        self.tag.is_some()
+    }
+
     /// The group without which this call is a 404.
     pub(super) fn group(&self) -> Option<GroupId> {
         self.group
@@ -104,10 +117,13 @@ impl Call {
 
     /// The request that carries the client's credential.
     pub(super) fn request(&self, client: &Octocrab) -> Result<http::Request<octocrab::OctoBody>, Error> {
-        let builder = http::Request::builder()
+        let mut builder = http::Request::builder()
             .method(self.method.clone())
             .uri(&self.path)
             .header(header::ACCEPT, self.accept);
+        if let Some(tag) = &self.tag {
+            builder = builder.header(header::IF_NONE_MATCH, tag);
+        }
         client.build_request(builder, self.body.as_ref()).map_err(|cause| {
             Error::new(Class::Unexpected, format!("{} {} can't be sent: {cause}", self.method, self.path))
         })

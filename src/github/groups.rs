@@ -1,5 +1,7 @@
 //! Runner groups of the organisation, and the repositories that may use them.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use super::call::Call;
@@ -13,6 +15,10 @@ use crate::metrics::CallKind;
 impl Listed for RunnerGroup {
     fn id(&self) -> u64 {
         self.id.0
+    }
+
+    fn bytes(&self) -> usize {
+        size_of::<Self>() + self.name.len()
     }
 }
 
@@ -42,6 +48,7 @@ impl Github {
 
     /// Deletes a group. The caller has made sure that it holds no runners.
     pub async fn delete_runner_group(&self, id: GroupId) -> Result<(), Error> {
+        let _written = self.generations.writing([id]);
         self.send(Call::delete(CallKind::DeleteGroup, self.group_path(id)).about_group(id)).await?;
         self.recent.deleted(id).await;
         Ok(())
@@ -53,6 +60,12 @@ impl Github {
         self.counted_list(&Call::get(CallKind::GroupRepositories, path).about_group(id)).await
     }
 
+    /// The same to be shown.
+    pub(super) async fn read_group_repositories(&self, id: GroupId) -> Result<Vec<Arc<Repository>>, Error> {
+        let path = format!("{}/repositories", self.group_path(id));
+        self.shown_list(&Call::get(CallKind::GroupRepositories, path).about_group(id)).await
+    }
+
     /// Lets exactly these repositories use the group.
     pub async fn set_group_repositories(
         &self,
@@ -62,26 +75,38 @@ impl Github {
         let call = Call::put(CallKind::SetGroupRepositories, format!("{}/repositories", self.group_path(id)))
             .with_body(json!({ "selected_repository_ids": repositories }))
             .about_group(id);
+        let _written = self.generations.writing([id]);
         self.send(call).await.map(drop)
     }
 
     /// Lets one more repository use the group; nothing changes when it does already.
     pub async fn add_group_repository(&self, id: GroupId, repository: RepositoryId) -> Result<(), Error> {
         let path = format!("{}/repositories/{repository}", self.group_path(id));
+        let _written = self.generations.writing([id]);
         self.send(Call::put(CallKind::AddGroupRepository, path).about_group(id)).await.map(drop)
     }
 
     /// Lets one repository no longer use the group; nothing changes when it doesn't.
     pub async fn remove_group_repository(&self, id: GroupId, repository: RepositoryId) -> Result<(), Error> {
         let path = format!("{}/repositories/{repository}", self.group_path(id));
+        let _written = self.generations.writing([id]);
         self.send(Call::delete(CallKind::RemoveGroupRepository, path).about_group(id)).await.map(drop)
     }
 
     /// The self-hosted runners in the group.
     pub async fn group_runners(&self, id: GroupId) -> Result<Vec<Runner>, Error> {
-        let path = format!("{}/runners", self.group_path(id));
-        let listed = self.counted_list(&Call::get(CallKind::GroupRunners, path).about_group(id)).await?;
-        Ok(self.recent.without_removed(listed).await)
+        let listed = self.counted_list(&self.runners_call(id)).await?;
+        Ok(self.recent.without_removed(listed, |runner: &Runner| runner.id).await)
+    }
+
+    /// The same to be shown, or where each runner is looked at again.
+    pub async fn read_group_runners(&self, id: GroupId) -> Result<Vec<Arc<Runner>>, Error> {
+        let listed = self.shown_list(&self.runners_call(id)).await?;
+        Ok(self.recent.without_removed(listed, |runner: &Arc<Runner>| runner.id).await)
+    }
+
+    fn runners_call(&self, id: GroupId) -> Call {
+        Call::get(CallKind::GroupRunners, format!("{}/runners", self.group_path(id))).about_group(id)
     }
 
     /// GitHub-hosted runners that an owner put into the group. GitHub Enterprise Server has none.

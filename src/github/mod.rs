@@ -10,8 +10,10 @@ mod credential;
 mod error;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
+mod generations;
 mod groups;
 mod hold;
+mod kept_pages;
 mod lanes;
 mod owners;
 mod pace;
@@ -23,6 +25,7 @@ mod reply;
 mod runners;
 mod sending;
 mod settings;
+mod shared_lists;
 mod teams;
 mod transport;
 mod types;
@@ -45,12 +48,17 @@ use self::client::with_token;
 use self::credential::Credential;
 pub use self::credential::{StartupProblem, TokenState};
 pub use self::error::{Class, Error, Shortage};
+pub use self::generations::Generation;
+use self::generations::Generations;
+use self::kept_pages::KeptPages;
 use self::lanes::Lane;
 pub use self::paging::PAGE_SIZE;
 use self::recent::Recent;
 use self::reply::Reply;
 pub use self::sending::MAX_ATTEMPTS;
 pub use self::settings::{App, Settings, SetupError};
+pub use self::shared_lists::SharedList;
+use self::shared_lists::SharedLists;
 use self::transport::Transport;
 pub use self::types::{JitRunner, Membership, Repository, Runner, RunnerGroup, RunnerToken, Team, User};
 pub use self::writes::WriteIds;
@@ -83,6 +91,9 @@ pub struct Github {
     budget: Arc<Budget>,
     clock: Clock,
     recent: Recent,
+    generations: Generations,
+    shared_lists: SharedLists,
+    kept_pages: KeptPages,
     /// Notified when something speaks against the credential.
     doubts: Notify,
 }
@@ -106,6 +117,9 @@ impl Github {
             budget,
             clock,
             recent,
+            generations: Generations::new(),
+            shared_lists: SharedLists::new(),
+            kept_pages: KeptPages::new(),
             doubts: Notify::new(),
         })
     }
@@ -194,7 +208,7 @@ impl Github {
 
     /// Sends a call about one repository, if possible with a token that may administer it and nothing else.
     async fn send_for_repository(&self, call: Call, name: &RepoName) -> Result<Reply, Error> {
-        let outcome = self.credential.send(Some(name), &call).await;
+        let outcome = Box::pin(self.credential.send(Some(name), &call)).await;
         // What it may not do in one repository says nothing about the organisation.
         self.note(&outcome, |class| *class == Class::ServiceRefused);
         outcome
@@ -202,7 +216,7 @@ impl Github {
 
     /// Sends a call as the App's installation (or the configured token).
     async fn send(&self, call: Call) -> Result<Reply, Error> {
-        let mut outcome = self.credential.send(None, &call).await;
+        let mut outcome = Box::pin(self.credential.send(None, &call)).await;
         for pause in LAG_PAUSES {
             let may_lag = match (&outcome, call.group()) {
                 (Err(error), Some(group)) if error.is_not_found() => self.recent.may_lag(group).await,
@@ -212,7 +226,7 @@ impl Github {
                 break;
             }
             tokio::time::sleep(pause).await;
-            outcome = self.credential.send(None, &call).await;
+            outcome = Box::pin(self.credential.send(None, &call)).await;
         }
         self.note(&outcome, |class| matches!(class, Class::ServiceRefused | Class::Forbidden(_)));
         outcome

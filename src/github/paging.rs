@@ -2,6 +2,7 @@
 //! would be followed without the credential, and could lead anywhere.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::de::DeserializeOwned;
@@ -21,13 +22,25 @@ const PAGES_AT_ONCE: (usize, usize) = (8, 50);
 const MAX_PAGES: u64 = 1_000;
 
 /// Something that a list holds, told apart by its id.
-pub(super) trait Listed: DeserializeOwned + Send {
+pub(super) trait Listed: DeserializeOwned + Clone + Send + Sync + 'static {
     fn id(&self) -> u64;
+
+    /// About how much memory it takes.
+    fn bytes(&self) -> usize;
+}
+
+/// What a list is read for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Use {
+    /// A write depends on it: it is read anew.
+    Write,
+    /// It is shown, or each entry is looked at again: pages that didn't change aren't read again.
+    Show,
 }
 
 /// One page: its entries, and what it says itself about the list.
 struct Page<T> {
-    items: Vec<T>,
+    items: Vec<Arc<T>>,
     /// The last page, or the next, by its links.
     linked: Option<u64>,
     /// How many entries the list has in all.
@@ -37,39 +50,50 @@ struct Page<T> {
 /// What has been read of a list. What pages say of the list is a hint that can be missing or wrong: a full page always has
 /// a next one asked for, and an empty one ends the list.
 struct Pages<T> {
-    read: Vec<Page<T>>,
+    read: Vec<Arc<Page<T>>>,
 }
 
 impl Github {
     /// All entries of a list whose pages state a `total_count`.
     pub(super) async fn counted_list<T: Listed>(&self, call: &Call) -> Result<Vec<T>, Error> {
-        self.list(call, Page::counted).await
+        Ok(owned(self.list(call, Use::Write, Page::counted).await?))
+    }
+
+    /// The same to be shown.
+    pub(super) async fn shown_list<T: Listed>(&self, call: &Call) -> Result<Vec<Arc<T>>, Error> {
+        self.list(call, Use::Show, Page::counted).await
     }
 
     /// All entries of a list that is a plain array, its last page stated in the `Link` header.
     pub(super) async fn linked_list<T: Listed>(&self, call: &Call) -> Result<Vec<T>, Error> {
-        self.list(call, Page::linked).await
+        Ok(owned(self.list(call, Use::Write, Page::linked).await?))
     }
 
     async fn list<T: Listed>(
         &self,
         call: &Call,
+        used_for: Use,
         read: impl Fn(&Reply) -> Result<Page<T>, Error> + Copy,
-    ) -> Result<Vec<T>, Error> {
-        let first = self.pages(call, read).await?;
-        let entries = if first.lacks_entries() { self.pages(call, read).await? } else { first };
-        Ok(without_duplicates(entries.read))
+    ) -> Result<Vec<Arc<T>>, Error> {
+        let first = self.pages(call, used_for, read).await?;
+        let entries = if first.lacks_entries() { self.pages(call, used_for, read).await? } else { first };
+        Ok(without_duplicates(&entries.read))
     }
 
     async fn pages<T: Listed>(
         &self,
         call: &Call,
+        used_for: Use,
         read: impl Fn(&Reply) -> Result<Page<T>, Error> + Copy,
     ) -> Result<Pages<T>, Error> {
         let fetch = async |number: u64| {
             let joint = if call.path.contains('?') { '&' } else { '?' };
             let path = format!("{}{joint}per_page={PAGE_SIZE}&page={number}", call.path);
-            read(&self.send(call.clone().with_path(path)).await?)
+            let call = call.clone().with_path(path);
+            match used_for {
+                Use::Write => read(&self.send(call).await?).map(Arc::new),
+                Use::Show => self.page_if_changed(call, read).await,
+            }
         };
         let mut pages = Pages { read: vec![fetch(1).await?] };
         loop {
@@ -87,6 +111,51 @@ impl Github {
     }
 }
 
+impl Github {
+    /// The page as it was read before, if GitHub says that it didn't change; that costs none of the hour's calls.
+    async fn page_if_changed<T: Listed>(
+        &self,
+        call: Call,
+        read: impl Fn(&Reply) -> Result<Page<T>, Error>,
+    ) -> Result<Arc<Page<T>>, Error> {
+        let token = self.credential.token_number();
+        let path = call.path.clone();
+        let kept = self.kept_pages.get(&path, token).and_then(|kept| Some((kept.page::<Page<T>>()?, kept)));
+        let Some((page, kept)) = kept else {
+            return self.page_to_keep(call, path, token, read).await;
+        };
+        let reply = self.send(call.if_changed_since(kept.tag())).await?;
+        if reply.is_unchanged() { Ok(page) } else { self.keep_page(&reply, path, token, read) }
+    }
+
+    async fn page_to_keep<T: Listed>(
+        &self,
+        call: Call,
+        path: String,
+        token: u64,
+        read: impl Fn(&Reply) -> Result<Page<T>, Error>,
+    ) -> Result<Arc<Page<T>>, Error> {
+        let reply = self.send(call).await?;
+        self.keep_page(&reply, path, token, read)
+    }
+
+    fn keep_page<T: Listed>(
+        &self,
+        reply: &Reply,
+        path: String,
+        token: u64,
+        read: impl Fn(&Reply) -> Result<Page<T>, Error>,
+    ) -> Result<Arc<Page<T>>, Error> {
+        let page = Arc::new(read(reply)?);
+        // The token may have been renewed on the way, so that nobody knows whose tag it is.
+        if let Some(tag) = reply.header("etag").filter(|_| self.credential.token_number() == token) {
+            let bytes = page.items.iter().map(|item| item.bytes()).sum();
+            self.kept_pages.keep(path, token, tag, page.clone(), bytes);
+        }
+        Ok(page)
+    }
+}
+
 impl<T: DeserializeOwned> Page<T> {
     /// A page that states how many entries there are in all.
     fn counted(reply: &Reply) -> Result<Self, Error> {
@@ -95,14 +164,18 @@ impl<T: DeserializeOwned> Page<T> {
         else {
             return Err(Error::unexpected("the list is null, though it has entries by its total_count"));
         };
-        let items = items.into_iter().flatten().collect();
+        let items = items.into_iter().flatten().map(Arc::new).collect();
         Ok(Self { items, linked: linked_page(reply), count: page.total_count })
     }
 
     /// A page whose `Link` header leads to the others.
     fn linked(reply: &Reply) -> Result<Self, Error> {
         let items: Vec<Option<T>> = reply.parse()?;
-        Ok(Self { items: items.into_iter().flatten().collect(), linked: linked_page(reply), count: None })
+        Ok(Self {
+            items: items.into_iter().flatten().map(Arc::new).collect(),
+            linked: linked_page(reply),
+            count: None,
+        })
     }
 }
 
@@ -128,7 +201,7 @@ impl<T> Pages<T> {
         if read > 1 && self.read.iter().any(|page| page.items.is_empty()) {
             return nothing;
         }
-        let stated = self.read.iter().map(Page::stated).max().unwrap_or(0);
+        let stated = self.read.iter().map(|page| page.stated()).max().unwrap_or(0);
         match (last.is_full(), stated > read) {
             (true, true) => next..=stated.min(read + at_once).min(MAX_PAGES.max(next)),
             (true, false) | (false, true) => next..=next,
@@ -147,15 +220,23 @@ impl<T: Listed> Pages<T> {
     /// Whether entries moved between pages while they were read, so that some are on none of them.
     fn lacks_entries(&self) -> bool {
         let counted = self.read.last().and_then(|last| last.count).unwrap_or(0);
-        let distinct: HashSet<_> = self.read.iter().flat_map(|page| &page.items).map(Listed::id).collect();
+        let distinct: HashSet<_> =
+            self.read.iter().flat_map(|page| &page.items).map(|item| item.id()).collect();
         self.read.len() > 1 && (distinct.len() as u64) < counted
     }
 }
 
 /// An entry can move to a later page while the pages are fetched.
-fn without_duplicates<T: Listed>(pages: Vec<Page<T>>) -> Vec<T> {
+fn without_duplicates<T: Listed>(pages: &[Arc<Page<T>>]) -> Vec<Arc<T>> {
     let mut seen = HashSet::new();
-    pages.into_iter().flat_map(|page| page.items).filter(|item| seen.insert(item.id())).collect()
+    let items = pages.iter().flat_map(|page| &page.items);
+    let distinct: Vec<_> = items.filter(|item| seen.insert(item.id())).cloned().collect();
+    distinct
+}
+
+/// Entries that nobody else holds, or copies of them.
+fn owned<T: Clone>(items: Vec<Arc<T>>) -> Vec<T> {
+    items.into_iter().map(Arc::unwrap_or_clone).collect()
 }
 
 fn linked_page(reply: &Reply) -> Option<u64> {
@@ -186,21 +267,19 @@ fn is_relation(parameter: &str, relation: &str) -> bool {
 
 /// Asserts that a list whose every page is this response comes to an end, by itself or by being too long.
 #[cfg(any(test, fuzzing))]
-pub(super) fn check_pages<T: Listed + Clone>(reply: &Reply) {
-    for page in [Page::<T>::counted(reply), Page::linked(reply)].into_iter().flatten() {
-        let copy =
-            |page: &Page<T>| Page { items: page.items.clone(), linked: page.linked, count: page.count };
-        let mut pages = Pages { read: vec![copy(&page)] };
+pub(super) fn check_pages<T: Listed>(reply: &Reply) {
+    for page in [Page::<T>::counted(reply), Page::linked(reply)].into_iter().flatten().map(Arc::new) {
+        let mut pages = Pages { read: vec![page.clone()] };
         loop {
             let wanted = pages.next(50);
             if wanted.is_empty() || pages.are_too_many() {
                 break;
             }
             assert!(*wanted.end() <= MAX_PAGES + 1, "{wanted:?}");
-            pages.read.extend(wanted.map(|_| copy(&page)));
+            pages.read.extend(wanted.map(|_| page.clone()));
         }
         let held = page.items.len();
-        assert!(without_duplicates(vec![page]).len() <= held);
+        assert!(without_duplicates(&[page]).len() <= held);
     }
 }
 
@@ -213,7 +292,7 @@ mod tests {
 
     /// A list of which so many entries were read on each page, with what the last page says.
     fn read(sizes: &[usize], linked: Option<u64>, count: Option<u64>) -> Pages<()> {
-        let page = |size: &usize| Page { items: vec![(); *size], linked, count };
+        let page = |size: &usize| Arc::new(Page { items: vec![Arc::new(()); *size], linked, count });
         Pages { read: sizes.iter().map(page).collect() }
     }
 

@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use super::types::Runner;
 use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::domain::ids::{GroupId, RunnerId};
@@ -50,10 +49,10 @@ impl Recent {
     }
 
     /// A list of runners without those that are gone.
-    pub(super) async fn without_removed(&self, listed: Vec<Runner>) -> Vec<Runner> {
+    pub(super) async fn without_removed<R>(&self, listed: Vec<R>, id: impl Fn(&R) -> RunnerId) -> Vec<R> {
         let mut left = Vec::with_capacity(listed.len());
         for runner in listed {
-            if self.removed.get(&runner.id).await.is_none() {
+            if self.removed.get(&id(&runner)).await.is_none() {
                 left.push(runner);
             }
         }

@@ -43,6 +43,8 @@ const REFUSALS_OF_THE_SERVICE: [(&str, &str); 6] = [
 /// A successful response.
 #[derive(Debug)]
 pub(super) struct Reply {
+    /// Whether GitHub only said that what is known already didn't change.
+    is_unchanged: bool,
     body: Bytes,
     headers: HeaderMap,
     what: String,
@@ -65,6 +67,10 @@ impl Reply {
             (Class::NotGithub, format!("{}: the answer is no JSON: {said}{NOT_GITHUB}", self.what))
         };
         Error::new(class, detail).with_request_id(self.request_id())
+    }
+
+    pub(super) fn is_unchanged(&self) -> bool {
+        self.is_unchanged
     }
 
     pub(super) fn header(&self, name: &str) -> Option<&str> {
@@ -142,13 +148,17 @@ impl Call {
         body: Bytes,
         now: u64,
     ) -> (Result<Reply, Error>, Option<Hold>) {
+        if status == StatusCode::NOT_MODIFIED && self.may_be_unchanged() {
+            let hold = Hold::read(status, &headers, None, now);
+            return (Ok(Reply { is_unchanged: true, body, headers, what: self.to_string() }), hold);
+        }
         if status.is_success() {
             let hold = Hold::read(status, &headers, None, now);
             if is_page(&headers) {
                 let why = format!("{} with a page for people{NOT_GITHUB}", status.as_u16());
                 return (Err(self.fails(Class::NotGithub, why).with_request_id(request_id(&headers))), hold);
             }
-            return (Ok(Reply { body, headers, what: self.to_string() }), hold);
+            return (Ok(Reply { is_unchanged: false, body, headers, what: self.to_string() }), hold);
         }
         let refusal = Refusal::read(&headers, &body);
         let hold = Hold::read(status, &headers, Some(&refusal), now);
@@ -178,7 +188,7 @@ impl Call {
             (301 | 307 | 308, _) if refusal.is_githubs_json && self.is_about_one_repository() => {
                 Class::NotFound
             }
-            (300..=303 | 305..=399 | 407, _) => Class::NotGithub,
+            (300..=399 | 407, _) => Class::NotGithub,
             (400..=499, _) if !refusal.is_githubs_word => Class::NotGithub,
             (404 | 410, _) => Class::NotFound,
             (401, _) => Class::Unauthorized,

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::call::Call;
 use super::paging::Listed;
-use super::types::{JitRunner, Runner, RunnerToken};
+use super::types::{JitRunner, Runner, RunnerLabel, RunnerToken};
 use super::{Error, Github};
 use crate::domain::ids::{GroupId, RunnerId};
 use crate::domain::names::{Label, RepoName, RunnerName};
@@ -13,6 +13,12 @@ use crate::metrics::CallKind;
 impl Listed for Runner {
     fn id(&self) -> u64 {
         self.id.0
+    }
+
+    fn bytes(&self) -> usize {
+        let of_label = |label: &RunnerLabel| size_of::<RunnerLabel>() + label.name.len();
+        let labels: usize = self.labels.iter().map(of_label).sum();
+        size_of::<Self>() + self.name.len() + self.os.len() + self.status.len() + labels
     }
 }
 
@@ -76,7 +82,7 @@ impl Github {
         // say how it compares.
         let path = format!("/orgs/{}/actions/runners?name={name}", self.org);
         let listed = self.counted_list(&Call::get(CallKind::RunnerNamed, path)).await?;
-        let found = self.recent.without_removed(listed).await;
+        let found = self.recent.without_removed(listed, |runner: &Runner| runner.id).await;
         Ok(found.into_iter().find(|runner| runner.name.eq_ignore_ascii_case(name.as_str())))
     }
 

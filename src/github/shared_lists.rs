@@ -47,7 +47,7 @@ impl Github {
         let (own, key) = (self.clone(), (group, self.generation(group)));
         let fetch = async move {
             let read = async { Ok(Arc::new(own.read_group_runners(group).await?)) };
-            joined(&own.shared_lists.runners, key, read).await
+            joined(&own.shared_lists.runners, key, Box::pin(read)).await
         };
         self.to_the_end(fetch).await
     }
@@ -57,7 +57,7 @@ impl Github {
         let (own, key) = (self.clone(), (group, self.generation(group)));
         let fetch = async move {
             let read = async { Ok(Arc::new(own.read_group_repositories(group).await?)) };
-            joined(&own.shared_lists.repositories, key, read).await
+            joined(&own.shared_lists.repositories, key, Box::pin(read)).await
         };
         self.to_the_end(fetch).await
     }

@@ -20,11 +20,19 @@ impl Listed for Repository {
     fn id(&self) -> u64 {
         self.id.0
     }
+
+    fn bytes(&self) -> usize {
+        size_of::<Self>() + self.name.len() + self.full_name.len()
+    }
 }
 
 impl Listed for Team {
     fn id(&self) -> u64 {
         self.id.0
+    }
+
+    fn bytes(&self) -> usize {
+        size_of::<Self>() + self.slug.len()
     }
 }
 

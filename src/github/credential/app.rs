@@ -2,6 +2,7 @@
 //! minted once for all who wait for it, renewed ahead of its expiry and when GitHub refuses it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -14,6 +15,7 @@ use tokio::time::Instant;
 
 use super::installation::Place;
 use super::{StartupProblem, TokenState};
+use crate::account::Account;
 use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::domain::names::{OrgName, RepoName};
@@ -95,6 +97,8 @@ pub(in crate::github) struct AppCredential {
     /// The token for everything, and those for one repository each, by its name in lower case.
     tokens: Cache<Option<String>, Result<Arc<Minted>, Error>>,
     last_minted: ArcSwapOption<Minted>,
+    /// How many tokens were minted.
+    minted: AtomicU64,
     app_budget: Budget,
     installation_budget: Arc<Budget>,
 }
@@ -102,6 +106,8 @@ pub(in crate::github) struct AppCredential {
 /// An installation token inside the client that carries it.
 struct Minted {
     client: Octocrab,
+    /// Which of all tokens it is.
+    number: u64,
     /// On the service's clock.
     since: Duration,
     /// Seconds since 1970.
@@ -138,6 +144,7 @@ impl AppCredential {
             app_budget: Budget::of_one(clock.clone()),
             clock,
             last_minted: ArcSwapOption::empty(),
+            minted: AtomicU64::new(0),
             installation_budget: budget,
         })
     }
@@ -157,6 +164,11 @@ impl AppCredential {
             Some(left) if !left.is_zero() => TokenState::Ageing,
             _ => TokenState::Missing,
         }
+    }
+
+    /// Tells the current token from all before it.
+    pub(super) fn token_number(&self) -> u64 {
+        self.last_minted.load().as_ref().map_or(0, |token| token.number)
     }
 
     /// Sends a call as the installation; for a repository with a token that reaches nothing else. After a 401
@@ -264,7 +276,8 @@ impl AppCredential {
         let token: InstallationToken = self.send_as_app(&call).await?.parse()?;
         let client = with_token(&self.anonymous, token.token)?;
         let expires = u64::try_from(token.expires_at.timestamp()).unwrap_or(0);
-        Ok(Minted { client, since: self.clock.now(), expires })
+        let number = self.minted.fetch_add(1, Ordering::Relaxed) + 1;
+        Ok(Minted { client, number, since: self.clock.now(), expires })
     }
 
     /// The configured installation, or where GitHub doesn't know that one, the organisation's.
@@ -294,7 +307,8 @@ impl AppCredential {
             .generate_bearer_token()
             .map_err(|cause| Error::new(Class::Unauthorized, format!("no JWT can be signed: {cause}")))?;
         let client = with_token(&self.anonymous, SecretString::from(jwt))?;
-        self.transport.send(&client, &self.app_budget, call).await
+        // For everybody, whoever is behind the request that needs it.
+        Account::default().scope(self.transport.send(&client, &self.app_budget, call)).await
     }
 
     /// Asks GitHub whether the App is installed where it should be and may do what it must.

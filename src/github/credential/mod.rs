@@ -70,6 +70,14 @@ impl Credential {
         })
     }
 
+    /// Tells the token that calls are sent with from those before it.
+    pub(super) fn token_number(&self) -> u64 {
+        match self {
+            Self::App(app) => app.token_number(),
+            Self::Token(token) => token.number(),
+        }
+    }
+
     /// Asks GitHub whether it accepts the credential and lets it do what the service does.
     pub(super) async fn check(&self) -> Result<(), StartupProblem> {
         match self {

@@ -1,7 +1,7 @@
 //! A personal access token, and whether it can stand in for the App, as far as GitHub tells by reads.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use octocrab::Octocrab;
@@ -27,6 +27,8 @@ pub(in crate::github) struct TokenCredential {
     client: ArcSwap<Octocrab>,
     transport: Arc<Transport>,
     budget: Arc<Budget>,
+    /// How often it was replaced.
+    replaced: AtomicU64,
     /// Whether GitHub refused it in its last response.
     is_refused: AtomicBool,
 }
@@ -45,6 +47,7 @@ impl TokenCredential {
             anonymous,
             transport,
             budget,
+            replaced: AtomicU64::new(0),
             is_refused: AtomicBool::new(false),
         })
     }
@@ -52,8 +55,14 @@ impl TokenCredential {
     /// Uses another token from now on.
     pub(super) fn replace(&self, token: &SecretString) -> Result<(), SetupError> {
         self.client.store(Arc::new(client(&self.anonymous, token)?));
+        self.replaced.fetch_add(1, Ordering::Relaxed);
         self.is_refused.store(false, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Tells it from those before it.
+    pub(super) fn number(&self) -> u64 {
+        self.replaced.load(Ordering::Relaxed)
     }
 
     /// Whether GitHub accepted it, as far as is known.
