@@ -64,6 +64,10 @@ fn describe() {
     describe_gauge!("arm_connections", "Open connections.");
     describe_counter!("arm_connections_cut_off_total", "Connections closed by a limit, by cause.");
     describe_gauge!("arm_certificate_expiry_timestamp_seconds", seconds, "When the certificate expires.");
+    describe_gauge!(
+        "arm_credential_accepted",
+        "1 while GitHub accepts the credential, with all its permissions."
+    );
     describe_gauge!("arm_ready", "1 while the service is ready.");
     describe_counter!("arm_reloads_total", "Reloads by what was read again, and outcome.");
     describe_gauge!("arm_last_reload_successful", "0 while a file that can't be used waits to be put right.");
@@ -234,6 +238,11 @@ fn cut_off(cause: CutOff) -> Counter {
 /// When the certificate expires, in seconds since 1970.
 pub fn certificate_expiry(at: i64) {
     gauge!("arm_certificate_expiry_timestamp_seconds").set(as_number(u64::try_from(at).unwrap_or(0)));
+}
+
+/// Whether GitHub accepts the credential, and lets it do what the service does.
+pub fn credential_accepted(accepted: bool) {
+    gauge!("arm_credential_accepted").set(f64::from(u8::from(accepted)));
 }
 
 /// Whether the service is ready.

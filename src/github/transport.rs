@@ -56,25 +56,50 @@ impl Transport {
     pub(super) async fn send(&self, client: &Octocrab, budget: &Budget, call: &Call) -> Result<Reply, Error> {
         self.check_hold(budget, call)?;
         let deadline = Instant::now() + self.timeout;
-        let seems_down =
-            |retry_after| call.fails(Class::Unreachable { retry_after }, "not sent: GitHub seems to be down");
-        let pass = if call.lane == Lane::Stranger {
-            // Nobody vouches for the token, so what comes of it says nothing about GitHub.
-            self.circuit.look().map_err(|wait| seems_down(Some(wait)))?;
-            None
-        } else {
-            let entered = tokio::time::timeout_at(deadline, self.circuit.enter()).await;
-            Some(entered.map_err(|_| seems_down(None))?.map_err(|wait| seems_down(Some(wait)))?)
-        };
+        self.circuit.check().map_err(|wait| {
+            let class = Class::Unreachable { retry_after: Some(wait) };
+            call.fails(class, "not sent: GitHub seems to be down")
+        })?;
         // Boxed: octocrab's future takes kilobytes, which every future above would carry along.
         let attempts = Box::pin(self.attempts(client, budget, call, deadline));
         let outcome = tokio::time::timeout_at(deadline, attempts).await.unwrap_or_else(|_| {
             Err(call.fails(Class::Timeout, format_args!("no answer within {:?}", self.timeout)))
         });
-        if let Some(pass) = pass {
-            pass.record(outcome.as_ref().err().map(Error::class));
-        }
+        self.record(call, outcome.as_ref().err());
         outcome
+    }
+
+    /// Asks GitHub whether it is up: any response but a server error says so. Waits for no turn, and is held back by
+    /// nothing, so that nobody's calls decide when it is known.
+    pub(super) async fn is_up(&self, client: &Octocrab, call: &Call) -> bool {
+        let deadline = Instant::now() + self.timeout;
+        let budget = Budget::default();
+        let mut counted = Attempt::start(call, 1, deadline);
+        let attempt = Box::pin(self.attempt(client, &budget, call));
+        let outcome = tokio::time::timeout_at(deadline, attempt)
+            .await
+            .unwrap_or_else(|_| Err(call.fails(Class::Timeout, "no answer in time")));
+        counted.end(outcome.as_ref().map_or_else(|error| error.class().outcome(), |_| CallOutcome::Success));
+        if let Err(error) = &outcome {
+            tracing::debug!(%error, "probing GitHub");
+        }
+        let is_down = |error: Error| {
+            matches!(error.class(), Class::Unreachable { .. } | Class::Timeout | Class::Faulty)
+        };
+        !outcome.is_err_and(is_down)
+    }
+
+    /// Keeps the circuit as `is_up` says. Never ends.
+    pub(super) async fn keep_circuit<Asked: Future<Output = bool>>(&self, is_up: impl Fn() -> Asked) {
+        self.circuit.keep(is_up).await;
+    }
+
+    /// Tells the circuit how a call ended.
+    fn record(&self, call: &Call, failure: Option<&Error>) {
+        // Nobody vouches for a stranger's token, so what comes of it says nothing about GitHub.
+        if call.lane != Lane::Stranger {
+            self.circuit.record(call.kind, None, failure.map(Error::class));
+        }
     }
 
     fn check_hold(&self, budget: &Budget, call: &Call) -> Result<(), Error> {
@@ -106,6 +131,10 @@ impl Transport {
                     if attempt < MAX_ATTEMPTS && call.method == Method::GET && is_transient(&error) =>
                 {
                     tracing::debug!(%error, attempt, "reading from GitHub again");
+                    if matches!(error.class(), Class::Unreachable { .. }) {
+                        // At once: attempts to connect may last until the deadline, which then hides them.
+                        self.record(call, Some(&error));
+                    }
                     tokio::time::sleep(back_off(attempt)).await;
                     attempt += 1;
                 }
@@ -187,17 +216,14 @@ fn back_off(attempt: u32) -> Duration {
 }
 
 fn unreachable(call: &Call, cause: &octocrab::Error) -> Error {
-    let connecting = matches!(cause, octocrab::Error::Reqwest { source, .. } if source.is_connect());
-    let class = if connecting { Class::Unreachable { retry_after: None } } else { Class::Faulty };
+    let class = if is_connecting(cause) { Class::Unreachable { retry_after: None } } else { Class::Faulty };
     call.fails(class, explain(cause))
 }
 
 /// An error with its causes, and what to look at if no connection was made.
 fn explain(error: &(dyn std::error::Error + 'static)) -> String {
     let reason = chain(error);
-    let connecting = causes(error)
-        .any(|cause| cause.downcast_ref::<reqwest::Error>().is_some_and(reqwest::Error::is_connect));
-    let hint = if !connecting {
+    let hint = if !is_connecting(error) {
         ""
     } else if reason.contains("certificate") {
         "; if a private authority signed it, name that authority's certificate in github.caFile"
@@ -205,6 +231,11 @@ fn explain(error: &(dyn std::error::Error + 'static)) -> String {
         "; check github.apiURL, and if a proxy leads there, HTTPS_PROXY and NO_PROXY"
     };
     reason + hint
+}
+
+/// Whether no connection was made. octocrab wraps the error that says so.
+fn is_connecting(error: &(dyn std::error::Error + 'static)) -> bool {
+    causes(error).any(|cause| cause.downcast_ref::<reqwest::Error>().is_some_and(reqwest::Error::is_connect))
 }
 
 fn causes<'a>(
