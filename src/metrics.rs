@@ -75,12 +75,15 @@ fn describe() {
     describe_gauge!("arm_token_lookups_in_flight", "Look-ups of callers' tokens under way at GitHub.");
     describe_gauge!("arm_token_lookups_queued", "Look-ups of callers' tokens that wait.");
     describe_gauge!("arm_github_circuit_open", "1 while nothing is sent because GitHub seems to be down.");
-    describe_gauge!("arm_credential_accepted", "0 while GitHub doesn't accept the service's credential.");
     describe_counter!("arm_cache_lookups_total", "Look-ups by cache and outcome.");
     describe_counter!("arm_rate_limited_total", "Requests refused by a limiter of this service.");
     describe_gauge!("arm_connections", "Open connections.");
     describe_counter!("arm_connections_cut_off_total", "Connections closed by a limit, by cause.");
     describe_gauge!("arm_certificate_expiry_timestamp_seconds", seconds, "When the certificate expires.");
+    describe_gauge!(
+        "arm_credential_accepted",
+        "1 while GitHub accepts the credential, with all its permissions."
+    );
     describe_gauge!("arm_ready", "1 while the service is ready.");
     describe_counter!("arm_reloads_total", "Reloads by what was read again, and outcome.");
     describe_gauge!("arm_last_reload_successful", "0 while a file that can't be used waits to be put right.");

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use moka::sync::Cache;
-use tokio::sync::RwLock;
+use tokio::sync::{Mutex, OwnedMutexGuard, RwLock};
 
 use crate::access::{Administrators, Groups, Members, Records, Teams};
 use crate::clock::Clock;
@@ -21,6 +21,10 @@ use crate::store::Store;
 const MAX_GROUPS_WAITED_FOR: u64 = 100_000;
 /// Runners whose JIT config was handed out that are remembered at once.
 const MAX_HANDED_OUT: u64 = 100_000;
+/// Runners that are written to, or were moved lately, at once.
+const MAX_RUNNER_TURNS: u64 = 100_000;
+/// How long it is remembered where a runner was moved: longer than any request works with a list that it read.
+const MOVED_REMEMBERED_FOR: Duration = Duration::from_mins(10);
 /// How long they are remembered: GitHub removes those that don't connect within a day.
 const HANDED_OUT_FOR: Duration = Duration::from_hours(24);
 
@@ -54,12 +58,14 @@ pub struct Organisation {
     pub turns: Turns<GroupId>,
     /// Turns of teams whose group is created.
     pub creation_turns: Turns<TeamId>,
+    /// Turns with its runners.
+    pub runner_turns: RunnerTurns,
     /// Runners whose JIT config was handed out here.
     pub handed_out: HandedOut,
 }
 
-/// Turns, one lock for each. That of a group is held by those who bring runners into a group, and alone by who counts its runners or
-/// deletes it.
+/// Turns, one lock for each. That of a group is held by those who bring runners into a group or change single repositories of it, and
+/// alone by who counts its runners, sets all its repositories or deletes it.
 pub struct Turns<K>(Cache<K, Arc<RwLock<()>>>);
 
 impl<K: Hash + Eq + Send + Sync + 'static> Default for Turns<K> {
@@ -72,6 +78,34 @@ impl<K: Hash + Eq + Send + Sync + 'static> Turns<K> {
     /// The lock of this group or team.
     pub fn with(&self, whose: K) -> Arc<RwLock<()>> {
         self.0.get_with(whose, Arc::default)
+    }
+}
+
+/// Turns with single runners. Whoever has one knows where this process moved the runner lately, and that nobody else here moves
+/// or removes it meanwhile.
+pub struct RunnerTurns(Cache<RunnerId, Arc<Mutex<Option<Moved>>>>);
+
+/// Where this process moved a runner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moved {
+    /// The group that it was moved into.
+    pub to: GroupId,
+    /// When the move had ended, on the organisation's clock.
+    pub at: Duration,
+    /// Whether GitHub said so. Otherwise the answer was lost, and it may have stayed.
+    pub is_confirmed: bool,
+}
+
+impl Default for RunnerTurns {
+    fn default() -> Self {
+        Self(Cache::builder().max_capacity(MAX_RUNNER_TURNS).time_to_idle(MOVED_REMEMBERED_FOR).build())
+    }
+}
+
+impl RunnerTurns {
+    /// Waits for the turn with this runner.
+    pub async fn turn_with(&self, runner: RunnerId) -> OwnedMutexGuard<Option<Moved>> {
+        self.0.get_with(runner, Arc::default).lock_owned().await
     }
 }
 

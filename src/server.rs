@@ -33,7 +33,7 @@ use crate::github::{App, Github, Settings, SetupError};
 use crate::http::{self, Operation};
 use crate::limits::{AddressLimiter, UserLimiter};
 use crate::metrics;
-use crate::organisation::{HandedOut, Organisation, Turns};
+use crate::organisation::{HandedOut, Organisation, RunnerTurns, Turns};
 pub use crate::state::{Check, Obstacle};
 use crate::state::{Shared, State};
 use crate::store::{self, OpenError, Store};
@@ -140,6 +140,8 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Server, StartError> 
         config.server.admin.map(|admin| listen_for_admins(&config.server, admin, &state)).transpose()?;
     let unanswered = Arc::new(Notify::new());
     let mut background = vec![tokio::spawn(check_credential(state.clone(), report, unanswered.clone()))];
+    let github = state.organisation.github.clone();
+    background.push(tokio::spawn(async move { github.keep_circuit().await }));
     let asked = watch::Sender::new(());
     let looks = || Looks::new(asked.subscribe(), clock.clone());
     if let Some(certificates) = &state.certificates {
@@ -204,6 +206,7 @@ fn build(
         scopes: ArcSwap::from_pointee(config.scopes.clone()),
         turns: Turns::default(),
         creation_turns: Turns::default(),
+        runner_turns: RunnerTurns::default(),
         handed_out: HandedOut::default(),
     };
     Ok(State {
@@ -219,6 +222,7 @@ fn build(
         request_deadline: (config.github.timeout * CALLS_IN_A_ROW).min(DRAIN.max(config.github.timeout)),
         certificates,
         check,
+        was_accepted: AtomicBool::new(false),
         check_now: Notify::new(),
         draining: AtomicBool::new(false),
     })

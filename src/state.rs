@@ -78,6 +78,8 @@ pub struct State {
     pub certificates: Option<Arc<CertificateStore>>,
     /// Whether the credential was found to work.
     pub check: watch::Receiver<Check>,
+    /// Whether it was found to work once since the start.
+    pub was_accepted: AtomicBool,
     /// Told when the credential should be checked now.
     pub check_now: Notify,
     /// Whether the service is on its way out.

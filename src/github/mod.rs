@@ -190,6 +190,12 @@ impl Github {
         self.transport.circuit()
     }
 
+    /// Finds out by calls of its own whether GitHub as a whole is down, when much fails, and when it is back. To be run
+    /// all the time; never ends.
+    pub async fn keep_circuit(&self) {
+        self.transport.keep_circuit(|| self.credential.is_github_up()).await;
+    }
+
     /// The user that a caller's token belongs to: the only call ever made with it.
     pub async fn user_of(&self, token: SecretString, history: TokenHistory) -> Result<User, Error> {
         let client = with_token(&self.anonymous, token)?;

@@ -73,6 +73,7 @@ impl Github {
             Call::post(CallKind::JitConfig, format!("/orgs/{}/actions/runners/generate-jitconfig", self.org))
                 .with_body(body)
                 .about_group(group);
+        let _written = self.generations.writing([group]);
         self.send(call).await?.parse()
     }
 
@@ -93,17 +94,19 @@ impl Github {
             .parse()
     }
 
-    /// Removes a runner from the organisation. GitHub refuses it while a job runs on it.
-    pub async fn delete_runner(&self, id: RunnerId) -> Result<(), Error> {
+    /// Removes a runner, which is in this group, from the organisation. GitHub refuses it while a job runs on it.
+    pub async fn delete_runner(&self, id: RunnerId, group: GroupId) -> Result<(), Error> {
+        let _written = self.generations.writing([group]);
         self.send(Call::delete(CallKind::DeleteRunner, format!("/orgs/{}/actions/runners/{id}", self.org)))
             .await?;
         self.recent.removed(id).await;
         Ok(())
     }
 
-    /// Moves a runner into a group, out of whichever it is in.
-    pub async fn move_runner(&self, id: RunnerId, group: GroupId) -> Result<(), Error> {
-        let path = format!("/orgs/{}/actions/runner-groups/{group}/runners/{id}", self.org);
-        self.send(Call::put(CallKind::MoveRunner, path).about_group(group)).await.map(drop)
+    /// Moves a runner from one group into another.
+    pub async fn move_runner(&self, id: RunnerId, from: GroupId, to: GroupId) -> Result<(), Error> {
+        let _written = self.generations.writing([from, to]);
+        let path = format!("/orgs/{}/actions/runner-groups/{to}/runners/{id}", self.org);
+        self.send(Call::put(CallKind::MoveRunner, path).about_group(to)).await.map(drop)
     }
 }

@@ -82,11 +82,7 @@ impl Sending<'_> {
         let mut attempt = 1;
         loop {
             let turn = self.transport.turn(call, self.account.principal(), deadline).await?;
-            let mut counted = Attempt::start(call, attempt, deadline);
-            let outcome = self.attempt().await;
-            counted
-                .end(outcome.as_ref().map_or_else(|error| error.class().outcome(), |_| CallOutcome::Success));
-            drop(counted);
+            let outcome = self.counted_attempt(attempt, deadline).await;
             drop(turn);
             let error = match outcome {
                 Err(error) if attempt < MAX_ATTEMPTS => error,
@@ -119,6 +115,13 @@ impl Sending<'_> {
             }
             _ => None,
         }
+    }
+
+    pub(super) async fn counted_attempt(&self, number: u32, deadline: Instant) -> Result<Reply, Error> {
+        let mut counted = Attempt::start(self.call, number, deadline);
+        let outcome = self.attempt().await;
+        counted.end(outcome.as_ref().map_or_else(|error| error.class().outcome(), |_| CallOutcome::Success));
+        outcome
     }
 
     async fn attempt(&self) -> Result<Reply, Error> {

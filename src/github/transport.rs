@@ -54,29 +54,51 @@ impl Transport {
         // Boxed: hardly anybody has to wait, and the future of waiting is large.
         Box::pin(sending.wait_for_limits()).await?;
         let deadline = Instant::now() + self.timeout;
-        let seems_down =
-            |retry_after| call.fails(Class::Unreachable { retry_after }, "not sent: GitHub seems to be down");
-        let pass = if call.lane == Lane::Stranger {
-            // Nobody vouches for the token, so what comes of it says nothing about GitHub.
-            self.circuit.look().map_err(|wait| seems_down(Some(wait)))?;
-            None
-        } else {
-            let entered = tokio::time::timeout_at(deadline, self.circuit.enter()).await;
-            Some(entered.map_err(|_| seems_down(None))?.map_err(|wait| seems_down(Some(wait)))?)
-        };
+        self.circuit.check().map_err(|wait| {
+            let class = Class::Unreachable { retry_after: Some(wait) };
+            call.fails(class, "not sent: GitHub seems to be down")
+        })?;
         // Boxed: octocrab's future takes kilobytes, which every future above would carry along.
         let attempts = Box::pin(sending.attempts(deadline));
         let outcome = tokio::time::timeout_at(deadline, attempts).await.unwrap_or_else(|_| {
             Err(call.fails(Class::Timeout, format_args!("no answer within {:?}", self.timeout)))
         });
-        if let Some(pass) = pass {
-            pass.record(outcome.as_ref().err().map(Error::class));
-        }
+        self.record(call, sending.account.principal(), outcome.as_ref().err());
         outcome
     }
-}
 
-impl Transport {
+    /// Asks GitHub whether it is up: any response but a server error says so. Waits for no turn, and is held back by
+    /// nothing, so that nobody's calls decide when it is known.
+    pub(super) async fn is_up(&self, client: &Octocrab, call: &Call) -> bool {
+        let deadline = Instant::now() + self.timeout;
+        let budget = Budget::of_one(self.clock.clone());
+        let sending = Sending { transport: self, client, budget: &budget, call, account: Account::default() };
+        let attempt = Box::pin(sending.counted_attempt(1, deadline));
+        let outcome = tokio::time::timeout_at(deadline, attempt)
+            .await
+            .unwrap_or_else(|_| Err(call.fails(Class::Timeout, "no answer in time")));
+        if let Err(error) = &outcome {
+            tracing::debug!(%error, "probing GitHub");
+        }
+        let is_down = |error: Error| {
+            matches!(error.class(), Class::Unreachable { .. } | Class::Timeout | Class::Faulty { .. })
+        };
+        !outcome.is_err_and(is_down)
+    }
+
+    /// Keeps the circuit as `is_up` says. Never ends.
+    pub(super) async fn keep_circuit<Asked: Future<Output = bool>>(&self, is_up: impl Fn() -> Asked) {
+        self.circuit.keep(is_up).await;
+    }
+
+    /// Tells the circuit how a call ended.
+    fn record(&self, call: &Call, principal: Principal, failure: Option<&Error>) {
+        // Nobody vouches for a stranger's token, so what comes of it says nothing about GitHub.
+        if call.lane != Lane::Stranger {
+            self.circuit.record(call.kind, principal, failure.map(Error::class));
+        }
+    }
+
     /// Waits until one more call may be under way. Running out of time here says nothing about GitHub.
     pub(super) async fn turn(
         &self,
@@ -107,9 +129,7 @@ pub(super) fn unreachable(call: &Call, cause: &octocrab::Error) -> Error {
 /// An error with its causes, and what to look at if no connection was made.
 fn explain(error: &(dyn std::error::Error + 'static)) -> String {
     let reason = chain(error);
-    let connecting = causes(error)
-        .any(|cause| cause.downcast_ref::<reqwest::Error>().is_some_and(reqwest::Error::is_connect));
-    let hint = if !connecting {
+    let hint = if !is_connecting(error) {
         ""
     } else if reason.contains("certificate") {
         "; if a private authority signed it, name that authority's certificate in github.caFile"
@@ -117,6 +137,11 @@ fn explain(error: &(dyn std::error::Error + 'static)) -> String {
         "; check github.apiURL, and if a proxy leads there, HTTPS_PROXY and NO_PROXY"
     };
     reason + hint
+}
+
+/// Whether no connection was made. octocrab wraps the error that says so.
+fn is_connecting(error: &(dyn std::error::Error + 'static)) -> bool {
+    causes(error).any(|cause| cause.downcast_ref::<reqwest::Error>().is_some_and(reqwest::Error::is_connect))
 }
 
 fn causes<'a>(

@@ -81,7 +81,8 @@ async fn ready(state: web::Data<Shared>) -> HttpResponse {
 }
 
 async fn scrape(state: web::Data<Shared>) -> HttpResponse {
-    metrics::ready(readiness(&state).ready);
+    let readiness = readiness(&state);
+    metrics::ready(readiness.ready);
     let (in_flight, queued) = state.organisation.github.load();
     metrics::github_load(in_flight, queued);
     state.organisation.github.report_scarcity();
@@ -125,15 +126,17 @@ fn readiness(state: &Shared) -> Readiness {
     };
     let github = match state.organisation.github.circuit() {
         CircuitState::Closed => Part::fine(),
-        CircuitState::Open | CircuitState::HalfOpen => Part::bad("down"),
+        CircuitState::Open => Part::bad("down"),
     };
     let certificate = certificate(state);
     let audit = state.audit_log.audit_problem().map_or_else(Part::fine, Part::bad);
-    // Named, but no reason to be sent no requests: they are served and audited.
+    // Named from here on, but no reason to be sent no requests: they are served and audited.
     let log = state.audit_log.log_problem().map_or_else(Part::fine, Part::bad);
     // Likewise: a store that is down must not take all replicas out of service.
     let store = store(state);
-    let ready = !draining && certificate.ok && credential.ok && permissions.ok && github.ok && audit.ok;
+    // What GitHub says later is the same for all replicas: were they all taken out, callers would not even be told.
+    let was_accepted = state.was_accepted.load(Ordering::SeqCst);
+    let ready = !draining && certificate.ok && was_accepted && audit.ok;
     Readiness { ready, draining, certificate, credential, permissions, github, store, audit, log }
 }
 

@@ -22,6 +22,7 @@ words! {
         MoveRunner = "move_runner",
         Organisation = "organisation",
         OrgMembership = "org_membership",
+        Probe = "probe",
         RegistrationToken = "registration_token",
         RemovalToken = "removal_token",
         RemoveGroupRepository = "remove_group_repository",

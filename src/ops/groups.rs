@@ -4,7 +4,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::error::missing_group;
-use super::runners::{Outcome, each, move_all};
+use super::runner_writes::{Action, Listed, each};
+use super::runners::{Outcome, move_all};
 use super::selection::StatusFilter;
 use super::{Error, Work};
 use crate::access::{Authority, ManagedGroup, Reach};
@@ -37,13 +38,17 @@ pub async fn delete(work: &Work, plan: RunnersOfDeleted) -> Result<String, Error
     work.organisation().groups.require_records_writable()?;
     // Looked at here, so that a caller who is refused or goes away changes nothing.
     let read = |group: ManagedGroup| async move {
+        let as_of = work.organisation().clock.now();
         let runners = idle_runners(work.github(), &group).await?;
+        let runners = Listed::all(runners, group.id(), as_of);
         Ok((group, runners))
     };
     let (group, runners) = work.with_group(read).await?;
     work.require_selected(&group)?;
     let target = match &plan {
-        RunnersOfDeleted::MustBeNone if !runners.is_empty() => return Err(not_empty(&runners)),
+        RunnersOfDeleted::MustBeNone if !runners.is_empty() => {
+            return Err(not_empty(runners.iter().map(|listed| &listed.runner)));
+        }
         RunnersOfDeleted::MovedTo(to) => {
             let target = work.organisation().groups.find(to).await?;
             work.require_selected(&target)?;
@@ -56,8 +61,10 @@ pub async fn delete(work: &Work, plan: RunnersOfDeleted) -> Result<String, Error
     let write = async move {
         let outcome = match (plan, target) {
             _ if runners.is_empty() => Outcome::default(),
-            (RunnersOfDeleted::MovedTo(to), Some(target)) => move_all(&own, &runners, target, &to).await?,
-            _ => each(&own, &runners, |id| own.github().delete_runner(id)).await?,
+            (RunnersOfDeleted::MovedTo(to), Some(target)) => {
+                move_all(&own, &runners, target, &to, |_| true).await?
+            }
+            _ => each(&own, &runners, Action::Remove, |_| true).await?,
         };
         let gone = |group| delete_empty(&own, group);
         let name = own.on_group(group, gone).await.map_err(|error| match error {
@@ -82,15 +89,15 @@ async fn delete_empty(work: &Work, group: ManagedGroup) -> Result<String, Error>
     work.github().delete_runner_group(group.id()).await.map_err(|error| match error.class() {
         Class::NotFound => Error::GroupNotFound,
         // A runner came in between, and GitHub refuses to delete a group with runners.
-        Class::Conflict | Class::Rejected(_) => not_empty(&[]),
+        Class::Conflict | Class::Rejected(_) => not_empty([]),
         _ => error.into(),
     })?;
     work.organisation().groups.deleted(work.authority(), group.id()).await;
     Ok(group.name().to_owned())
 }
 
-fn not_empty(runners: &[Runner]) -> Error {
-    let left = runners.iter().map(|runner| runner.name.clone()).collect();
+fn not_empty<'a>(runners: impl IntoIterator<Item = &'a Runner>) -> Error {
+    let left = runners.into_iter().map(|runner| runner.name.clone()).collect();
     Error::GroupNotEmpty { left, changed: false }
 }
 

@@ -55,18 +55,18 @@ pub async fn generate(work: &Work, wanted: Wanted) -> Result<Granted, Error> {
     work.line().note(|details| details.runners = vec![name.to_string()]);
     let registration = Registration { name, labels: wanted.labels, work_folder: wanted.work_folder };
     let found = work.find_group().await?;
-    let own = work.clone();
+    let (own, group) = (work.clone(), found.id());
     let (give, taken) = oneshot::channel();
     let write = async move {
         let register = |group| register(&own, group, &registration);
         let granted = own.on_group(found, register).await?;
-        let id = granted.runner.id;
+        let (id, granted_in) = (granted.runner.id, granted.runner.runner_group_id.unwrap_or(group));
         own.organisation().handed_out.insert(id);
         // Whoever asked may be gone, or have been told that it took too long.
         if give.send(granted).is_ok() {
             return Ok(());
         }
-        if let Err(error) = own.github().delete_runner(id).await {
+        if let Err(error) = own.github().delete_runner(id, granted_in).await {
             tracing::warn!(%error, runner = %registration.name, "a runner may be left behind");
         }
         Err(Error::TooLate)
@@ -136,7 +136,7 @@ async fn look_for_it(
     if !is_it {
         return Ok(Look::Settled);
     }
-    match work.github().delete_runner(runner.id).await {
+    match work.github().delete_runner(runner.id, group.id()).await {
         Ok(()) => tracing::info!(runner = %wanted.name, "removed a runner whose config was lost"),
         // It took a job, or somebody was faster.
         Err(error) if matches!(error.class(), Class::NotFound | Class::Rejected(_)) => {}

@@ -9,6 +9,7 @@ pub mod jit;
 pub mod offline;
 pub mod records;
 pub mod repos;
+mod runner_writes;
 pub mod runners;
 pub mod selection;
 pub mod tokens;

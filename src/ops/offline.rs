@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use futures_util::{StreamExt, stream};
 
-use super::runners::{Outcome, WRITES_AT_ONCE, each};
+use super::runner_writes::{Action, Listed, Rereads, WRITES_AT_ONCE, each};
+use super::runners::Outcome;
 use super::work::GROUPS_AT_ONCE;
 use super::{Error, Work};
 use crate::access::{ManagedGroup, Oversight};
@@ -42,19 +43,20 @@ pub async fn remove(
     group: &ManagedGroup,
     runners: Vec<Runner>,
 ) -> Result<(Outcome, Vec<RunnerId>), Error> {
-    let reads =
-        runners.into_iter().map(|runner| async move { (runner.id, work.github().runner(runner.id).await) });
+    let (rereads, clock) = (&Rereads::of(work), &work.organisation().clock);
+    let reads = runners.into_iter().map(|runner| async move {
+        let as_of = clock.now();
+        (runner.id, as_of, rereads.runner(runner.id, group.id()).await)
+    });
     let again: Vec<_> = stream::iter(reads).buffered(WRITES_AT_ONCE).collect().await;
     let (mut still_offline, mut returned) = (Vec::new(), Vec::new());
-    for (id, read) in again {
-        match read {
-            Ok(runner) if is_in(&runner, group) && !runner.is_online() && !runner.busy => {
-                still_offline.push(runner);
+    for (id, as_of, read) in again {
+        match read? {
+            Some(runner) if !runner.is_online() && !runner.busy => {
+                still_offline.push(Listed { runner, group: group.id(), as_of });
             }
-            Ok(_) => returned.push(id),
-            // Another replica was faster.
-            Err(error) if error.is_not_found() => returned.push(id),
-            Err(error) => return Err(error.into()),
+            // It came back, or another replica was faster.
+            Some(_) | None => returned.push(id),
         }
     }
     if still_offline.is_empty() {
@@ -63,11 +65,6 @@ pub async fn remove(
     work.note_group(group);
     work.reserve_line(&still_offline)?;
     let own = work.clone();
-    let write = async move { each(&own, &still_offline, |id| own.github().delete_runner(id)).await };
+    let write = async move { each(&own, &still_offline, Action::Remove, |runner| !runner.is_online()).await };
     Ok((work.write(Box::pin(write)).await?, returned))
-}
-
-/// Older servers don't say which group a runner is in; there the list that was just read has to do.
-fn is_in(runner: &Runner, group: &ManagedGroup) -> bool {
-    runner.runner_group_id.is_none_or(|id| id == group.id())
 }

@@ -1,6 +1,8 @@
 //! The repositories that may use a team's group. Only those on which the team itself has the permission that
 //! `policy.repositoryPermission` demands can be added, so nobody opens a group to somebody else's repository.
 
+use std::collections::HashSet;
+
 use futures_util::{StreamExt, stream};
 
 use super::error::missing_group;
@@ -11,6 +13,8 @@ use crate::domain::names::RepoName;
 use crate::domain::policy::RepositoryPermission;
 use crate::github::{self, Repository};
 
+/// Up to so many repositories are changed one by one; more at once, since GitHub counts each write.
+const MAX_SINGLE_WRITES: usize = 10;
 /// Writes of one request under way at once: far from GitHub's bound of 100 concurrent calls.
 const WRITES_AT_ONCE: usize = 8;
 
@@ -41,15 +45,13 @@ pub async fn change(work: &Work, names: &[RepoName], change: Change) -> Result<(
     let repositories = all_of(names, visible, required)?;
     let own = work.clone();
     let write = async move {
-        let github = own.github();
-        own.on_group(found, |group| {
-            let group = group.id();
-            each(&repositories, move |id| async move {
-                match change {
-                    Change::Add => github.add_group_repository(group, id).await,
-                    Change::Remove => github.remove_group_repository(group, id).await,
-                }
-            })
+        let (own, repositories) = (&own, repositories.as_slice());
+        own.on_group(found, |group| async move {
+            if repositories.len() > MAX_SINGLE_WRITES {
+                at_once(own, &group, repositories, change).await
+            } else {
+                one_by_one(own, &group, repositories, change).await
+            }
         })
         .await
     };
@@ -63,9 +65,11 @@ pub async fn set(work: &Work, names: &[RepoName]) -> Result<(), Error> {
     let ids: Vec<_> = all_of(names, visible, required)?.iter().map(|repository| repository.id).collect();
     let own = work.clone();
     let write = async move {
-        let (github, ids) = (own.github(), &ids);
+        let ids = &ids;
+        let own = &own;
         own.on_group(found, |group| async move {
-            github.set_group_repositories(group.id(), ids).await.map_err(missing_group)
+            let _turn = own.turn_alone(&group).await;
+            own.github().set_group_repositories(group.id(), ids).await.map_err(missing_group)
         })
         .await
     };
@@ -131,6 +135,41 @@ fn missing(names: Vec<String>, required: RepositoryPermission) -> Error {
         RepositoryPermission::Read => Error::RepoNotFound(names),
         required => Error::RepoNotGranted(required, names),
     }
+}
+
+/// Changes many repositories by setting the group's whole list: one write, and all or none of it.
+async fn at_once(
+    work: &Work,
+    group: &ManagedGroup,
+    repositories: &[Repository],
+    change: Change,
+) -> Result<(), Error> {
+    // From the list to the write nobody else changes it through this process, so that no change is lost.
+    let _turn = work.turn_alone(group).await;
+    let listed = work.github().group_repositories(group.id()).await.map_err(missing_group)?;
+    let named: HashSet<_> = repositories.iter().map(|repository| repository.id).collect();
+    let others = listed.iter().map(|repository| repository.id).filter(|id| !named.contains(id));
+    let added = repositories.iter().map(|repository| repository.id).filter(|_| change == Change::Add);
+    let ids: Vec<_> = others.chain(added).collect();
+    work.github().set_group_repositories(group.id(), &ids).await.map_err(missing_group)
+}
+
+/// Changes a few repositories with a write for each, which leaves alone what others change meanwhile.
+async fn one_by_one(
+    work: &Work,
+    group: &ManagedGroup,
+    repositories: &[Repository],
+    change: Change,
+) -> Result<(), Error> {
+    let _turn = work.turn_together(group).await;
+    let (github, group) = (work.github(), group.id());
+    each(repositories, |id| async move {
+        match change {
+            Change::Add => github.add_group_repository(group, id).await,
+            Change::Remove => github.remove_group_repository(group, id).await,
+        }
+    })
+    .await
 }
 
 /// Writes once for each repository, side by side. When some fail, the error says which were done; repeating

@@ -1,19 +1,16 @@
 //! The runners of a team's group: listed, removed, moved to another team's group. Only runners that the group's
 //! own list holds at the time of the call are ever touched, and none on which a job runs.
 
-use futures_util::{StreamExt, stream};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::error::{missing_group, reason_of};
-use super::selection::{Filter, Selection, SkipReason, Skipped};
+use super::error::missing_group;
+use super::runner_writes::{Action, Listed, each};
+use super::selection::{Filter, Selection, Skipped};
 use super::{Error, Work};
 use crate::access::{Authority, ManagedGroup, Reach};
 use crate::domain::ids::RunnerId;
-use crate::github::{self, Class, Github, Runner};
-
-/// Writes of one request under way at once.
-pub(super) const WRITES_AT_ONCE: usize = 4;
+use crate::github::Runner;
 
 /// A runner as callers see it.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -72,6 +69,10 @@ impl RunnerView {
 }
 
 impl Touched {
+    pub(super) fn of(runner: &Runner) -> Self {
+        Self { id: runner.id, name: runner.name.clone() }
+    }
+
     /// The runner's id.
     pub fn id(&self) -> RunnerId {
         self.id
@@ -84,7 +85,8 @@ pub async fn list(work: &Work<Reach>, filter: &Filter) -> Result<Vec<RunnerView>
     let groups = runners_within(work).await?;
     let views = groups.iter().flat_map(|(group, runners)| {
         let shown = everywhere.then_some(group);
-        runners.iter().filter(|runner| filter.fits(runner)).map(move |runner| RunnerView::of(runner, shown))
+        let fitting = runners.iter().map(|listed| &listed.runner).filter(|runner| filter.fits(runner));
+        fitting.map(move |runner| RunnerView::of(runner, shown))
     });
     work.audit_if_administrator();
     Ok(views.collect())
@@ -97,12 +99,15 @@ pub async fn remove(work: &Work<Reach>, selection: &Selection, dry_run: bool) ->
     let (chosen, skipped) = selection.choose(runners)?;
     if dry_run || chosen.is_empty() {
         work.audit_if_administrator();
-        return Ok(Outcome { done: chosen.iter().map(touched).collect(), skipped });
+        return Ok(Outcome {
+            done: chosen.iter().map(|listed| Touched::of(&listed.runner)).collect(),
+            skipped,
+        });
     }
     work.reserve_line(&chosen)?;
-    let own = work.clone();
+    let (own, selection) = (work.clone(), selection.clone());
     let write = async move {
-        let outcome = each(&own, &chosen, |id| own.github().delete_runner(id)).await?;
+        let outcome = each(&own, &chosen, Action::Remove, |runner| selection.fits(runner)).await?;
         Ok(Outcome { skipped: outcome.skipped.into_iter().chain(skipped).collect(), ..outcome })
     };
     work.write(Box::pin(write)).await
@@ -118,9 +123,10 @@ pub async fn transfer(work: &Work, to: &Authority, selection: &Selection) -> Res
         return Ok(Outcome { done: Vec::new(), skipped });
     }
     work.reserve_line(&chosen)?;
-    let (own, to) = (work.clone(), to.clone());
+    let (own, to, selection) = (work.clone(), to.clone(), selection.clone());
     let write = async move {
-        let outcome = move_all(&own, &chosen, target, &to).await?;
+        let fits = |runner: &Runner| selection.fits(runner);
+        let outcome = move_all(&own, &chosen, target, &to, fits).await?;
         Ok(Outcome { skipped: outcome.skipped.into_iter().chain(skipped).collect(), ..outcome })
     };
     work.write(Box::pin(write)).await
@@ -130,9 +136,10 @@ pub async fn transfer(work: &Work, to: &Authority, selection: &Selection) -> Res
 /// that they leave.
 pub(super) async fn move_all(
     work: &Work,
-    runners: &[Runner],
+    runners: &[Listed],
     target: ManagedGroup,
     to: &Authority,
+    fits: impl Fn(&Runner) -> bool + Copy,
 ) -> Result<Outcome, Error> {
     work.on_group_of(to, target, |group| async move {
         let _turn = work.turn_for(&group, runners.len()).await?;
@@ -142,77 +149,28 @@ pub(super) async fn move_all(
         let now = github.runner_group(group.id()).await.map_err(missing_group)?;
         let group = work.organisation().groups.confirm(to, &now).await?;
         work.require_selected(&group)?;
-        each(work, runners, |id| github.move_runner(id, group.id())).await
+        each(work, runners, Action::MoveTo(group.id()), fits).await
     })
     .await
 }
 
 /// The runners of each group within reach.
-async fn runners_within(work: &Work<Reach>) -> Result<Vec<(ManagedGroup, Vec<Runner>)>, Error> {
+async fn runners_within(work: &Work<Reach>) -> Result<Vec<(ManagedGroup, Vec<Listed>)>, Error> {
     match work.proof() {
         Reach::Team(authority) => Ok(vec![runners_of_team(&work.on_team(authority)).await?]),
         Reach::Everything(oversight) => {
-            work.of_managed_groups(oversight, |group| runners_of(work.github(), group)).await
+            work.of_managed_groups(oversight, |group| runners_of(work, group)).await
         }
     }
 }
 
-async fn runners_of_team(work: &Work) -> Result<(ManagedGroup, Vec<Runner>), Error> {
-    work.with_group(|group| runners_of(work.github(), group)).await
+async fn runners_of_team(work: &Work) -> Result<(ManagedGroup, Vec<Listed>), Error> {
+    work.with_group(|group| runners_of(work, group)).await
 }
 
-async fn runners_of(github: &Github, group: ManagedGroup) -> Result<(ManagedGroup, Vec<Runner>), Error> {
-    let runners = github.group_runners(group.id()).await.map_err(missing_group)?;
+async fn runners_of<P>(work: &Work<P>, group: ManagedGroup) -> Result<(ManagedGroup, Vec<Listed>), Error> {
+    let as_of = work.organisation().clock.now();
+    let runners = work.github().group_runners(group.id()).await.map_err(missing_group)?;
+    let runners = Listed::all(runners, group.id(), as_of);
     Ok((group, runners))
-}
-
-/// Writes once for each runner, a few at a time, and notes those that were touched. An error only when nothing was done at
-/// all.
-pub(super) async fn each<P, Written>(
-    work: &Work<P>,
-    runners: &[Runner],
-    write: impl Fn(RunnerId) -> Written,
-) -> Result<Outcome, Error>
-where
-    Written: Future<Output = Result<(), github::Error>>,
-{
-    let write_one = |(id, name): (RunnerId, String)| {
-        let written = write(id);
-        async move {
-            let outcome = written.await;
-            // At once: should the rest be given up, this one was touched all the same.
-            if outcome.is_ok() {
-                work.line().note(|details| details.runners.push(name));
-            }
-            outcome
-        }
-    };
-    let whom: Vec<_> = runners.iter().map(|runner| (runner.id, runner.name.clone())).collect();
-    let outcomes: Vec<_> =
-        stream::iter(whom.into_iter().map(write_one)).buffered(WRITES_AT_ONCE).collect().await;
-    let (mut outcome, mut failure) = (Outcome::default(), None);
-    for (runner, written) in runners.iter().zip(outcomes) {
-        match written {
-            Ok(()) => outcome.done.push(touched(runner)),
-            Err(error) => match error.class() {
-                // It took a job since the list was read.
-                Class::Rejected(_) | Class::Conflict => {
-                    outcome.skipped.push(Skipped::new(runner, SkipReason::Busy));
-                }
-                Class::NotFound => outcome.skipped.push(Skipped::new(runner, SkipReason::RunnerNotFound)),
-                _ => {
-                    outcome.skipped.push(Skipped::new(runner, SkipReason::Failed(reason_of(&error))));
-                    failure.get_or_insert(error);
-                }
-            },
-        }
-    }
-    match failure {
-        Some(error) if outcome.done.is_empty() => Err(error.into()),
-        _ => Ok(outcome),
-    }
-}
-
-fn touched(runner: &Runner) -> Touched {
-    Touched { id: runner.id, name: runner.name.clone() }
 }

@@ -1,5 +1,6 @@
 //! Which runners of a group are selected, and why some of them are left alone.
 
+use std::borrow::Borrow;
 use std::collections::HashSet;
 
 use serde::Serialize;
@@ -163,13 +164,14 @@ impl Selection {
         })
     }
 
-    fn fits(&self, runner: &Runner) -> bool {
+    /// Whether a runner fits, if it is one that was named where some were.
+    pub(super) fn fits(&self, runner: &Runner) -> bool {
         self.labels.iter().all(|label| runner.has_label(label)) && !(self.offline && runner.is_online())
     }
 
     /// What to do with each runner that is selected: those to touch, and those to leave alone. An error when
     /// runners were named and none of them is in the group.
-    pub(super) fn choose(&self, runners: Vec<Runner>) -> Result<(Vec<Runner>, Vec<Skipped>), Error> {
+    pub(super) fn choose<R: Borrow<Runner>>(&self, runners: Vec<R>) -> Result<(Vec<R>, Vec<Skipped>), Error> {
         // Sets, since a thousand names may meet ten thousand runners.
         let ids: HashSet<RunnerId> = self.all_ids().collect();
         let names: HashSet<String> =
@@ -177,7 +179,8 @@ impl Selection {
         let some_are_named = !ids.is_empty() || !names.is_empty();
         let (mut ids_left, mut names_left) = (ids.clone(), names.clone());
         let (mut chosen, mut skipped) = (Vec::new(), Vec::new());
-        for runner in runners {
+        for listed in runners {
+            let runner: &Runner = listed.borrow();
             let name = SelectedRunnerName::folded(&runner.name);
             let is_named = ids.contains(&runner.id) || names.contains(&name);
             ids_left.remove(&runner.id);
@@ -185,14 +188,14 @@ impl Selection {
             if some_are_named && !is_named {
                 continue;
             }
-            if !self.fits(&runner) {
+            if !self.fits(runner) {
                 if is_named {
-                    skipped.push(Skipped::new(&runner, SkipReason::NotMatching));
+                    skipped.push(Skipped::new(runner, SkipReason::NotMatching));
                 }
             } else if runner.busy {
-                skipped.push(Skipped::new(&runner, SkipReason::Busy));
+                skipped.push(Skipped::new(runner, SkipReason::Busy));
             } else {
-                chosen.push(runner);
+                chosen.push(listed);
             }
         }
         if some_are_named && ids_left.len() + names_left.len() == ids.len() + names.len() {

@@ -9,13 +9,14 @@ use tracing::Instrument;
 
 use super::Error;
 use super::error::missing_group;
+use super::runner_writes::Listed;
 use crate::access::{AccessError, Authority, ManagedGroup, Oversight, Reach};
 use crate::audit::{AuditLine, AuditLog};
 use crate::domain::ids::{GroupId, TeamId};
 use crate::domain::outcome::Outcome;
 use crate::domain::reason::Cause;
 use crate::domain::reference::TeamReference;
-use crate::github::{Github, Runner, WriteIds};
+use crate::github::{Github, WriteIds};
 use crate::organisation::Organisation;
 use crate::request::Context;
 use crate::writes::Writes;
@@ -104,8 +105,8 @@ impl<P> Work<P> {
     }
 
     /// Makes sure that the audit line of a write can be written, with the names of these runners in it.
-    pub(super) fn reserve_line(&self, runners: &[Runner]) -> Result<(), Error> {
-        let names = runners.iter().map(|runner| runner.name.as_str());
+    pub(super) fn reserve_line(&self, runners: &[Listed]) -> Result<(), Error> {
+        let names = runners.iter().map(|listed| listed.runner.name.as_str());
         Ok(self.line.reserve_names(names, REQUEST_IDS)?)
     }
 
@@ -196,7 +197,12 @@ impl<P> Work<P> {
         .await
     }
 
-    /// Waits until nobody else in this process brings runners into the group or deletes it.
+    /// Waits until nobody in this process deletes the group, counts its runners or sets its repositories.
+    pub(super) async fn turn_together(&self, group: &ManagedGroup) -> Turn {
+        Turn::Together(self.organisation.turns.with(group.id()).read_owned().await)
+    }
+
+    /// Waits until nobody else in this process changes the group, brings runners into it or deletes it.
     pub(super) async fn turn_alone(&self, group: &ManagedGroup) -> Turn {
         Turn::Alone(self.organisation.turns.with(group.id()).write_owned().await)
     }
@@ -205,7 +211,7 @@ impl<P> Work<P> {
     pub(super) async fn turn_for(&self, group: &ManagedGroup, coming: usize) -> Result<Turn, Error> {
         let max = self.organisation.policy.load().max_runners;
         if max == 0 {
-            return Ok(Turn::Together(self.organisation.turns.with(group.id()).read_owned().await));
+            return Ok(self.turn_together(group).await);
         }
         // Alone, so that two callers at once can't both take the last room.
         let turn = self.turn_alone(group).await;
@@ -314,9 +320,9 @@ impl Work<Reach> {
 #[derive(Debug)]
 #[expect(dead_code, reason = "only held")]
 pub(super) enum Turn {
-    /// Others may bring runners, too; nobody deletes the group.
+    /// Others may bring runners or change single repositories, too; nobody deletes the group.
     Together(OwnedRwLockReadGuard<()>),
-    /// Nobody else brings runners or deletes the group.
+    /// Nobody else brings runners, changes repositories or deletes the group.
     Alone(OwnedRwLockWriteGuard<()>),
 }
 

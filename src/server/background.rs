@@ -1,5 +1,6 @@
 //! Background tasks: the credential is checked, its file and the certificate's files are kept in force.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -44,6 +45,7 @@ pub(super) async fn check_credential(state: Shared, report: watch::Sender<Check>
                     continue;
                 }
                 if !matches!(*report.borrow(), Check::Passed) {
+                    state.was_accepted.store(true, Ordering::SeqCst);
                     report.send_replace(Check::Passed);
                 }
                 wait = first;

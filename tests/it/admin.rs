@@ -11,7 +11,7 @@ use crate::scene::acme;
 
 const PAYMENTS: [(&str, &str); 1] = [("team", "payments")];
 
-async fn with_admin(world: World) -> App {
+pub async fn with_admin(world: World) -> App {
     let admin = json!({ "address": "127.0.0.1", "port": 0 });
     App::with(world, json!({ "server": { "admin": admin } })).await
 }
@@ -21,7 +21,7 @@ async fn ask(app: &App, path: &str) -> Answer {
     send(app.http.get(format!("http://{address}{path}"))).await
 }
 
-async fn readiness(app: &App) -> (u16, Value) {
+pub async fn readiness(app: &App) -> (u16, Value) {
     let answer = ask(app, "/readyz").await;
     (answer.status, answer.json())
 }
@@ -51,7 +51,7 @@ async fn a_service_that_works_is_live_and_ready() {
 }
 
 #[tokio::test]
-async fn each_cause_turns_readiness_and_liveness_stays() {
+async fn it_is_not_ready_before_github_accepted_the_credential_and_liveness_stays() {
     let (mut suspended, _) = acme();
     suspended.suspend_app();
     let (mut lacking, _) = acme();
@@ -65,18 +65,44 @@ async fn each_cause_turns_readiness_and_liveness_stays() {
         assert!(is_a_word(problem) && !body.to_string().contains("acme"), "no name of anybody: {body}");
         assert_eq!(ask(&app, "/livez").await.status, 200);
     }
-    let (world, cast) = acme();
-    let app = with_admin(world).await.settled().await;
-    // Of an unknown token failures say nothing.
-    app.call("POST", "token-register", &cast.ada, &PAYMENTS).await.response();
-    app.fake.inject(Fault::everywhere().error(500, "down"));
-    for _ in 0..5 {
-        app.call("POST", "token-register", &cast.ada, &PAYMENTS).await.refusal();
-    }
+    let (world, _) = acme();
+    let fake = crate::harness::fake(world);
+    fake.inject(Fault::everywhere().error(500, "down"));
+    let admin = json!({ "server": { "admin": { "address": "127.0.0.1", "port": 0 } } });
+    let app = App::in_front_of(fake, &admin).await;
     let (status, body) = readiness(&app).await;
-    assert_eq!((status, &body["github"]["ok"]), (503, &json!(false)), "{body}");
+    assert_eq!((status, &body["credential"]["problem"]), (503, &json!("not_checked_yet")), "{body}");
+}
+
+#[tokio::test]
+async fn what_becomes_wrong_with_the_credential_later_is_named_and_leaves_it_ready_since_all_replicas_have_it()
+ {
+    let (world, _) = acme();
+    let app = with_admin(world).await.settled().await;
+    let lacking = [("metadata", fake_github::Level::Read), ("members", fake_github::Level::Read)];
+    let with_runners =
+        [lacking.as_slice(), &[("organization_self_hosted_runners", fake_github::Level::Write)]];
+    let problem = async |part: &str| {
+        let (status, body) = readiness(&app).await;
+        assert_eq!(status, 200, "{body}");
+        body[part]["problem"].as_str().unwrap_or_default().to_owned()
+    };
+    app.fake.world(World::suspend_app);
+    app.server.reload();
+    app.until("a suspended App", async || problem("credential").await == "suspended").await;
+    assert!(ask(&app, "/metrics").await.text.contains("arm_credential_accepted 0\n"));
+    app.fake.world(World::resume_app);
+    app.fake.world(|world| world.set_app_permissions(&lacking));
+    app.server.reload();
+    let missing = "Self-hosted runners: read and write";
+    app.until("a missing permission", async || problem("permissions").await == missing).await;
+    app.fake.world(|world| world.set_app_permissions(&with_runners.concat()));
+    app.server.reload();
+    app.until("the end of it", async || problem("credential").await.is_empty()).await;
+    assert!(ask(&app, "/metrics").await.text.contains("arm_credential_accepted 1\n"));
     app.server.state().draining.store(true, Ordering::SeqCst);
-    assert_eq!(readiness(&app).await.1["draining"], true);
+    let (status, body) = readiness(&app).await;
+    assert_eq!((status, &body["draining"]), (503, &json!(true)));
 }
 
 /// Metric lines by name and labels.

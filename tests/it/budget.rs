@@ -273,25 +273,6 @@ async fn the_limit_of_one_callers_token_holds_back_nobody_else() {
 }
 
 #[tokio::test]
-async fn while_github_is_down_callers_are_told_at_once_and_one_call_finds_out_when_it_is_back() {
-    let (world, cast) = acme();
-    let app = App::start(world).await.settled().await;
-    app.call("GET", "status", &cast.ada, &[]).await.response();
-    app.fake.inject(Fault::on("*", "*").error(500, "down"));
-    for _ in 0..5 {
-        app.call("POST", "token-register", &cast.ada, &[("team", "payments")]).await.refusal();
-    }
-    app.fake.clear_calls();
-    let refused = app.call("POST", "token-register", &cast.ada, &PAYMENTS).await;
-    refused.is_refused(503, "github_unavailable");
-    assert!(refused.header("retry-after").parse::<u64>().unwrap() >= 1);
-    assert_eq!(app.fake.total_calls(), 0);
-    app.fake.clear_faults();
-    app.clock.advance(Duration::from_secs(2));
-    app.call("POST", "token-register", &cast.ada, &PAYMENTS).await.response();
-}
-
-#[tokio::test]
 async fn beyond_calls_under_way_and_queue_callers_are_turned_away() {
     let (world, cast) = acme();
     let app = App::with(world, json!({ "github": { "concurrency": 1 } })).await.settled().await;

@@ -301,14 +301,27 @@ impl AppCredential {
     }
 
     async fn send_as_app(&self, call: &Call) -> Result<Reply, Error> {
+        let client = self.client_as_app()?;
+        // For everybody, whoever is behind the request that needs it.
+        Account::default().scope(self.transport.send(&client, &self.app_budget, call)).await
+    }
+
+    fn client_as_app(&self) -> Result<Octocrab, Error> {
         let jwt = self
             .auth
             .load()
             .generate_bearer_token()
             .map_err(|cause| Error::new(Class::Unauthorized, format!("no JWT can be signed: {cause}")))?;
-        let client = with_token(&self.anonymous, SecretString::from(jwt))?;
-        // For everybody, whoever is behind the request that needs it.
-        Account::default().scope(self.transport.send(&client, &self.app_budget, call)).await
+        with_token(&self.anonymous, SecretString::from(jwt))
+    }
+
+    /// Asks for the App itself, which needs no token that GitHub would have to make first.
+    pub(super) async fn is_github_up(&self) -> bool {
+        match self.client_as_app() {
+            Ok(client) => self.transport.is_up(&client, &Call::get(CallKind::Probe, "/app".to_owned())).await,
+            // Nobody can be asked, and so nothing speaks against GitHub.
+            Err(_) => true,
+        }
     }
 
     /// Asks GitHub whether the App is installed where it should be and may do what it must.

@@ -86,6 +86,14 @@ impl Credential {
         }
     }
 
+    /// Asks GitHub whether it is up, by a call that no caller is behind.
+    pub(super) async fn is_github_up(&self) -> bool {
+        match self {
+            Self::App(app) => app.is_github_up().await,
+            Self::Token(token) => token.is_github_up().await,
+        }
+    }
+
     /// Uses another private key or token from now on. If it can't be one, the old one stays.
     pub(super) fn replace(&self, secret: &SecretString) -> Result<(), SetupError> {
         match self {

@@ -80,6 +80,12 @@ impl TokenCredential {
         outcome
     }
 
+    /// Asks for the token's limits, which counts against none of them.
+    pub(super) async fn is_github_up(&self) -> bool {
+        let call = Call::get(CallKind::Probe, "/rate_limit".to_owned());
+        self.transport.is_up(&self.client.load_full(), &call).await
+    }
+
     /// Asks for the token's user, and for one of each of the things that the service works with.
     pub(super) async fn check(&self) -> Result<(), StartupProblem> {
         let user = self.send(&Call::get(CallKind::User, "/user".to_owned())).await;

@@ -13,8 +13,8 @@ use crate::domain::pattern::Rules;
 use crate::domain::policy::{AdministratorsTeam, JitPolicy, Policy, RepositoryPermission};
 use crate::domain::subject::Subjects;
 use crate::domain::template::GroupNameTemplate;
-use crate::github::Settings;
-use crate::organisation::{HandedOut, Turns};
+use crate::github::{Runner, Settings};
+use crate::organisation::{HandedOut, RunnerTurns, Turns};
 use crate::telemetry::{AuditRoom, Reserved};
 
 const TTLS: CacheTtls = CacheTtls {
@@ -66,6 +66,7 @@ fn organisation() -> Organisation {
         clock,
         turns: Turns::default(),
         creation_turns: Turns::default(),
+        runner_turns: RunnerTurns::default(),
         handed_out: HandedOut::default(),
     }
 }
@@ -94,7 +95,8 @@ fn take_all_but(bytes: usize, room: &AuditRoom) -> Vec<Reserved> {
 #[tokio::test]
 async fn a_write_has_room_for_the_names_of_its_runners_and_a_hundred_ids_of_githubs_or_does_not_begin() {
     let organisation = Arc::new(organisation());
-    let runners = [runner("a".repeat(64)), runner("b".repeat(10))];
+    let runners = vec![runner("a".repeat(64)), runner("b".repeat(10))];
+    let runners = Listed::all(runners, GroupId(1), Duration::ZERO);
     // Each name has its quotes and a comma.
     let needed = (64 + 3) + (10 + 3) + 100 * 64;
     for (left, begins) in [(needed, true), (needed - 1, false)] {
