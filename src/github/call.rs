@@ -67,7 +67,7 @@ impl Call {
     }
 
     /// The same with a caller's token in place of the service's credential.
-    pub(super) fn as_caller(self) -> Self {
+    pub(super) fn for_caller(self) -> Self {
         Self { is_as_caller: true, ..self }
     }
 

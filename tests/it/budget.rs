@@ -169,7 +169,6 @@ async fn a_refused_installation_token_is_renewed_and_the_call_sent_again() {
     let mut app = App::start(world).await.settled().await;
     app.own_token_is_refused = true;
     for (method, operation) in [("POST", "token-register"), ("POST", "group-add")] {
-        app.clock.advance(Duration::from_secs(10));
         app.fake.world(fake_github::World::revoke_installation_tokens);
         app.fake.clear_calls();
         app.call(method, operation, &cast.ada, &PAYMENTS).await.response();

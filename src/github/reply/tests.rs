@@ -27,7 +27,7 @@ fn class(status: u16, headers: &[(&'static str, &str)], body: &str) -> Class {
 }
 
 fn class_as_caller(status: u16, headers: &[(&'static str, &str)], body: &str) -> Class {
-    let call = Call::get(CallKind::User, "/user".to_owned()).as_caller();
+    let call = Call::get(CallKind::User, "/user".to_owned()).for_caller();
     answer_to(&call, status, headers, body).unwrap_err().class().clone()
 }
 
