@@ -41,14 +41,18 @@ pub(super) enum Use {
 /// One page: its entries, and what it says itself about the list.
 struct Page<T> {
     items: Vec<Arc<T>>,
+    /// How many entries it has, those included that hold nothing.
+    length: usize,
     /// The last page, or the next, by its links.
     linked: Option<u64>,
+    /// Whether it has links, and none leads on.
+    is_linked_last: bool,
     /// How many entries the list has in all.
     count: Option<u64>,
 }
 
-/// What has been read of a list. What pages say of the list is a hint that can be missing or wrong: a full page always has
-/// a next one asked for, and an empty one ends the list.
+/// What has been read of a list. What pages say of the list is a hint that can be missing or wrong: unless a full page is the
+/// last one by what it says, a next one is asked for; and an empty one ends the list.
 struct Pages<T> {
     read: Vec<Arc<Page<T>>>,
 }
@@ -164,24 +168,27 @@ impl<T: DeserializeOwned> Page<T> {
         else {
             return Err(Error::unexpected("the list is null, though it has entries by its total_count"));
         };
-        let items = items.into_iter().flatten().map(Arc::new).collect();
-        Ok(Self { items, linked: linked_page(reply), count: page.total_count })
+        Ok(Self { count: page.total_count, ..Self::with(items, reply) })
     }
 
     /// A page whose `Link` header leads to the others.
     fn linked(reply: &Reply) -> Result<Self, Error> {
-        let items: Vec<Option<T>> = reply.parse()?;
-        Ok(Self {
-            items: items.into_iter().flatten().map(Arc::new).collect(),
-            linked: linked_page(reply),
-            count: None,
-        })
+        Ok(Self::with(reply.parse()?, reply))
+    }
+
+    fn with(items: Vec<Option<T>>, reply: &Reply) -> Self {
+        let links = reply.header("link").filter(|links| !links.trim().is_empty());
+        let linked = links.and_then(last_page);
+        let is_linked_last = links.is_some() && linked.is_none();
+        let length = items.len();
+        let items = items.into_iter().flatten().map(Arc::new).collect();
+        Self { items, length, linked, is_linked_last, count: None }
     }
 }
 
 impl<T> Page<T> {
     fn is_full(&self) -> bool {
-        self.items.len() as u64 >= PAGE_SIZE
+        self.length as u64 >= PAGE_SIZE
     }
 
     /// The last page by what this one says.
@@ -198,11 +205,13 @@ impl<T> Pages<T> {
         let next = read + 1;
         let nothing = next..=read;
         let Some(last) = self.read.last() else { return nothing };
-        if read > 1 && self.read.iter().any(|page| page.items.is_empty()) {
+        if read > 1 && self.read.iter().any(|page| page.length == 0) {
             return nothing;
         }
         let stated = self.read.iter().map(|page| page.stated()).max().unwrap_or(0);
-        match (last.is_full(), stated > read) {
+        // As many as the last page counts, or no link on from it. Anything else behind a full page is not to be relied on.
+        let is_complete = last.count == Some(read * PAGE_SIZE) || last.is_linked_last;
+        match (last.is_full() && !is_complete, stated > read) {
             (true, true) => next..=stated.min(read + at_once).min(MAX_PAGES.max(next)),
             (true, false) | (false, true) => next..=next,
             (false, false) => nothing,
@@ -212,7 +221,7 @@ impl<T> Pages<T> {
 
 impl<T> Pages<T> {
     fn are_too_many(&self) -> bool {
-        self.read.len() as u64 > MAX_PAGES && self.read.last().is_some_and(|last| !last.items.is_empty())
+        self.read.len() as u64 > MAX_PAGES && self.read.last().is_some_and(|last| last.length > 0)
     }
 }
 
@@ -237,10 +246,6 @@ fn without_duplicates<T: Listed>(pages: &[Arc<Page<T>>]) -> Vec<Arc<T>> {
 /// Entries that nobody else holds, or copies of them.
 fn owned<T: Clone>(items: Vec<Arc<T>>) -> Vec<T> {
     items.into_iter().map(Arc::unwrap_or_clone).collect()
-}
-
-fn linked_page(reply: &Reply) -> Option<u64> {
-    reply.header("link").and_then(last_page)
 }
 
 /// The page number of the link with `rel="last"` (RFC 8288), or else of the next one: GitHub leaves the last out
@@ -292,7 +297,9 @@ mod tests {
 
     /// A list of which so many entries were read on each page, with what the last page says.
     fn read(sizes: &[usize], linked: Option<u64>, count: Option<u64>) -> Pages<()> {
-        let page = |size: &usize| Arc::new(Page { items: vec![Arc::new(()); *size], linked, count });
+        let page = |length: &usize| {
+            Arc::new(Page { items: Vec::new(), length: *length, linked, is_linked_last: false, count })
+        };
         Pages { read: sizes.iter().map(page).collect() }
     }
 
@@ -301,12 +308,14 @@ mod tests {
     }
 
     #[test]
-    fn a_full_page_has_a_next_one_asked_for_whatever_it_says() {
-        for (linked, count) in [(None, None), (None, Some(0)), (None, Some(100)), (Some(1), None)] {
+    fn a_full_page_has_a_next_one_asked_for_unless_it_is_the_last_by_what_it_says() {
+        for (linked, count) in [(None, None), (None, Some(0)), (None, Some(90)), (Some(1), None)] {
             assert_eq!(numbers(&[100], linked, count), [2], "{linked:?} {count:?}");
             assert!(numbers(&[99], linked, count).is_empty());
             assert!(numbers(&[100, 0], linked, count).is_empty());
         }
+        assert!(numbers(&[100], None, Some(100)).is_empty());
+        assert_eq!(numbers(&[100], Some(2), Some(100)), [2], "its links know better");
     }
 
     #[test]

@@ -158,7 +158,7 @@ async fn a_second_look_that_fails_removes_nothing_and_the_next_run_does() {
     offline(&mut world, group, "build-1");
     let app = App::start(world).await.settled().await;
     let mut sweep = until_due(&app).await;
-    app.fake.inject(Fault::on("GET", RUNNER).error(403, "Resource not accessible by integration").once());
+    app.fake.inject(Fault::on("GET", RUNNER).error(418, "no").once());
     let report = sweep.once().await;
     assert_eq!((report.removed, report.waiting), (0, 1));
     assert_eq!(sweep.once().await.removed, 1);

@@ -1,8 +1,13 @@
 //! The App's credential: a JWT for the App itself, and one installation token, narrowed to what is required,
 //! minted once for all who wait for it, renewed ahead of its expiry and when GitHub refuses it.
 
+<<<<<<< HEAD
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+=======
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+>>>>>>> errors
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -36,12 +41,14 @@ const RENEWED_BEFORE_EXPIRY: Duration = Duration::from_mins(5);
 /// How long a token that is about to expire still serves before GitHub is asked for a new one again.
 const STOPGAP: Duration = Duration::from_secs(10);
 
-/// A token that was minted so lately is kept whatever GitHub says of it: not all of GitHub knows it yet. So there is no more
-/// than one new token in such a time.
+/// Not all of GitHub knows a token yet that was minted so lately, so it is not thrown away for one refusal.
 const YOUNG: Duration = Duration::from_secs(10);
-/// Waits before a call is sent again that was refused with a 401 because of so young a token.
+/// Waits before a call is sent again that was refused with a 401 because of so young a token. Only the first, if GitHub
+/// has accepted it before: then it was more likely revoked.
 const PAUSES_AFTER_401: [Duration; 3] =
     [Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2)];
+/// At most so many young tokens are replaced in the time that one is young.
+const MAX_YOUNG_REPLACED: usize = 2;
 /// The same after a 403, which may as well be a permission that is missing.
 const PAUSE_AFTER_403: Duration = Duration::from_secs(1);
 
@@ -97,8 +104,13 @@ pub(in crate::github) struct AppCredential {
     /// The token for everything, and those for one repository each, by its name in lower case.
     tokens: Cache<Option<String>, Result<Arc<Minted>, Error>>,
     last_minted: ArcSwapOption<Minted>,
+<<<<<<< HEAD
     /// How many tokens were minted.
     minted: AtomicU64,
+=======
+    /// When young tokens were replaced lately.
+    replaced: Mutex<Vec<Duration>>,
+>>>>>>> errors
     app_budget: Budget,
     installation_budget: Arc<Budget>,
 }
@@ -106,10 +118,19 @@ pub(in crate::github) struct AppCredential {
 /// An installation token inside the client that carries it.
 struct Minted {
     client: Octocrab,
+<<<<<<< HEAD
     /// Which of all tokens it is.
     number: u64,
     /// On the service's clock.
     since: Duration,
+=======
+    /// When it was minted, on the service's clock.
+    since: Duration,
+    /// Whether GitHub ever took it.
+    was_accepted: AtomicBool,
+    /// Whether another takes its place.
+    is_given_up: AtomicBool,
+>>>>>>> errors
     /// Seconds since 1970.
     expires: u64,
 }
@@ -121,6 +142,16 @@ impl Minted {
 
     fn is_young(&self, clock: &Clock) -> bool {
         clock.now() < self.since + YOUNG
+<<<<<<< HEAD
+=======
+    }
+
+    /// How long to go on with it after so many refusals with a 401; none if it is time for another.
+    fn pause_after_401(&self, refusals: usize, clock: &Clock) -> Option<Duration> {
+        let most = if self.was_accepted.load(Ordering::Relaxed) { 1 } else { PAUSES_AFTER_401.len() };
+        let is_worth_it = self.is_young(clock) && refusals <= most;
+        PAUSES_AFTER_401.get(refusals.checked_sub(1)?).copied().filter(|_| is_worth_it)
+>>>>>>> errors
     }
 }
 
@@ -144,8 +175,14 @@ impl AppCredential {
             app_budget: Budget::of_one(clock.clone()),
             clock,
             last_minted: ArcSwapOption::empty(),
+<<<<<<< HEAD
             minted: AtomicU64::new(0),
             installation_budget: budget,
+=======
+            replaced: Mutex::default(),
+            app_budget: Budget::default(),
+            installation_budget: Budget::reported(),
+>>>>>>> errors
         })
     }
 
@@ -166,6 +203,7 @@ impl AppCredential {
         }
     }
 
+<<<<<<< HEAD
     /// Tells the current token from all before it.
     pub(super) fn token_number(&self) -> u64 {
         self.last_minted.load().as_ref().map_or(0, |token| token.number)
@@ -173,32 +211,63 @@ impl AppCredential {
 
     /// Sends a call as the installation; for a repository with a token that reaches nothing else. After a 401
     /// the token is renewed and the call sent once more, or, if it was just minted, sent again after pauses: GitHub did
+=======
+    /// Sends a call as the installation; for a repository with a token that reaches nothing else. After a 401 the token is
+    /// renewed and the call sent once more; if it was just minted, the same is first tried again after pauses. GitHub did
+>>>>>>> errors
     /// nothing with what it refused, so this repeats no write.
     pub(super) async fn send(&self, repository: Option<&RepoName>, call: &Call) -> Result<Reply, Error> {
         let deadline = Instant::now() + self.transport.timeout();
-        let mut pauses = PAUSES_AFTER_401.into_iter();
-        let mut pause_after_403 = Some(PAUSE_AFTER_403);
-        let mut is_renewed = false;
         let mut minted = self.token(repository).await?;
+        let (mut refusals, mut is_renewed, mut pause_after_403) = (0, false, Some(PAUSE_AFTER_403));
         loop {
             let outcome = self.transport.send(&minted.client, &self.installation_budget, call).await;
-            let Err(error) = outcome else { return outcome };
-            let pause = match error.class() {
-                Class::Unauthorized if !is_renewed && !minted.is_young(&self.clock) => {
-                    is_renewed = true;
-                    self.forget(repository, &minted).await;
-                    minted = self.token(repository).await?;
-                    continue;
+            let error = match outcome {
+                Err(error) => error,
+                Ok(reply) => {
+                    minted.was_accepted.store(true, Ordering::Relaxed);
+                    return Ok(reply);
                 }
-                Class::Unauthorized => pauses.next(),
+            };
+            let is_refused = *error.class() == Class::Unauthorized;
+            let pause = match error.class() {
+                Class::Unauthorized => {
+                    refusals += 1;
+                    minted.pause_after_401(refusals, &self.clock)
+                }
                 Class::Forbidden(_) if minted.is_young(&self.clock) => pause_after_403.take(),
                 _ => None,
             };
-            match pause {
-                Some(pause) if Instant::now() + pause < deadline => tokio::time::sleep(pause).await,
-                _ => return Err(error),
+            if let Some(pause) = pause.filter(|pause| Instant::now() + *pause < deadline) {
+                tokio::time::sleep(pause).await;
+            } else if is_refused && !is_renewed && self.may_replace(&minted) {
+                self.forget(repository, &minted).await;
+                minted = self.token(repository).await?;
+                (refusals, is_renewed) = (0, true);
+            } else {
+                return Err(error);
             }
         }
+    }
+
+    /// Whether there may be another token in place of this one, which minting too many would not help.
+    fn may_replace(&self, refused: &Minted) -> bool {
+        if !refused.is_young(&self.clock) {
+            return true;
+        }
+        let now = self.clock.now();
+        let mut replaced = self.replaced.lock().unwrap_or_else(PoisonError::into_inner);
+        replaced.retain(|at| now < *at + YOUNG);
+        // All who were refused with it replace it together.
+        if refused.is_given_up.load(Ordering::Relaxed) {
+            return true;
+        }
+        if replaced.len() >= MAX_YOUNG_REPLACED {
+            return false;
+        }
+        replaced.push(now);
+        refused.is_given_up.store(true, Ordering::Relaxed);
+        true
     }
 
     /// The current token, or a new one; all who ask while it is minted get the same.
@@ -276,8 +345,18 @@ impl AppCredential {
         let token: InstallationToken = self.send_as_app(&call).await?.parse()?;
         let client = with_token(&self.anonymous, token.token)?;
         let expires = u64::try_from(token.expires_at.timestamp()).unwrap_or(0);
+<<<<<<< HEAD
         let number = self.minted.fetch_add(1, Ordering::Relaxed) + 1;
         Ok(Minted { client, number, since: self.clock.now(), expires })
+=======
+        Ok(Minted {
+            client,
+            since: self.clock.now(),
+            was_accepted: false.into(),
+            is_given_up: false.into(),
+            expires,
+        })
+>>>>>>> errors
     }
 
     /// The configured installation, or where GitHub doesn't know that one, the organisation's.

@@ -27,7 +27,7 @@ fn class(status: u16, headers: &[(&'static str, &str)], body: &str) -> Class {
 }
 
 fn class_as_caller(status: u16, headers: &[(&'static str, &str)], body: &str) -> Class {
-    let call = Call::get(CallKind::User, "/user".to_owned()).with_callers_token();
+    let call = Call::get(CallKind::User, "/user".to_owned()).for_caller();
     answer_to(&call, status, headers, body).unwrap_err().class().clone()
 }
 
@@ -70,10 +70,7 @@ fn a_refusal_that_is_not_githubs_json_is_somebody_elses() {
         assert_eq!(class(404, &[(name, "x")], " \n"), Class::NotFound, "an empty answer of GitHub's own");
     }
     assert_eq!(class(502, &[], PAGE), Class::Faulty { retry_after: None });
-    assert_eq!(
-        class(429, &[], PAGE),
-        Class::RateLimited { retry_after: Duration::from_mins(1), why: Shortage::Hold }
-    );
+    assert_eq!(class(429, &[], PAGE), Class::RateLimited { retry_after: Duration::from_mins(1), why: Shortage::Hold });
 }
 
 #[test]
