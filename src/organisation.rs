@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use bytes::Bytes;
 use moka::sync::Cache;
 use tokio::sync::{Mutex, OwnedMutexGuard, RwLock};
 
@@ -14,7 +15,8 @@ use crate::domain::ids::{GroupId, RunnerId, TeamId};
 use crate::domain::names::OrgName;
 use crate::domain::pattern::Rules;
 use crate::domain::policy::Policy;
-use crate::github::Github;
+use crate::github::{self, Generation, Github};
+use crate::single_flight::SingleFlight;
 use crate::store::Store;
 
 /// Groups that somebody may wait for at once.
@@ -54,6 +56,8 @@ pub struct Organisation {
     pub allow_open_groups: bool,
     /// The time that it goes by.
     pub clock: Clock,
+    /// What is being made to be shown, for all who asked for the same.
+    pub views: SingleFlight<ViewKey, Result<Bytes, github::Error>>,
     /// Turns with its groups.
     pub turns: Turns<GroupId>,
     /// Turns of teams whose group is created.
@@ -62,6 +66,19 @@ pub struct Organisation {
     pub runner_turns: RunnerTurns,
     /// Runners whose JIT config was handed out here.
     pub handed_out: HandedOut,
+}
+
+/// Something that is shown of a group.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ViewKey {
+    /// The operation that shows it.
+    pub operation: &'static str,
+    /// Of which group.
+    pub group: GroupId,
+    /// As of this time, or later.
+    pub generation: Generation,
+    /// What was selected.
+    pub selected: String,
 }
 
 /// Turns, one lock for each. That of a group is held by those who bring runners into a group or change single repositories of it, and

@@ -34,6 +34,7 @@ use crate::http::{self, Operation};
 use crate::limits::{AddressLimiter, UserLimiter};
 use crate::metrics;
 use crate::organisation::{HandedOut, Organisation, RunnerTurns, Turns};
+use crate::single_flight::SingleFlight;
 pub use crate::state::{Check, Obstacle};
 use crate::state::{Shared, State};
 use crate::store::{self, OpenError, Store};
@@ -204,6 +205,7 @@ fn build(
         records,
         policy: ArcSwap::from_pointee(config.policy.clone()),
         scopes: ArcSwap::from_pointee(config.scopes.clone()),
+        views: SingleFlight::new(),
         turns: Turns::default(),
         creation_turns: Turns::default(),
         runner_turns: RunnerTurns::default(),

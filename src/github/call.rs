@@ -70,13 +70,8 @@ impl Call {
     }
 
     /// The same with a caller's token in place of the service's credential.
-<<<<<<< HEAD
     pub(super) fn for_caller(self) -> Self {
         Self { is_callers: true, ..self }
-=======
-    pub(super) fn for_caller(self) -> Self {
-        Self { is_as_caller: true, ..self }
->>>>>>> errors
     }
 
     /// The same, said to be about a group: should GitHub not know one that was just made, it is asked again.

@@ -205,11 +205,7 @@ impl Github {
             TokenHistory::Good => Lane::Renewal,
             TokenHistory::Unknown => Lane::Stranger,
         };
-<<<<<<< HEAD
         let call = Call::get(CallKind::User, "/user".to_owned()).in_lane(lane).for_caller();
-=======
-        let call = Call::get(CallKind::User, "/user".to_owned()).in_lane(lane).for_caller();
->>>>>>> errors
         let reply = self.transport.send(&client, &budget, &call).await?;
         let scopes = reply.header("x-oauth-scopes").unwrap_or_default();
         let scopes = scopes.split(',').map(|scope| scope.trim().to_owned()).collect();
@@ -226,13 +222,7 @@ impl Github {
 
     /// Sends a call as the App's installation (or the configured token).
     async fn send(&self, call: Call) -> Result<Reply, Error> {
-<<<<<<< HEAD
         let mut outcome = Box::pin(self.credential.send(None, &call)).await;
-=======
-        // Boxed: every future above would carry it along.
-        let send = || Box::pin(self.credential.send(None, &call));
-        let mut outcome = send().await;
->>>>>>> errors
         for pause in LAG_PAUSES {
             let may_lag = match (&outcome, call.group()) {
                 (Err(error), Some(group)) if error.is_not_found() => self.recent.may_lag(group).await,
@@ -242,11 +232,7 @@ impl Github {
                 break;
             }
             tokio::time::sleep(pause).await;
-<<<<<<< HEAD
             outcome = Box::pin(self.credential.send(None, &call)).await;
-=======
-            outcome = send().await;
->>>>>>> errors
         }
         self.note(&outcome, |class| matches!(class, Class::ServiceRefused | Class::Forbidden(_)));
         outcome

@@ -184,7 +184,7 @@ impl Call {
     ) -> Class {
         match (status.as_u16(), hold) {
             (403 | 429, Some(hold)) => Class::RateLimited { retry_after: hold.wait, why: Shortage::Hold },
-            (500 | 502 | 503 | 504, _) => Class::Faulty { retry_after: hold::of_a_failure(headers, now) },
+            (500..=599, _) => Class::Faulty { retry_after: hold::of_a_failure(headers, now) },
             (301 | 307 | 308, _) if refusal.is_githubs_json && self.is_about_one_repository() => {
                 Class::NotFound
             }

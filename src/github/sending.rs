@@ -91,6 +91,10 @@ impl Sending<'_> {
             match self.pause_after(&error, attempt) {
                 Some(pause) if Instant::now() + pause < deadline => {
                     tracing::debug!(%error, attempt, "sending to GitHub again");
+                    // Each, since the call's time may be over before the last of them.
+                    if matches!(error.class(), Class::Unreachable { .. }) {
+                        self.transport.record(call, self.account.principal(), Some(&error));
+                    }
                     tokio::time::sleep(pause).await;
                 }
                 _ => return Err(error),

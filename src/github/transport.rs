@@ -92,7 +92,7 @@ impl Transport {
     }
 
     /// Tells the circuit how a call ended.
-    fn record(&self, call: &Call, principal: Principal, failure: Option<&Error>) {
+    pub(super) fn record(&self, call: &Call, principal: Principal, failure: Option<&Error>) {
         // Nobody vouches for a stranger's token, so what comes of it says nothing about GitHub.
         if call.lane != Lane::Stranger {
             self.circuit.record(call.kind, principal, failure.map(Error::class));

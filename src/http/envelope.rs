@@ -1,6 +1,8 @@
 //! What stands around every answer: of a success, and of a failure.
 
 use actix_web::HttpResponse;
+use actix_web::http::header::ContentType;
+use actix_web::web::Bytes;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -10,6 +12,17 @@ use utoipa::ToSchema;
 struct Success<T> {
     code: u16,
     response: T,
+}
+
+/// The body of a success.
+pub(super) fn body<T: Serialize>(response: T) -> Bytes {
+    // What stands in a response is text, numbers and lists of them, which can always be written.
+    serde_json::to_vec(&Success { code: 200, response }).map_or_else(|_| Bytes::new(), Bytes::from)
+}
+
+/// A success whose body was made before.
+pub(super) fn success_with(body: Bytes) -> HttpResponse {
+    HttpResponse::Ok().content_type(ContentType::json()).body(body)
 }
 
 /// A success, with its answer in the envelope.

@@ -1,5 +1,8 @@
 //! A team's runner group: created, deleted, listed.
 
+use std::sync::Arc;
+
+use bytes::Bytes;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -10,7 +13,7 @@ use super::selection::StatusFilter;
 use super::{Error, Work};
 use crate::access::{Authority, ManagedGroup, Reach};
 use crate::domain::ids::{GroupId, RepositoryId, TeamId};
-use crate::github::{Class, Github, Repository, Runner};
+use crate::github::{self, Class, Github, Repository, Runner};
 
 /// What is in a group.
 #[derive(Debug, Default, Serialize, ToSchema)]
@@ -116,14 +119,28 @@ async fn idle_runners(github: &Github, group: &ManagedGroup) -> Result<Vec<Runne
 }
 
 /// The repositories and runners of the team's group, or of every managed one; both lists side by side.
-pub async fn list(work: &Work<Reach>) -> Result<GroupContents, Error> {
-    let read = |group: ManagedGroup| contents(work.github(), group.id());
-    let contents = match work.proof() {
-        Reach::Team(authority) => work.on_team(authority).with_group(read).await?,
-        Reach::Everything(oversight) => together(work.of_managed_groups(oversight, read).await?),
+pub async fn list(work: &Work<Reach>, render: fn(GroupContents) -> Bytes) -> Result<Bytes, Error> {
+    let rendered = match work.proof() {
+        Reach::Team(authority) => {
+            let work = work.on_team(authority);
+            work.with_group(|group| shown(&work, group, render)).await?
+        }
+        Reach::Everything(oversight) => {
+            let read = |group: ManagedGroup| async move {
+                contents(work.github(), group.id()).await.map_err(missing_group)
+            };
+            render(together(work.of_managed_groups(oversight, read).await?))
+        }
     };
     work.audit_if_administrator();
-    Ok(contents)
+    Ok(rendered)
+}
+
+/// The contents of one group.
+async fn shown(work: &Work, group: ManagedGroup, render: fn(GroupContents) -> Bytes) -> Result<Bytes, Error> {
+    let id = group.id();
+    let make = move |work: Work| async move { Ok(render(contents(work.github(), id).await?)) };
+    work.view("group-list", &group, String::new(), make).await
 }
 
 /// The contents of several groups; a repository that may use more than one stands there once.
@@ -211,15 +228,15 @@ async fn details(work: &Work, id: GroupId) -> Result<GroupDetails, Error> {
     let github = work.github();
     let (group, repositories, runners) = futures_util::future::try_join3(
         github.runner_group(id),
-        github.group_repositories(id),
-        github.group_runners(id),
+        github.shown_repositories(id),
+        github.shown_runners(id),
     )
     .await
     .map_err(missing_group)?;
     let team = work.authority().team();
-    let summary = |repository: Repository| RepositorySummary {
+    let summary = |repository: &Arc<Repository>| RepositorySummary {
         id: repository.id,
-        name: repository.name,
+        name: repository.name.clone(),
         private: repository.private,
     };
     Ok(GroupDetails {
@@ -233,12 +250,12 @@ async fn details(work: &Work, id: GroupId) -> Result<GroupDetails, Error> {
             selected_workflows: group.selected_workflows.unwrap_or_default(),
             workflow_restrictions_read_only: group.workflow_restrictions_read_only,
         },
-        repositories: repositories.into_iter().map(summary).collect(),
+        repositories: repositories.iter().map(summary).collect(),
         runners: count(&runners),
     })
 }
 
-fn count(runners: &[Runner]) -> RunnerCounts {
+fn count(runners: &[Arc<Runner>]) -> RunnerCounts {
     let number = |status: StatusFilter| runners.iter().filter(|runner| status.fits(runner)).count();
     RunnerCounts {
         total: runners.len(),
@@ -249,13 +266,11 @@ fn count(runners: &[Runner]) -> RunnerCounts {
     }
 }
 
-async fn contents(github: &Github, group: GroupId) -> Result<GroupContents, Error> {
+async fn contents(github: &Arc<Github>, group: GroupId) -> Result<GroupContents, github::Error> {
     let (repositories, runners) =
-        futures_util::future::try_join(github.group_repositories(group), github.group_runners(group))
-            .await
-            .map_err(missing_group)?;
+        futures_util::future::try_join(github.shown_repositories(group), github.shown_runners(group)).await?;
     Ok(GroupContents {
-        repos: repositories.into_iter().map(|repository| repository.name).collect(),
-        runners: runners.into_iter().map(|runner| runner.name).collect(),
+        repos: repositories.iter().map(|repository| repository.name.clone()).collect(),
+        runners: runners.iter().map(|runner| runner.name.clone()).collect(),
     })
 }

@@ -13,6 +13,7 @@ mod runner_writes;
 pub mod runners;
 pub mod selection;
 pub mod tokens;
+mod views;
 mod work;
 
 pub use creation::{add, settle};

@@ -1,6 +1,7 @@
 //! Runners that stay offline: where they are looked for, and how they are removed. No caller is behind this.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use futures_util::{StreamExt, stream};
 
@@ -27,11 +28,12 @@ pub async fn runners(work: &Work<Oversight>, scope: &SweepScope) -> Result<Vec<R
         }
     };
     let read = groups.into_iter().map(|group| async move {
-        let runners = work.github().group_runners(group.id()).await;
+        // Each of them is looked at again before it is removed.
+        let runners = work.github().read_group_runners(group.id()).await;
         if let Err(error) = &runners {
             tracing::warn!(%error, group = group.name(), "the group's runners can't be read");
         }
-        (group, runners.ok())
+        (group, runners.ok().map(|listed| listed.into_iter().map(Arc::unwrap_or_clone).collect()))
     });
     Ok(stream::iter(read).buffered(GROUPS_AT_ONCE).collect().await)
 }

@@ -1,6 +1,7 @@
 //! The runners of a team's group: listed, removed, moved to another team's group. Only runners that the group's
 //! own list holds at the time of the call are ever touched, and none on which a job runs.
 
+use bytes::Bytes;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -10,7 +11,7 @@ use super::selection::{Filter, Selection, Skipped};
 use super::{Error, Work};
 use crate::access::{Authority, ManagedGroup, Reach};
 use crate::domain::ids::RunnerId;
-use crate::github::Runner;
+use crate::github::{Runner, SharedList};
 
 /// A runner as callers see it.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -80,16 +81,51 @@ impl Touched {
 }
 
 /// The runners of the team's group, or of every managed one.
-pub async fn list(work: &Work<Reach>, filter: &Filter) -> Result<Vec<RunnerView>, Error> {
-    let everywhere = matches!(work.proof(), Reach::Everything(_));
-    let groups = runners_within(work).await?;
-    let views = groups.iter().flat_map(|(group, runners)| {
-        let shown = everywhere.then_some(group);
-        let fitting = runners.iter().map(|listed| &listed.runner).filter(|runner| filter.fits(runner));
-        fitting.map(move |runner| RunnerView::of(runner, shown))
-    });
+pub async fn list(
+    work: &Work<Reach>,
+    filter: &Filter,
+    render: fn(Vec<RunnerView>) -> Bytes,
+) -> Result<Bytes, Error> {
+    let rendered = match work.proof() {
+        Reach::Team(authority) => {
+            let work = work.on_team(authority);
+            work.with_group(|group| shown(&work, group, filter, render)).await?
+        }
+        Reach::Everything(oversight) => {
+            let groups = work.of_managed_groups(oversight, |group| shown_runners(work, group)).await?;
+            let views = groups.iter().flat_map(|(group, runners)| {
+                let fitting = runners.iter().filter(|runner| filter.fits(runner));
+                fitting.map(move |runner| RunnerView::of(runner, Some(group)))
+            });
+            render(views.collect())
+        }
+    };
     work.audit_if_administrator();
-    Ok(views.collect())
+    Ok(rendered)
+}
+
+/// The runners of one group.
+async fn shown(
+    work: &Work,
+    group: ManagedGroup,
+    filter: &Filter,
+    render: fn(Vec<RunnerView>) -> Bytes,
+) -> Result<Bytes, Error> {
+    let (own_filter, id) = (filter.clone(), group.id());
+    let make = move |work: Work| async move {
+        let runners = work.github().shown_runners(id).await?;
+        let fitting = runners.iter().filter(|runner| own_filter.fits(runner));
+        Ok(render(fitting.map(|runner| RunnerView::of(runner, None)).collect()))
+    };
+    work.view("runners-list", &group, filter.key(), make).await
+}
+
+async fn shown_runners<P>(
+    work: &Work<P>,
+    group: ManagedGroup,
+) -> Result<(ManagedGroup, SharedList<Runner>), Error> {
+    let runners = work.github().shown_runners(group.id()).await.map_err(missing_group)?;
+    Ok((group, runners))
 }
 
 /// Removes runners from the organisation; with `dry_run` only says which it would be.

@@ -131,6 +131,11 @@ impl StatusFilter {
 }
 
 impl Filter {
+    /// Tells it from other filters.
+    pub(super) fn key(&self) -> String {
+        format!("{self:?}")
+    }
+
     pub(super) fn fits(&self, runner: &Runner) -> bool {
         let status = self.status.is_none_or(|status| status.fits(runner));
         let label = self.label.as_ref().is_none_or(|label| runner.has_label(label));

@@ -28,7 +28,7 @@ const REQUEST_IDS: usize = 100 * 64;
 
 /// One request, or one thing that the service does by itself, as operations see it. `P` proves that it may be done.
 pub struct Work<P = Authority> {
-    organisation: Arc<Organisation>,
+    pub(super) organisation: Arc<Organisation>,
     proof: Arc<P>,
     context: Context,
     line: AuditLine,
@@ -100,7 +100,7 @@ impl<P> Work<P> {
         &self.line
     }
 
-    pub(super) fn github(&self) -> &Github {
+    pub(super) fn github(&self) -> &Arc<Github> {
         &self.organisation.github
     }
 

@@ -30,20 +30,19 @@ const DOUBTS_WAIT: Duration = Duration::from_secs(10);
 pub(super) async fn check_credential(state: Shared, report: watch::Sender<Check>, unanswered: Arc<Notify>) {
     let (first, longest) = CHECK_AGAIN;
     let mut wait = first;
-    let mut said = None;
+    let (mut said, mut is_prepared) = (None, false);
     loop {
         let outcome = state.organisation.github.check_credential().await;
         report_change(&mut said, outcome.as_ref().err(), &report);
         match outcome {
             Ok(()) => {
-                if matches!(*report.borrow(), Check::Pending)
-                    && let Err(obstacle) = prepare(&state).await
-                {
+                if !is_prepared && let Err(obstacle) = prepare(&state).await {
                     tracing::error!(%obstacle, "the service can't work");
                     report.send_replace(Check::Failed(obstacle));
                     pause(&state, longest).await;
                     continue;
                 }
+                is_prepared = true;
                 if !matches!(*report.borrow(), Check::Passed) {
                     state.was_accepted.store(true, Ordering::SeqCst);
                     report.send_replace(Check::Passed);

@@ -24,8 +24,11 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "access",
         &["account", "clock", "domain", "github", "limits", "metrics", "cache", "single_flight", "store"],
     ),
-    ("organisation", &["access", "clock", "domain", "github", "store"]),
-    ("ops", &["access", "audit", "domain", "github", "organisation", "request", "store", "writes"]),
+    ("organisation", &["access", "clock", "domain", "github", "single_flight", "store"]),
+    (
+        "ops",
+        &["access", "account", "audit", "domain", "github", "organisation", "request", "store", "writes"],
+    ),
     ("state", &["access", "audit", "github", "limits", "organisation", "tls", "writes"]),
     (
         "http",
@@ -48,6 +51,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "limits",
             "metrics",
             "organisation",
+            "single_flight",
             "state",
             "store",
             "telemetry",

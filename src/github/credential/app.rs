@@ -1,13 +1,8 @@
 //! The App's credential: a JWT for the App itself, and one installation token, narrowed to what is required,
 //! minted once for all who wait for it, renewed ahead of its expiry and when GitHub refuses it.
 
-<<<<<<< HEAD
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-=======
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
->>>>>>> errors
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -104,13 +99,10 @@ pub(in crate::github) struct AppCredential {
     /// The token for everything, and those for one repository each, by its name in lower case.
     tokens: Cache<Option<String>, Result<Arc<Minted>, Error>>,
     last_minted: ArcSwapOption<Minted>,
-<<<<<<< HEAD
     /// How many tokens were minted.
     minted: AtomicU64,
-=======
     /// When young tokens were replaced lately.
     replaced: Mutex<Vec<Duration>>,
->>>>>>> errors
     app_budget: Budget,
     installation_budget: Arc<Budget>,
 }
@@ -118,19 +110,14 @@ pub(in crate::github) struct AppCredential {
 /// An installation token inside the client that carries it.
 struct Minted {
     client: Octocrab,
-<<<<<<< HEAD
     /// Which of all tokens it is.
     number: u64,
-    /// On the service's clock.
-    since: Duration,
-=======
     /// When it was minted, on the service's clock.
     since: Duration,
     /// Whether GitHub ever took it.
     was_accepted: AtomicBool,
     /// Whether another takes its place.
     is_given_up: AtomicBool,
->>>>>>> errors
     /// Seconds since 1970.
     expires: u64,
 }
@@ -142,8 +129,6 @@ impl Minted {
 
     fn is_young(&self, clock: &Clock) -> bool {
         clock.now() < self.since + YOUNG
-<<<<<<< HEAD
-=======
     }
 
     /// How long to go on with it after so many refusals with a 401; none if it is time for another.
@@ -151,7 +136,6 @@ impl Minted {
         let most = if self.was_accepted.load(Ordering::Relaxed) { 1 } else { PAUSES_AFTER_401.len() };
         let is_worth_it = self.is_young(clock) && refusals <= most;
         PAUSES_AFTER_401.get(refusals.checked_sub(1)?).copied().filter(|_| is_worth_it)
->>>>>>> errors
     }
 }
 
@@ -175,14 +159,9 @@ impl AppCredential {
             app_budget: Budget::of_one(clock.clone()),
             clock,
             last_minted: ArcSwapOption::empty(),
-<<<<<<< HEAD
             minted: AtomicU64::new(0),
-            installation_budget: budget,
-=======
             replaced: Mutex::default(),
-            app_budget: Budget::default(),
-            installation_budget: Budget::reported(),
->>>>>>> errors
+            installation_budget: budget,
         })
     }
 
@@ -203,18 +182,13 @@ impl AppCredential {
         }
     }
 
-<<<<<<< HEAD
     /// Tells the current token from all before it.
     pub(super) fn token_number(&self) -> u64 {
         self.last_minted.load().as_ref().map_or(0, |token| token.number)
     }
 
-    /// Sends a call as the installation; for a repository with a token that reaches nothing else. After a 401
-    /// the token is renewed and the call sent once more, or, if it was just minted, sent again after pauses: GitHub did
-=======
     /// Sends a call as the installation; for a repository with a token that reaches nothing else. After a 401 the token is
     /// renewed and the call sent once more; if it was just minted, the same is first tried again after pauses. GitHub did
->>>>>>> errors
     /// nothing with what it refused, so this repeats no write.
     pub(super) async fn send(&self, repository: Option<&RepoName>, call: &Call) -> Result<Reply, Error> {
         let deadline = Instant::now() + self.transport.timeout();
@@ -345,18 +319,14 @@ impl AppCredential {
         let token: InstallationToken = self.send_as_app(&call).await?.parse()?;
         let client = with_token(&self.anonymous, token.token)?;
         let expires = u64::try_from(token.expires_at.timestamp()).unwrap_or(0);
-<<<<<<< HEAD
-        let number = self.minted.fetch_add(1, Ordering::Relaxed) + 1;
-        Ok(Minted { client, number, since: self.clock.now(), expires })
-=======
         Ok(Minted {
             client,
+            number: self.minted.fetch_add(1, Ordering::Relaxed) + 1,
             since: self.clock.now(),
             was_accepted: false.into(),
             is_given_up: false.into(),
             expires,
         })
->>>>>>> errors
     }
 
     /// The configured installation, or where GitHub doesn't know that one, the organisation's.

@@ -70,7 +70,10 @@ fn a_refusal_that_is_not_githubs_json_is_somebody_elses() {
         assert_eq!(class(404, &[(name, "x")], " \n"), Class::NotFound, "an empty answer of GitHub's own");
     }
     assert_eq!(class(502, &[], PAGE), Class::Faulty { retry_after: None });
-    assert_eq!(class(429, &[], PAGE), Class::RateLimited { retry_after: Duration::from_mins(1), why: Shortage::Hold });
+    assert_eq!(
+        class(429, &[], PAGE),
+        Class::RateLimited { retry_after: Duration::from_mins(1), why: Shortage::Hold }
+    );
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::access::Right;
 use crate::domain::reason::Reason;
 use crate::domain::reference::TeamReference;
 use crate::http::ApiError;
-use crate::http::envelope::success;
+use crate::http::envelope::{body, success, success_with};
 use crate::http::field::{Field, ParameterSet};
 use crate::http::standing::{Everywhere, OfTeam};
 use crate::ops;
@@ -130,7 +130,7 @@ impl Endpoint for List {
     };
 
     async fn handle(admitted: Admitted<Self>) -> Result<HttpResponse, ApiError> {
-        Ok(success(groups::list(&admitted.work).await?))
+        Ok(success_with(groups::list(&admitted.work, body).await?))
     }
 }
 

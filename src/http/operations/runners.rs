@@ -13,7 +13,7 @@ use crate::domain::names::Label;
 use crate::domain::reason::Reason;
 use crate::domain::reference::{RunnerReference, TeamReference};
 use crate::http::ApiError;
-use crate::http::envelope::success;
+use crate::http::envelope::{body, success, success_with};
 use crate::http::field::{Field, ParameterSet};
 use crate::http::standing::{Everywhere, OfTeam};
 use crate::ops::runners::{self, RunnerView, Touched};
@@ -86,8 +86,8 @@ impl Endpoint for List {
     };
 
     async fn handle(admitted: Admitted<Self>) -> Result<HttpResponse, ApiError> {
-        let runners = runners::list(&admitted.work, &admitted.parameters).await?;
-        Ok(success(RunnerList { runners }))
+        let render = |runners| body(RunnerList { runners });
+        Ok(success_with(runners::list(&admitted.work, &admitted.parameters, render).await?))
     }
 }
 

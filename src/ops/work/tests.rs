@@ -64,6 +64,7 @@ fn organisation() -> Organisation {
         scopes: ArcSwap::from_pointee(Rules::default()),
         allow_open_groups: false,
         clock,
+        views: crate::single_flight::SingleFlight::new(),
         turns: Turns::default(),
         creation_turns: Turns::default(),
         runner_turns: RunnerTurns::default(),
