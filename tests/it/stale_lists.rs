@@ -237,6 +237,31 @@ async fn an_administrator_over_all_teams_touches_each_runner_only_in_the_group_i
 }
 
 #[tokio::test]
+async fn the_sweep_looks_once_more_when_its_removals_take_long() {
+    let (world, _, group) = twelve();
+    let app = App::start(world).await.settled().await;
+    let mut sweep = crate::sweep::until_due(&app).await;
+    let hold = Hold::new();
+    app.fake.inject(Fault::on("DELETE", RUNNER).hold(&hold).times(4));
+    let meanwhile = async {
+        hold.arrived(4).await;
+        move_by_hand(&app, "build-11", DEFAULT_GROUP);
+        app.fake.world(|world| {
+            let online = world.runner_by_name("build-12").unwrap().id;
+            world.set_runner_status(online, RunnerStatus::Online);
+        });
+        app.clock.advance(TOO_OLD);
+        hold.release();
+    };
+    let (report, ()) = tokio::join!(sweep.once(), meanwhile);
+    assert_eq!(report.removed, 10);
+    assert_eq!(
+        (in_group(&app, group), in_group(&app, DEFAULT_GROUP)),
+        (vec!["build-12".to_owned()], vec!["build-11".to_owned()])
+    );
+}
+
+#[tokio::test]
 async fn what_github_asked_to_wait_for_is_skipped_and_repeating_finishes_it() {
     let (mut world, cast, group) = acme_with_runners();
     world.add_runner(group, "idle-2", &["self-hosted"], RunnerStatus::Online);

@@ -42,7 +42,7 @@ async fn sweep_for(app: &App, sweep: &mut Sweep, minutes: u32) -> usize {
 }
 
 /// A sweep whose next run finds that what was offline from the start has been for long enough.
-async fn until_due(app: &App) -> Sweep {
+pub async fn until_due(app: &App) -> Sweep {
     let mut sweep = sweep_of(app, settings());
     sweep.once().await;
     sweep_for(app, &mut sweep, 50).await;
