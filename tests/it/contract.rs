@@ -4,10 +4,13 @@
 
 mod behaviour;
 mod client;
+mod conditional;
 mod description;
 mod every_route;
 mod faults;
+mod lag;
 mod permissions;
+mod points;
 mod self_check;
 
 use fake_github::Exchange;
@@ -64,6 +67,15 @@ fn wrong_answer(operation: &Operation, call: &Exchange) -> Vec<String> {
         found.push("the redirect leads nowhere".to_owned());
     }
     if !call.recorded {
+        return found;
+    }
+    if status == 304 {
+        if !call.response_body.is_empty() {
+            found.push("a 304 has a body".to_owned());
+        }
+        if call.response_header("etag").is_none() {
+            found.push("a 304 has no etag".to_owned());
+        }
         return found;
     }
     if status == 204 {

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+const JSON: &str = "application/json; charset=utf-8";
 const DOCS: &str = "https://docs.github.com/rest";
 
 /// The body of an answer.
@@ -82,6 +83,13 @@ impl Answer {
         self
     }
 
+    /// Turns JSON into text, so that it is written only once.
+    pub(crate) fn render(&mut self) {
+        if let Body::Json(value) = &self.body {
+            self.body = Body::Text(JSON, value.to_string());
+        }
+    }
+
     pub(crate) fn bytes(&self) -> Vec<u8> {
         match &self.body {
             Body::Nothing => Vec::new(),
@@ -93,7 +101,7 @@ impl Answer {
     pub(crate) fn content_type(&self) -> Option<&'static str> {
         match self.body {
             Body::Nothing => None,
-            Body::Json(_) => Some("application/json; charset=utf-8"),
+            Body::Json(_) => Some(JSON),
             Body::Text(kind, _) => Some(kind),
         }
     }

@@ -53,7 +53,8 @@ fn holder_of(world: &World, holder: &Holder) -> Result<Actor, Answer> {
         }
         Holder::Installation(held) => {
             let found = world.app.installations.get(&held.installation).ok_or_else(bad_credentials)?;
-            if held.expires_at <= world.now() {
+            let now = world.now();
+            if held.expires_at <= now || held.works_from.is_some_and(|from| now < from) {
                 return Err(bad_credentials());
             }
             if found.suspended_at.is_some() {

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use crate::answer::{Answer, Body};
+use crate::serve::SECONDARY_LIMIT;
 
 /// What a client sees in place of the operation's own answer.
 #[derive(Clone)]
@@ -23,7 +24,11 @@ pub(crate) enum Trouble {
     Reset,
     Truncated,
     Huge(usize),
+    Changed(Change),
 }
+
+/// Changes the JSON and the headers of an answer.
+type Change = Arc<dyn Fn(&mut Value, &mut Vec<(String, String)>) + Send + Sync>;
 
 /// One rule of the script. It applies to every matching request for ever, unless `times` says otherwise.
 /// For example `Fault::on("GET", "/user").times(2).error(502, "Server Error")`.
@@ -145,6 +150,17 @@ impl Fault {
         self
     }
 
+    /// The operation's own answer with its JSON and its headers (names in lower case) changed, for example with a count
+    /// that is wrong or without `link`. An answer without a body has null for its JSON.
+    #[must_use]
+    pub fn changed(
+        mut self,
+        change: impl Fn(&mut Value, &mut Vec<(String, String)>) + Send + Sync + 'static,
+    ) -> Self {
+        self.trouble = Trouble::Changed(Arc::new(change));
+        self
+    }
+
     /// 200 with JSON that has nothing to do with what was asked.
     #[must_use]
     pub fn wrong_shape(self) -> Self {
@@ -154,11 +170,7 @@ impl Fault {
     /// The secondary rate limit: 403 and `Retry-After`.
     #[must_use]
     pub fn secondary_limit(self, retry_after: Duration) -> Self {
-        self.error(
-            403,
-            "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.",
-        )
-        .header("retry-after", &retry_after.as_secs().to_string())
+        self.error(403, SECONDARY_LIMIT).header("retry-after", &retry_after.as_secs().to_string())
     }
 
     /// The primary rate limit: 403, nothing remaining, and when it ends (seconds since 1970).
@@ -210,7 +222,25 @@ impl Trouble {
                 let page = "<html><head><title>502 Bad Gateway</title></head><body>Unicorn!</body></html>";
                 Some(Answer::new(*status, Body::Text("text/html; charset=utf-8", page.to_owned())))
             }
-            Self::JustLate | Self::Reset | Self::Truncated | Self::Huge(_) => None,
+            Self::JustLate | Self::Reset | Self::Truncated | Self::Huge(_) | Self::Changed(_) => None,
+        }
+    }
+
+    /// Whether the client sees the answer of the operation, changed or not.
+    pub(crate) fn keeps_answer(&self) -> bool {
+        matches!(self, Self::JustLate | Self::Changed(_))
+    }
+
+    /// Changes the operation's own answer, for trouble that does.
+    pub(crate) fn change(&self, answer: &mut Answer) {
+        let Self::Changed(change) = self else { return };
+        let mut json = match &mut answer.body {
+            Body::Json(json) => json.take(),
+            Body::Nothing | Body::Text(..) => Value::Null,
+        };
+        change(&mut json, &mut answer.headers);
+        if !json.is_null() || matches!(answer.body, Body::Json(_)) {
+            answer.body = Body::Json(json);
         }
     }
 }

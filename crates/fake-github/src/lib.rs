@@ -6,6 +6,7 @@ mod actor;
 mod answer;
 mod auth;
 mod certificate;
+mod conditional;
 mod faults;
 mod key;
 mod log;
@@ -16,6 +17,7 @@ mod routes;
 mod seed;
 mod serve;
 mod transport;
+mod weather;
 mod world;
 
 use std::fmt;
@@ -130,6 +132,13 @@ impl FakeGithub {
     /// Adds a rule to the script of faults; the first that fits a request applies.
     pub fn inject(&self, fault: Fault) {
         self.shared.faults.add(fault);
+    }
+
+    /// Bad weather: from now on one answer in `one_in`, at random, is a 500, a 502, a 503 with `Retry-After: 1`, a reset
+    /// connection, half a body, or 0.4 s late; an error may come before or after the operation took effect. The same seed
+    /// gives the same weather to the same sequence of requests. A scripted fault goes first; 0 ends the weather.
+    pub fn set_weather(&self, one_in: u32, seed: u64) {
+        self.shared.weather.set(one_in, seed);
     }
 
     /// Ends all faults.

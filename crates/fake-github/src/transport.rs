@@ -20,6 +20,7 @@ use crate::log::{CallLog, Exchange};
 use crate::request::Request;
 use crate::routes;
 use crate::serve::{finish, serve};
+use crate::weather::Weather;
 use crate::world::World;
 
 /// The largest request body that is read.
@@ -44,6 +45,7 @@ pub(crate) struct Shared {
     pub(crate) world: Mutex<World>,
     pub(crate) log: CallLog,
     pub(crate) faults: Faults,
+    pub(crate) weather: Weather,
     pub(crate) latency: AtomicU64,
     pub(crate) down: AtomicBool,
     pub(crate) url: String,
@@ -56,6 +58,7 @@ impl Shared {
             world: Mutex::new(world),
             log,
             faults: Faults::default(),
+            weather: Weather::default(),
             latency: AtomicU64::new(0),
             down: AtomicBool::new(false),
             url,
@@ -225,6 +228,7 @@ async fn exchange(http: HttpRequest, body: Bytes, shared: web::Data<Shared>) -> 
         route
     });
     let fault = shared.faults.next(&request.method, template, &request.path);
+    let fault = fault.or_else(|| shared.weather.next());
     if let Some(fault) = &fault
         && !fault.is_after_effect()
     {
@@ -235,7 +239,7 @@ async fn exchange(http: HttpRequest, body: Bytes, shared: web::Data<Shared>) -> 
         visit.note(|exchange| exchange.credential = credential(&shared, &request));
         Answer::no_content()
     } else {
-        let (answer, credential) = serve(&mut shared.world(), route, &mut request);
+        let (answer, credential) = serve(&mut shared.world(), route, &mut request, fault.as_ref());
         visit.note(|exchange| exchange.credential = credential);
         answer
     };
@@ -246,6 +250,7 @@ async fn exchange(http: HttpRequest, body: Bytes, shared: web::Data<Shared>) -> 
     }
     let response = match fault.as_ref().map(Fault::trouble) {
         None | Some(Trouble::JustLate) => send(&mut visit, &answer, false),
+        Some(Trouble::Changed(_)) => send(&mut visit, &answer, true),
         Some(trouble) => misbehave(&http, &mut visit, &shared, &request, trouble, &answer),
     };
     on_the_way(arrived, latency).await;
@@ -259,7 +264,7 @@ async fn on_the_way(arrived: Instant, latency: Duration) {
 }
 
 fn replaces_operation(fault: &Fault) -> bool {
-    !fault.is_after_effect() && !matches!(fault.trouble(), Trouble::JustLate)
+    !fault.is_after_effect() && !fault.trouble().keeps_answer()
 }
 
 fn credential(shared: &Shared, request: &Request) -> Credential {
@@ -306,6 +311,9 @@ fn send(visit: &mut Visit, answer: &Answer, faulted: bool) -> HttpResponse {
         exchange.response_body = body.clone();
         exchange.faulted = faulted;
     });
+    if answer.status == 304 {
+        return response.body(actix_web::body::None::new());
+    }
     response.body(body)
 }
 

@@ -92,6 +92,58 @@ async fn errors_limits_and_pages_for_people_come_as_scripted() {
 }
 
 #[tokio::test]
+async fn the_own_answer_of_an_operation_can_be_changed() {
+    let scene = scene();
+    scene.fake.inject(Fault::on("GET", GROUPS_TEMPLATE).once().changed(|json, headers| {
+        json["total_count"] = json!(null);
+        headers.retain(|(name, _)| name != "x-github-request-id");
+        headers.push(("x-extra".to_owned(), "yes".to_owned()));
+    }));
+    let changed = scene.get(GROUPS).await;
+    assert_eq!((changed.status, changed.json()["total_count"].clone()), (200, json!(null)));
+    assert_eq!(changed.json()["runner_groups"][1]["name"], "platform");
+    assert_eq!((changed.header("x-extra"), changed.header("x-github-request-id")), ("yes", ""));
+    assert_ne!(scene.get(GROUPS).await.header("etag"), changed.header("etag"));
+
+    let token = "/orgs/acme/actions/runners/registration-token";
+    scene.fake.inject(Fault::on("POST", token).once().changed(|_, headers| {
+        for (name, value) in headers {
+            if name == "x-ratelimit-resource" {
+                "actions_runner_registration".clone_into(value);
+            }
+        }
+    }));
+    let granted = scene.act("POST", token).await;
+    assert_eq!((granted.status, scene.fake.world(|world| world.runner_tokens().len())), (201, 1));
+    assert_eq!(granted.header("x-ratelimit-resource"), "actions_runner_registration");
+    scene.assert_in_order();
+}
+
+#[tokio::test]
+async fn in_bad_weather_some_answers_are_at_fault_and_the_others_are_not() {
+    let scene = scene();
+    scene.fake.set_weather(3, 42);
+    let (mut good, mut bad) = (0, 0);
+    for _ in 0..60 {
+        match scene.try_call("GET", GROUPS, &scene.token, None).await {
+            Ok(reply) if reply.status == 200 => good += 1,
+            Ok(reply) => {
+                assert!([500, 502, 503].contains(&reply.status), "{}", reply.status);
+                assert_eq!(reply.header("retry-after"), if reply.status == 503 { "1" } else { "" });
+                bad += 1;
+            }
+            Err(_) => bad += 1,
+        }
+    }
+    assert!(good > 30 && bad > 5, "{good} good, {bad} bad");
+    scene.fake.set_weather(0, 0);
+    for _ in 0..20 {
+        assert_eq!(scene.get(GROUPS).await.status, 200);
+    }
+    scene.assert_in_order();
+}
+
+#[tokio::test]
 async fn held_requests_wait_for_the_test() {
     let scene = scene();
     let hold = Hold::new();

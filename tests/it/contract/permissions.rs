@@ -83,7 +83,7 @@ async fn a_token_may_do_what_its_permissions_say() {
     let token = token.as_str().expect("a token");
     assert_eq!(scene.call("GET", GROUPS, token, None).await.status, 200);
     let refused = scene.call("POST", GROUPS, token, Some(json!({"name": "x"}))).await;
-    assert_eq!(refused.status, 403);
+    assert_eq!((refused.status, refused.message().as_str()), (403, "Resource not accessible by integration"));
     assert_eq!(refused.header("x-accepted-github-permissions"), "organization_self_hosted_runners=write");
     assert_eq!(scene.call("GET", "/orgs/acme/teams/platform", token, None).await.status, 403);
     scene.fake.world(|world| world.set_app_permissions(&[("metadata", Level::Read)]));
@@ -148,14 +148,33 @@ async fn a_suspended_installation_can_do_nothing() {
     let scene = scene();
     let mint = format!("/app/installations/{}/access_tokens", scene.installation);
     scene.fake.world(World::suspend_app);
-    assert_eq!(scene.get(GROUPS).await.status, 403);
-    assert_eq!(scene.call("POST", &mint, &scene.jwt(), None).await.status, 403);
+    for refused in [scene.get(GROUPS).await, scene.call("POST", &mint, &scene.jwt(), None).await] {
+        assert_eq!(
+            (refused.status, refused.message().as_str()),
+            (403, "This installation has been suspended")
+        );
+    }
     let shown = scene.call("GET", "/orgs/acme/installation", &scene.jwt(), None).await;
     assert!(shown.json()["suspended_at"].is_string());
     scene.fake.world(World::uninstall_app);
     assert_eq!(scene.get(GROUPS).await.status, 401);
     assert_eq!(scene.call("GET", "/orgs/acme/installation", &scene.jwt(), None).await.status, 404);
     assert_eq!(scene.call("POST", &mint, &scene.jwt(), None).await.status, 404);
+    scene.assert_in_order();
+}
+
+#[tokio::test]
+async fn an_app_that_is_installed_anew_has_another_number_and_no_old_token() {
+    let scene = scene();
+    let again = scene.fake.world(World::reinstall_app);
+    assert_ne!(again, scene.installation);
+    assert_eq!(scene.get(GROUPS).await.status, 401);
+    let mint = |id| format!("/app/installations/{id}/access_tokens");
+    assert_eq!(scene.call("POST", &mint(scene.installation), &scene.jwt(), None).await.status, 404);
+    let shown = scene.call("GET", "/orgs/acme/installation", &scene.jwt(), None).await.json();
+    assert_eq!((&shown["id"], &shown["permissions"]["administration"]), (&json!(again.0), &json!("write")));
+    let token = scene.call("POST", &mint(again), &scene.jwt(), None).await.json()["token"].clone();
+    assert_eq!(scene.call("GET", GROUPS, token.as_str().expect("a token"), None).await.status, 200);
     scene.assert_in_order();
 }
 

@@ -39,6 +39,7 @@ pub(super) fn mint(world: &mut World, request: &Request) -> Outcome {
     let permissions = permissions(&installation, &fields)?;
     let repositories = repositories_wanted(world, &installation, &fields)?;
     let minted = world.mint_installation_token(installation.id, permissions, repositories.clone());
+    world.hide_new_token(&minted.token);
     let granted = minted.permissions.iter().map(|(name, level)| (name.clone(), json!(level.name())));
     let selection =
         if repositories.is_none() && installation.repositories.is_none() { "all" } else { "selected" };

@@ -15,7 +15,7 @@ use crate::world::{
 };
 
 fn find<'w>(world: &'w World, request: &Request) -> Result<&'w Group, Answer> {
-    world.group(GroupId(request.number("runner_group_id")?)).ok_or_else(Answer::not_found)
+    world.visible_group(GroupId(request.number("runner_group_id")?)).ok_or_else(Answer::not_found)
 }
 
 /// The group of the path, if the organisation may change it.
@@ -47,9 +47,10 @@ pub(super) fn list(world: &mut World, request: &Request) -> Outcome {
         }
     };
     let page = match repository {
-        None => page_of(request, world.groups.all.len(), world.groups()),
+        None => page_of(request, world.visible_groups().count(), world.visible_groups()),
         Some(repository) => {
-            let seen: Vec<&Group> = world.groups().filter(|group| allows(group, repository)).collect();
+            let seen: Vec<&Group> =
+                world.visible_groups().filter(|group| allows(group, repository)).collect();
             page_of(request, seen.len(), seen.into_iter())
         }
     };
@@ -136,6 +137,7 @@ pub(super) fn create(world: &mut World, request: &Request) -> Outcome {
     for runner in runners {
         world.move_runner(runner, id);
     }
+    world.hide_new_group(id);
     let made = world.group(id).ok_or_else(Answer::not_found)?;
     Ok(Answer::created(payload::group(&request.base, world, made)))
 }
@@ -232,8 +234,9 @@ pub(super) fn remove_repository(world: &mut World, request: &Request) -> Outcome
 
 pub(super) fn runners(world: &mut World, request: &Request) -> Outcome {
     let group = find(world, request)?;
-    let runners = group.runners.iter().filter_map(|id| world.runner(*id));
-    let page = page_of(request, group.runners.len(), runners);
+    let present = group.runners.iter().filter_map(|id| world.runner(*id));
+    let seen = world.with_deleted(present, |runner| runner.group == group.id && runner.repository.is_none());
+    let page = page_of(request, seen.len(), seen.iter());
     let shown = page.items.iter().map(|runner| payload::runner(world, runner)).collect();
     Ok(linked(counted("runners", page.total, shown), page.link))
 }

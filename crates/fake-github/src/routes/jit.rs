@@ -57,7 +57,7 @@ fn read(fields: &Fields) -> Result<Wanted, Answer> {
 }
 
 fn check_group(world: &World, wanted: &Wanted) -> Result<(), Answer> {
-    let group = world.group(wanted.group).ok_or_else(Answer::not_found)?;
+    let group = world.visible_group(wanted.group).ok_or_else(Answer::not_found)?;
     if group.hosted || group.inherited {
         return Err(Answer::error(403, "Self-hosted runners can't be added to this runner group"));
     }

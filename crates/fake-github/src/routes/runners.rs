@@ -29,9 +29,13 @@ pub(super) fn find<'w>(world: &'w World, request: &Request) -> Result<&'w Runner
 pub(super) fn list(world: &mut World, request: &Request) -> Outcome {
     let scope = scope(world, request)?;
     let wanted = request.query_value("name").filter(|_| world.since(3, 12));
-    let seen: Vec<&Runner> = match wanted {
-        Some(name) => world.runners.by_name(scope, &name).into_iter().collect(),
-        None => world.runners().filter(|runner| runner.repository == scope).collect(),
+    let of_scope = |runner: &Runner| runner.repository == scope;
+    let seen = match wanted {
+        Some(name) => {
+            let named = |runner: &Runner| of_scope(runner) && runner.name.eq_ignore_ascii_case(&name);
+            world.with_deleted(world.runners.by_name(scope, &name).into_iter(), named)
+        }
+        None => world.with_deleted(world.runners().filter(|runner| of_scope(runner)), of_scope),
     };
     let page = page_of(request, seen.len(), seen.iter());
     let shown = page.items.iter().map(|runner| payload::runner(world, runner)).collect();
@@ -53,7 +57,7 @@ pub(super) fn delete(world: &mut World, request: &Request) -> Outcome {
         return Err(Answer::invalid(&message));
     }
     let id = runner.id;
-    world.delete_runner(id);
+    world.delete_runner_with_lag(id);
     Ok(Answer::no_content())
 }
 

@@ -121,6 +121,19 @@ impl World {
         self.app.installations.remove(&id);
     }
 
+    /// Takes the App off the organisation and installs it anew with the same permissions: the installation has another
+    /// number, and the old one's tokens are dead.
+    pub fn reinstall_app(&mut self) -> InstallationId {
+        let granted = self.app.on(&self.org.login).map(|found| found.permissions.clone());
+        self.uninstall_app();
+        let account = self.org.login.clone();
+        let id = self.install_app_on(&account);
+        if let Some(granted) = granted {
+            self.change_installation(|installation| installation.permissions = granted);
+        }
+        id
+    }
+
     /// Suspends the installation on the organisation.
     pub fn suspend_app(&mut self) {
         let now = self.now();
@@ -192,7 +205,8 @@ impl World {
         let expires_at = self.now() + TimeDelta::hours(1);
         let minted = MintedToken { token: token.clone(), installation, permissions, expires_at };
         let permissions = minted.permissions.clone();
-        let held = InstallationToken { installation, permissions, repositories, expires_at };
+        let held =
+            InstallationToken { installation, permissions, repositories, expires_at, works_from: None };
         self.people.tokens.insert(token, Holder::Installation(held));
         self.app.minted.push(minted.clone());
         minted

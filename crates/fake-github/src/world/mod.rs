@@ -5,9 +5,11 @@ mod app;
 mod budget;
 mod groups;
 mod ids;
+mod lag;
 mod level;
 mod people;
 mod permission;
+mod points;
 mod repositories;
 mod runners;
 mod secrets;
@@ -56,6 +58,8 @@ pub struct World {
     pub(crate) runners: Runners,
     pub(crate) app: app::App,
     pub(crate) budgets: budget::Budgets,
+    points: points::Points,
+    lag: lag::Lag,
     pub(crate) secrets: secrets::Secrets,
     pub(crate) rules: Rules,
     ahead: TimeDelta,
@@ -81,6 +85,8 @@ impl World {
             runners: Runners::default(),
             app: app::App::new(),
             budgets: budget::Budgets::new(),
+            points: points::Points::new(),
+            lag: lag::Lag::new(),
             secrets: secrets::Secrets::new(org),
             rules: Rules {
                 deletion_of_used_groups: DeletionOfUsedGroups::Refused,

@@ -54,6 +54,8 @@ pub(crate) struct InstallationToken {
     pub(crate) permissions: BTreeMap<String, Level>,
     pub(crate) repositories: Option<std::collections::BTreeSet<RepoId>>,
     pub(crate) expires_at: DateTime<Utc>,
+    /// Set when GitHub doesn't know the token everywhere yet.
+    pub(crate) works_from: Option<DateTime<Utc>>,
 }
 
 #[derive(Default)]
