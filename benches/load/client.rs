@@ -83,6 +83,19 @@ impl Connection {
         }
     }
 
+    /// The `Reason` of the last answer, if it was a refusal.
+    pub(crate) fn reason(&self) -> Option<&str> {
+        const NAME: &[u8] = br#""Reason":""#;
+        // No success is looked through: some are megabytes.
+        if self.received.starts_with(b"HTTP/1.1 200") {
+            return None;
+        }
+        let start = self.received.windows(NAME.len()).position(|bytes| bytes == NAME)? + NAME.len();
+        let rest = self.received.get(start..)?;
+        let end = rest.iter().position(|byte| *byte == b'"')?;
+        std::str::from_utf8(rest.get(..end)?).ok()
+    }
+
     /// The body of the last answer.
     pub(crate) fn body(&self) -> String {
         let text = String::from_utf8_lossy(&self.received);

@@ -6,8 +6,8 @@ use std::io::BufRead;
 use std::time::Duration;
 
 use fake_github::{
-    self, AppKey, Exchange, FakeGithub, GroupId, Options, Permission, RepoVisibility, RunnerStatus,
-    TokenKind, Visibility,
+    self, AppKey, Credential, Exchange, FakeGithub, Fault, GroupId, Options, Permission, RepoVisibility,
+    RunnerStatus, TokenKind, Visibility,
 };
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +25,12 @@ pub(crate) struct World {
     /// Repositories of the team, all of them in its group
     #[arg(long)]
     repositories: u64,
+    /// Other teams, each with a maintainer and a small group of its own
+    #[arg(long, default_value_t = 0)]
+    teams: u64,
+    /// Calls an hour; with at most 15,000, GitHub's secondary limit applies as well
+    #[arg(long, default_value_t = NO_LIMIT)]
+    hour: u64,
 }
 
 /// What the service has to be told about this GitHub, and who may ask.
@@ -41,6 +47,28 @@ pub(crate) struct Settings {
     pub(crate) team: u64,
     /// The id of its group.
     pub(crate) group: u64,
+    /// A token of somebody who has nothing to do with the organisation.
+    pub(crate) stranger: String,
+    /// The other teams.
+    pub(crate) others: Vec<Other>,
+}
+
+/// A team beside [`TEAM`], with a maintainer who has no other.
+#[derive(Serialize, Deserialize, Clone)]
+pub(crate) struct Other {
+    pub(crate) slug: String,
+    pub(crate) token: String,
+    pub(crate) team: u64,
+    pub(crate) group: u64,
+}
+
+impl Other {
+    /// Whether a call of the service is about this team.
+    fn is_meant_by(&self, call: &Exchange) -> bool {
+        let below = |start: String| call.path == start || call.path.starts_with(&format!("{start}/"));
+        below(format!("/orgs/{ORG}/teams/{}", self.slug))
+            || below(format!("/orgs/{ORG}/actions/runner-groups/{}", self.group))
+    }
 }
 
 /// What was asked since the last `clear`.
@@ -49,7 +77,11 @@ pub(crate) struct Calls {
     pub(crate) total: u64,
     /// The longest chain of calls one after another.
     pub(crate) rounds: u64,
-    /// How often by method, path template and status; only the latest few thousand.
+    /// With the installation's token, neither about another team nor for a registration token; of those kept.
+    pub(crate) apart: u64,
+    /// Refused because a limit of GitHub's was reached; of those kept.
+    pub(crate) limited: u64,
+    /// How often by method, path template and status; of those kept.
     pub(crate) kinds: BTreeMap<String, u64>,
 }
 
@@ -63,35 +95,55 @@ pub(crate) const SPARE_TEAM: &str = "spare";
 const NO_LIMIT: u64 = 1 << 40;
 /// Calls that the log keeps: more than any single request makes.
 const KEPT_CALLS: usize = 2_000;
+/// Calls that the log keeps where the hour is limited, and each of them counts.
+const ALL_CALLS: usize = 200_000;
+/// The organisation's login.
+const ORG: &str = "acme";
+/// Of the weather: the same in every run.
+const SEED: u64 = 20_261_127;
+/// Runners and repositories of each other team.
+const SMALL: u64 = 20;
 
 /// Serves until standard input ends.
 pub(crate) fn run(size: &World) -> Outcome<()> {
     let (world, settings) = world(size)?;
-    let options = Options { log_capacity: KEPT_CALLS, record_bodies: false, ..Options::default() };
+    let log_capacity = if size.hour == NO_LIMIT { KEPT_CALLS } else { ALL_CALLS };
+    let options = Options { log_capacity, record_bodies: false, ..Options::default() };
     let fake = FakeGithub::start(world, &options)?;
     let settings = Settings { url: fake.url().to_owned(), ..settings };
     say(&serde_json::to_string(&settings)?);
     for order in std::io::stdin().lock().lines() {
         let order = order?;
         match order.split_once(' ').unwrap_or((&order, "")) {
-            ("clear", _) => {
-                fake.clear_calls();
+            ("calls", _) => say(&serde_json::to_string(&calls(&fake, &settings.others))?),
+            (name, value) => {
+                obey(&fake, name, value)?;
                 say("done");
             }
-            ("latency", millis) => {
-                fake.set_latency(Duration::from_millis(millis.parse()?));
-                say("done");
-            }
-            ("calls", _) => say(&serde_json::to_string(&calls(&fake))?),
-            _ => return Err(format!("unknown order: {order}").into()),
         }
     }
     Ok(())
 }
 
+/// Follows an order that gives nothing back.
+fn obey(fake: &FakeGithub, name: &str, value: &str) -> Outcome<()> {
+    match name {
+        "clear" => fake.clear_calls(),
+        "latency" => fake.set_latency(Duration::from_millis(value.parse()?)),
+        "slow-user" => {
+            let late = Duration::from_millis(value.parse()?);
+            fake.inject(Fault::on("GET", "/user").delay(late));
+        }
+        "broken" => fake.inject(Fault::on("GET", value).html()),
+        "weather" => fake.set_weather(value.parse()?, SEED),
+        _ => return Err(format!("unknown order: {name} {value}").into()),
+    }
+    Ok(())
+}
+
 fn world(size: &World) -> Outcome<(fake_github::World, Settings)> {
-    let mut world = fake_github::World::new("acme");
-    world.set_rate_limit(NO_LIMIT);
+    let mut world = fake_github::World::new(ORG);
+    world.set_rate_limit(size.hour);
     world.set_most_runners_in_a_group(usize::MAX);
     let key = AppKey::generate().map_err(|_| "the system gives no random numbers")?;
     world.set_app_key(&key);
@@ -112,6 +164,7 @@ fn world(size: &World) -> Outcome<(fake_github::World, Settings)> {
         let name = format!("{TEAM}-{index}");
         world.add_runner(group, &name, &["self-hosted", "Linux", "X64"], RunnerStatus::Online);
     }
+    let stranger = world.add_user("sam");
     let settings = Settings {
         url: String::new(),
         org: world.org_login().to_owned(),
@@ -121,8 +174,28 @@ fn world(size: &World) -> Outcome<(fake_github::World, Settings)> {
         token,
         team: team.0,
         group: group.0,
+        stranger: world.add_token(stranger, TokenKind::Classic),
+        others: (0..size.teams).map(|number| add_team(&mut world, number)).collect(),
     };
     Ok((world, settings))
+}
+
+/// Adds a team with its maintainer and a small group.
+fn add_team(world: &mut fake_github::World, number: u64) -> Other {
+    let slug = format!("other-{number}");
+    let maintainer = world.add_member(&format!("eve-{number}"));
+    let team = world.add_team(&slug);
+    world.add_maintainer(team, maintainer);
+    let group = world.add_group(&format!("{slug}-{}", team.0), Visibility::Selected);
+    for index in 0..SMALL {
+        let repository = world.add_repository(&format!("{slug}-{index}"), RepoVisibility::Private);
+        world.grant(team, repository, Permission::Push);
+        world.add_repository_to_group(group, repository);
+        let labels = ["self-hosted", "Linux", "X64"];
+        world.add_runner(group, &format!("{slug}-{index}"), &labels, RunnerStatus::Online);
+    }
+    let token = world.add_token(maintainer, TokenKind::Classic);
+    Other { slug, token, team: team.0, group: group.0 }
 }
 
 /// Adds groups until there are so many, the team's in the middle.
@@ -138,15 +211,21 @@ fn add_groups(world: &mut fake_github::World, count: u64, of_team: &str) -> Grou
     group
 }
 
-fn calls(fake: &FakeGithub) -> Calls {
+fn calls(fake: &FakeGithub, others: &[Other]) -> Calls {
     let log = fake.calls();
-    let mut kinds = BTreeMap::new();
+    let (mut kinds, mut apart, mut limited) = (BTreeMap::new(), 0, 0);
     for call in &log {
         let status = call.status.unwrap_or(0);
+        let installed = matches!(call.credential, Credential::Installation(_));
+        let expected =
+            call.path.ends_with("/registration-token") || others.iter().any(|other| other.is_meant_by(call));
+        apart += u64::from(installed && !expected);
+        // An installation that lacks a permission is refused likewise, but this one has them all.
+        limited += u64::from(installed && matches!(status, 403 | 429));
         let kind = format!("{} {} {status}", call.method, call.template.unwrap_or(&call.path));
         *kinds.entry(kind).or_default() += 1;
     }
-    Calls { total: fake.total_calls() as u64, rounds: longest_chain(&log), kinds }
+    Calls { total: fake.total_calls() as u64, rounds: longest_chain(&log), apart, limited, kinds }
 }
 
 /// The most calls of which each began when the one before had ended.

@@ -20,6 +20,11 @@ impl Latencies {
         self.0.get((self.0.len() * percent / 100).min(last)).copied().unwrap_or_default()
     }
 
+    pub(crate) fn add(&mut self, other: Self) {
+        self.0.extend(other.0);
+        self.0.sort_unstable();
+    }
+
     pub(crate) fn p50(&self) -> Duration {
         self.percentile(50)
     }

@@ -16,11 +16,16 @@ pub(crate) struct Github {
 
 impl Github {
     pub(crate) fn start(size: Size) -> Outcome<Self> {
+        Self::start_with(size, &[])
+    }
+
+    /// With more that the fake has to be told, by option.
+    pub(crate) fn start_with(size: Size, more: &[(&str, u64)]) -> Outcome<Self> {
         let mut command = Command::new(std::env::current_exe()?);
         command.arg("fake");
-        for (name, value) in
-            [("--groups", size.groups), ("--runners", size.runners), ("--repositories", size.repositories)]
-        {
+        let usual =
+            [("--groups", size.groups), ("--runners", size.runners), ("--repositories", size.repositories)];
+        for (name, value) in usual.iter().chain(more) {
             command.arg(name).arg(value.to_string());
         }
         let mut process = Process::start(command)?;
@@ -36,6 +41,21 @@ impl Github {
     /// Makes every answer take at least this long.
     pub(crate) fn set_latency(&mut self, latency: Duration) -> Outcome<()> {
         self.process.order(&format!("latency {}", latency.as_millis())).map(drop)
+    }
+
+    /// Makes `GET /user` take so much longer, whoever asks.
+    pub(crate) fn slow_down_user(&mut self, by: Duration) -> Outcome<()> {
+        self.process.order(&format!("slow-user {}", by.as_millis())).map(drop)
+    }
+
+    /// Makes a GET of this path fail with 502, from now on.
+    pub(crate) fn break_path(&mut self, path: &str) -> Outcome<()> {
+        self.process.order(&format!("broken {path}")).map(drop)
+    }
+
+    /// Makes one answer in so many fail; 0 for none.
+    pub(crate) fn set_weather(&mut self, one_in: u32) -> Outcome<()> {
+        self.process.order(&format!("weather {one_in}")).map(drop)
     }
 
     /// The calls since `clear`.

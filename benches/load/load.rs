@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use crate::Outcome;
 use crate::client::{Connection, HERE, Target};
-use crate::figures::{Latencies, rate};
+use crate::figures::{Latencies, number, rate};
 
 /// Writes the request of a number.
 pub(crate) type Requests = Arc<dyn Fn(u64, &mut Vec<u8>) + Send + Sync>;
@@ -42,7 +42,10 @@ pub(crate) struct Load {
 #[derive(Default)]
 pub(crate) struct Answers {
     pub(crate) latencies: Latencies,
+    /// 0 stands for a connection that ended without a response.
     pub(crate) statuses: BTreeMap<u16, u64>,
+    /// The `Reason` of each refusal.
+    pub(crate) reasons: BTreeMap<String, u64>,
     pub(crate) elapsed: Duration,
 }
 
@@ -53,6 +56,31 @@ impl Answers {
 
     pub(crate) fn rate(&self) -> f64 {
         rate(self.count(), self.elapsed)
+    }
+
+    /// Adds what came of another load at the same time.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.latencies.add(other.latencies);
+        for (status, count) in other.statuses {
+            *self.statuses.entry(status).or_default() += count;
+        }
+        for (reason, count) in other.reasons {
+            *self.reasons.entry(reason).or_default() += count;
+        }
+        self.elapsed = self.elapsed.max(other.elapsed);
+    }
+
+    /// How many answers weren't 200.
+    pub(crate) fn refused(&self) -> u64 {
+        self.count() - self.statuses.get(&200).copied().unwrap_or(0)
+    }
+
+    /// The statuses and how often each came, and the reasons of refusals.
+    pub(crate) fn summary(&self) -> String {
+        let statuses = self.statuses.iter().map(|(status, count)| format!("{} × {status}", number(*count)));
+        let reasons = self.reasons.iter().map(|(reason, count)| format!("{} × {reason}", number(*count)));
+        let parts: Vec<_> = statuses.chain(reasons).collect();
+        parts.join(", ")
     }
 
     /// Fails unless every answer had this status.
@@ -88,14 +116,18 @@ impl Load {
         for connection in connections {
             tasks.spawn(self.clone().keep_sending(connection, next.clone(), started));
         }
-        let (mut latencies, mut statuses) = (Vec::new(), BTreeMap::new());
+        let (mut latencies, mut answers) = (Vec::new(), Answers::default());
         while let Some(ended) = tasks.join_next().await {
-            for (status, took) in ended?? {
+            let own = ended??;
+            for (status, took) in own.answers {
                 latencies.push(took);
-                *statuses.entry(status).or_default() += 1;
+                *answers.statuses.entry(status).or_default() += 1;
+            }
+            for (reason, count) in own.reasons {
+                *answers.reasons.entry(reason).or_default() += count;
             }
         }
-        Ok(Answers { latencies: latencies.into(), statuses, elapsed: started.elapsed() })
+        Ok(Answers { latencies: latencies.into(), elapsed: started.elapsed(), ..answers })
     }
 
     async fn keep_sending(
@@ -103,8 +135,8 @@ impl Load {
         mut connection: Connection,
         next: Arc<AtomicU64>,
         started: Instant,
-    ) -> Outcome<Vec<(u16, Duration)>> {
-        let (mut answers, mut buffer) = (Vec::new(), Vec::new());
+    ) -> Outcome<Own> {
+        let (mut own, mut buffer) = (Own::default(), Vec::new());
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
             let is_over = match &self.until {
@@ -113,7 +145,7 @@ impl Load {
                 Until::Told(told) => told.load(Ordering::Relaxed),
             };
             if is_over {
-                return Ok(answers);
+                return Ok(own);
             }
             if let Some(pause) = self.pause {
                 tokio::time::sleep(pause).await;
@@ -121,8 +153,31 @@ impl Load {
             buffer.clear();
             (self.requests)(number, &mut buffer);
             let sent = Instant::now();
-            let status = connection.exchange(&buffer).await?;
-            answers.push((status, sent.elapsed()));
+            if let Ok(status) = connection.exchange(&buffer).await {
+                own.answers.push((status, sent.elapsed()));
+                own.note(connection.reason());
+            } else {
+                own.answers.push((0, sent.elapsed()));
+                connection = Connection::open(&self.target, self.from).await?;
+            }
+        }
+    }
+}
+
+/// What came of one connection.
+#[derive(Default)]
+struct Own {
+    answers: Vec<(u16, Duration)>,
+    reasons: BTreeMap<String, u64>,
+}
+
+impl Own {
+    fn note(&mut self, reason: Option<&str>) {
+        let Some(reason) = reason else { return };
+        if let Some(count) = self.reasons.get_mut(reason) {
+            *count += 1;
+        } else {
+            self.reasons.insert(reason.to_owned(), 1);
         }
     }
 }

@@ -5,7 +5,9 @@
 //! `cargo bench --bench load -- --help` tells what can be chosen.
 
 mod bare;
+mod bursts;
 mod client;
+mod fairness;
 mod fake;
 mod figures;
 mod flood;
@@ -18,6 +20,7 @@ mod report;
 mod service;
 mod sizes;
 mod speed;
+mod weather;
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -64,6 +67,12 @@ enum Part {
     Process,
     /// Memory, and what others notice, while clients without a token hold what they can; only if named
     Hostile,
+    /// What another team notices of those who would spend the hour or the places; only if named
+    Fairness,
+    /// Many callers at once for the same; only if named
+    Bursts,
+    /// Reads while GitHub fails one time in twenty; only if named
+    Weather,
 }
 
 /// Processes that the benchmark makes of itself.
@@ -110,9 +119,18 @@ fn measure(arguments: &Arguments) -> Outcome<()> {
     if wanted(Part::Speed) {
         runtime.block_on(speed::measure(&extent, &mut report))?;
     }
-    // It takes a quarter of an hour, and is about bounds rather than speed.
+    // These take up to a quarter of an hour each, and are about bounds rather than speed.
     if arguments.only.contains(&Part::Hostile) {
         runtime.block_on(hostile::measure(&mut report))?;
+    }
+    if arguments.only.contains(&Part::Fairness) {
+        runtime.block_on(fairness::measure(&extent, &mut report))?;
+    }
+    if arguments.only.contains(&Part::Bursts) {
+        runtime.block_on(bursts::measure(&mut report))?;
+    }
+    if arguments.only.contains(&Part::Weather) {
+        runtime.block_on(weather::measure(&extent, &mut report))?;
     }
     if wanted(Part::Operations) {
         runtime.block_on(operations::measure(&extent, &mut report))?;

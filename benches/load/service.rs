@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::Outcome;
 use crate::client::{Connection, HERE, Target, request};
@@ -31,6 +33,7 @@ const TICK: Duration = Duration::from_millis(10);
 pub(crate) struct Service {
     child: Child,
     pub(crate) target: Target,
+    admin: SocketAddr,
     pub(crate) folder: TempDir,
 }
 
@@ -41,6 +44,8 @@ pub(crate) enum Limits {
     Off,
     /// Users aren't limited; unknown tokens are, as by default.
     UnknownTokens,
+    /// As a configuration that says nothing about limits has them.
+    Default,
 }
 
 impl Service {
@@ -97,6 +102,16 @@ impl Service {
         Ok(())
     }
 
+    /// The status of `/readyz`.
+    pub(crate) async fn readiness(&self) -> Outcome<u16> {
+        let mut stream = TcpStream::connect(self.admin).await?;
+        stream.write_all(b"GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await?;
+        let status = text.split(' ').nth(1).and_then(|status| status.parse().ok());
+        status.ok_or_else(|| format!("/readyz answers {text:?}").into())
+    }
+
     pub(crate) fn memory(&self) -> Outcome<Memory> {
         memory(self.child.id())
     }
@@ -117,6 +132,7 @@ impl Drop for Service {
 struct Prepared {
     folder: TempDir,
     address: SocketAddr,
+    admin: SocketAddr,
     certificate: PathBuf,
 }
 
@@ -135,13 +151,17 @@ impl Prepared {
             "server": {
                 "address": "127.0.0.1",
                 "port": address.port(),
-                "rateLimit": 1_000_000,
-                "unknownTokenRate": match limits { Limits::Off => 1_000_000, Limits::UnknownTokens => 5 },
                 // As in production, where metrics are counted.
                 "admin": { "address": "127.0.0.1", "port": admin.port() },
                 "tls": { "certFile": "tls.crt", "keyFile": "tls.key" },
             },
         });
+        if !matches!(limits, Limits::Default) {
+            config["server"]["rateLimit"] = json!(1_000_000);
+        }
+        if let Limits::Off = limits {
+            config["server"]["unknownTokenRate"] = json!(1_000_000);
+        }
         let store = std::env::var(STORE).ok();
         if let Some(url) = &store {
             let file = folder.path().join("state.db");
@@ -149,7 +169,10 @@ impl Prepared {
             config["store"] = json!({ "url": if url == "sqlite" { &own } else { url } });
         }
         let config = serde_json::to_string_pretty(&config)?;
-        let records = format!("records: [{{team: {}, group: {}}}]\n", github.team, github.group);
+        let groups = github.others.iter().map(|other| (other.team, other.group));
+        let groups = std::iter::once((github.team, github.group)).chain(groups);
+        let records: Vec<_> = groups.map(|(team, group)| json!({ "team": team, "group": group })).collect();
+        let records = json!({ "records": records }).to_string();
         for (name, text) in [
             ("config.yml", &config),
             ("key.pem", &github.key),
@@ -170,7 +193,7 @@ impl Prepared {
             }
         }
         let certificate = folder.path().join("tls.crt");
-        Ok(Self { folder, address, certificate })
+        Ok(Self { folder, address, admin, certificate })
     }
 
     fn spawn(self, output: Stdio) -> Outcome<Service> {
@@ -185,7 +208,7 @@ impl Prepared {
             .stdin(Stdio::null())
             .stdout(output)
             .spawn()?;
-        Ok(Service { child, target, folder: self.folder })
+        Ok(Service { child, target, admin: self.admin, folder: self.folder })
     }
 }
 

@@ -17,7 +17,7 @@ pub(crate) struct Size {
 const PAGE: u64 = 100;
 
 impl Size {
-    const fn new(groups: u64, runners: u64) -> Self {
+    pub(crate) const fn new(groups: u64, runners: u64) -> Self {
         Self { groups, runners, repositories: 300 }
     }
 
@@ -53,6 +53,11 @@ pub(crate) struct Extent {
     pub(crate) bogus_tokens: u64,
     /// How long a legitimate user is watched before the flood.
     pub(crate) calm: Duration,
+    /// How long another team is watched before an attack, and during it. Longer than what is cached for a minute, so that
+    /// both have to renew it once.
+    pub(crate) fair: Duration,
+    /// How long the bad weather lasts.
+    pub(crate) weather: Duration,
 }
 
 /// Connections of a loaded service.
@@ -76,6 +81,8 @@ impl Extent {
             starts: if quick { 5 } else { 20 },
             bogus_tokens: bogus_tokens.unwrap_or(if quick { 100_000 } else { 1_000_000 }),
             calm: if quick { seconds(3) } else { seconds(15) },
+            fair: if quick { seconds(12) } else { seconds(65) },
+            weather: if quick { seconds(60) } else { seconds(900) },
         }
     }
 }

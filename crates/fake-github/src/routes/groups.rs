@@ -10,8 +10,8 @@ use crate::paging::page_of;
 use crate::payload;
 use crate::request::{Fields, Request, missing};
 use crate::world::{
-    DEFAULT_GROUP, DeletionOfUsedGroups, Group, GroupId, RepoId, RepoVisibility, Repository, RunnerId,
-    Visibility, World,
+    DEFAULT_GROUP, DeletionOfUsedGroups, Group, GroupId, RepoId, RepoVisibility, Repository, Runner,
+    RunnerId, Visibility, World,
 };
 
 fn find<'w>(world: &'w World, request: &Request) -> Result<&'w Group, Answer> {
@@ -234,10 +234,11 @@ pub(super) fn remove_repository(world: &mut World, request: &Request) -> Outcome
 
 pub(super) fn runners(world: &mut World, request: &Request) -> Outcome {
     let group = find(world, request)?;
-    let present = group.runners.iter().filter_map(|id| world.runner(*id));
-    let seen = world.with_deleted(present, |runner| runner.group == group.id && runner.repository.is_none());
-    let page = page_of(request, seen.len(), seen.iter());
-    let shown = page.items.iter().map(|runner| payload::runner(world, runner)).collect();
+    let of_group = |runner: &Runner| runner.group == group.id && runner.repository.is_none();
+    let seen = world.listed_runners(group.runners.iter().copied(), of_group);
+    let page = page_of(request, seen.len(), seen.into_iter());
+    let shown = page.items.iter().filter_map(|id| world.listed_runner(*id));
+    let shown = shown.map(|runner| payload::runner(world, runner)).collect();
     Ok(linked(counted("runners", page.total, shown), page.link))
 }
 

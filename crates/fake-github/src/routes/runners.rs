@@ -30,15 +30,17 @@ pub(super) fn list(world: &mut World, request: &Request) -> Outcome {
     let scope = scope(world, request)?;
     let wanted = request.query_value("name").filter(|_| world.since(3, 12));
     let of_scope = |runner: &Runner| runner.repository == scope;
-    let seen = match wanted {
-        Some(name) => {
-            let named = |runner: &Runner| of_scope(runner) && runner.name.eq_ignore_ascii_case(&name);
-            world.with_deleted(world.runners.by_name(scope, &name).into_iter(), named)
-        }
-        None => world.with_deleted(world.runners().filter(|runner| of_scope(runner)), of_scope),
+    let seen = if let Some(name) = wanted {
+        let named = |runner: &Runner| of_scope(runner) && runner.name.eq_ignore_ascii_case(&name);
+        let present = world.runners.by_name(scope, &name).map(|runner| runner.id);
+        world.listed_runners(present.into_iter(), named)
+    } else {
+        let present = world.runners().filter(|runner| of_scope(runner)).map(|runner| runner.id);
+        world.listed_runners(present, of_scope)
     };
-    let page = page_of(request, seen.len(), seen.iter());
-    let shown = page.items.iter().map(|runner| payload::runner(world, runner)).collect();
+    let page = page_of(request, seen.len(), seen.into_iter());
+    let shown = page.items.iter().filter_map(|id| world.listed_runner(*id));
+    let shown = shown.map(|runner| payload::runner(world, runner)).collect();
     let answer = Answer::ok(counted("runners", page.total, shown));
     Ok(match page.link {
         Some(link) => answer.with_header("link", &link),

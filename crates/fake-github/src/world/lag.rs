@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::{Group, GroupId, Holder, Runner, World};
+use super::{Group, GroupId, Holder, Runner, RunnerId, World};
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// What isn't seen yet, and what is still seen.
@@ -47,7 +47,7 @@ impl World {
     }
 
     /// Deletes a runner as the API does: it stays in lists for a while.
-    pub(crate) fn delete_runner_with_lag(&mut self, runner: super::RunnerId) {
+    pub(crate) fn delete_runner_with_lag(&mut self, runner: RunnerId) {
         let now = self.now();
         self.lag.deleted_runners.retain(|(_, until)| *until > now);
         if let (Some(until), Some(gone)) = (self.seen_from(), self.runner(runner)) {
@@ -72,21 +72,27 @@ impl World {
         self.lag.hidden_groups.get(&group).is_none_or(|from| *from <= now)
     }
 
-    /// These runners as a list shows them: with those deleted a moment ago that fit, in order of their numbers.
-    pub(crate) fn with_deleted<'w>(
-        &'w self,
-        present: impl Iterator<Item = &'w Runner>,
+    /// The numbers of these runners as a list shows them: with those deleted a moment ago that fit, in order.
+    pub(crate) fn listed_runners(
+        &self,
+        present: impl Iterator<Item = RunnerId>,
         fits: impl Fn(&Runner) -> bool,
-    ) -> Vec<&'w Runner> {
-        let mut seen: Vec<&Runner> = present.collect();
+    ) -> Vec<RunnerId> {
+        let mut seen: Vec<RunnerId> = present.collect();
         let now = self.now();
+        let before = seen.len();
         let lingering =
             self.lag.deleted_runners.iter().filter(|(runner, until)| *until > now && fits(runner));
-        let before = seen.len();
-        seen.extend(lingering.map(|(runner, _)| runner));
+        seen.extend(lingering.map(|(runner, _)| runner.id));
         if seen.len() > before {
-            seen.sort_by_key(|runner| runner.id);
+            seen.sort();
         }
         seen
+    }
+
+    /// A runner of a list.
+    pub(crate) fn listed_runner(&self, id: RunnerId) -> Option<&Runner> {
+        let deleted = || self.lag.deleted_runners.iter().map(|(runner, _)| runner).find(|gone| gone.id == id);
+        self.runner(id).or_else(deleted)
     }
 }
