@@ -293,7 +293,7 @@ impl Teams {
         let look_up = if is_known {
             None
         } else {
-            let begun = self.unknown.begin(caller.id).map_err(|retry_after| {
+            let begun = self.unknown.begin(caller.id, slug).map_err(|retry_after| {
                 metrics::scarce(Scarce::UnknownTeams);
                 AccessError::TooManyUnknownTeams { retry_after }
             });
