@@ -10,6 +10,7 @@ use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::domain::ids::UserId;
 use crate::github::{Class, Error, Github, Shortage};
+use crate::single_flight::{Shareable, Sharing, SingleFlight};
 
 /// Users that are remembered at once.
 const MAX_USERS: u64 = 100_000;
@@ -37,9 +38,21 @@ pub(super) enum Belonging {
     Unknown,
 }
 
+/// A request of somebody of whom nothing was known came to its end, whatever the outcome.
+#[derive(Clone)]
+struct Ended;
+
+impl Shareable for Ended {
+    fn sharing(&self) -> Sharing {
+        Sharing::All
+    }
+}
+
 /// Who belongs to the organisation, remembered for a while.
 pub struct Members {
     known: Cache<UserId, Known>,
+    /// Requests of users of whom nothing is known: the first of each user is worked on, others wait for its end.
+    first: SingleFlight<UserId, Ended>,
     github: Arc<Github>,
     clock: Clock,
 }
@@ -47,7 +60,27 @@ pub struct Members {
 impl Members {
     /// Knows nobody yet.
     pub fn new(github: Arc<Github>, clock: Clock) -> Self {
-        Self { known: Cache::new(MAX_USERS, clock.clone()), github, clock }
+        Self { known: Cache::new(MAX_USERS, clock.clone()), first: SingleFlight::new(), github, clock }
+    }
+
+    /// Whether it is known of the caller that they belong to the organisation, or that they don't.
+    pub(super) async fn is_known(&self, caller: &Caller) -> bool {
+        self.known.get(&caller.id).await.is_some_and(|known| known.fresh_until > self.clock.now())
+    }
+
+    /// Works on the first request of a caller of whom that isn't known. What they ask for at the same time waits until
+    /// then: otherwise each of a stranger's first requests would cost what one does.
+    pub(super) async fn first_alone<T>(&self, caller: &Caller, request: impl Future<Output = T>) -> T {
+        let (mut request, mut outcome) = (std::pin::pin!(request), None);
+        let own = async {
+            outcome = Some(request.as_mut().await);
+            Ended
+        };
+        self.first.run(caller.id, own).await;
+        match outcome {
+            Some(outcome) => outcome,
+            None => request.await,
+        }
     }
 
     /// To be called before GitHub is asked anything about what the caller named. Refuses strangers.
@@ -85,9 +118,7 @@ impl Members {
 
     /// The caller was refused. If nobody knows whether they belong to the organisation, GitHub is asked.
     pub(super) async fn refused(&self, caller: &Caller) {
-        let known = self.known.get(&caller.id).await;
-        let is_known = known.is_some_and(|known| known.fresh_until > self.clock.now());
-        if is_known || self.github.check_strangers().is_err() {
+        if self.is_known(caller).await || self.github.check_strangers().is_err() {
             return;
         }
         if let Err(error) = self.ask(caller).await {

@@ -35,6 +35,20 @@ impl ScopeHolder {
         caller: &Caller,
         scope: &Scope,
     ) -> Result<Self, AccessError> {
+        let find = Self::find_by_own_right(github, members, caller, scope);
+        if members.is_known(caller).await {
+            return find.await;
+        }
+        // Boxed: hardly anybody is new.
+        Box::pin(members.first_alone(caller, find)).await
+    }
+
+    async fn find_by_own_right(
+        github: &Github,
+        members: &Members,
+        caller: &Caller,
+        scope: &Scope,
+    ) -> Result<Self, AccessError> {
         members.admit(caller).await.map_err(|error| match error {
             AccessError::NotAMaintainer => AccessError::NotAnAdministrator,
             error => error,

@@ -96,6 +96,19 @@ impl Teams {
 
     /// The proof that `caller` actively maintains the team that is named.
     pub async fn maintainer(&self, caller: &Caller, team: &TeamReference) -> Result<Maintainer, AccessError> {
+        let find = self.find_maintainer(caller, team);
+        if self.members.is_known(caller).await {
+            return find.await;
+        }
+        // Boxed: hardly anybody is new.
+        Box::pin(self.members.first_alone(caller, find)).await
+    }
+
+    async fn find_maintainer(
+        &self,
+        caller: &Caller,
+        team: &TeamReference,
+    ) -> Result<Maintainer, AccessError> {
         let standing = match team {
             TeamReference::Slug(slug) => self.standing(caller, slug).await,
             // Boxed, so that the future of the usual case, a slug, stays small.
@@ -116,6 +129,8 @@ impl Teams {
 
     /// The team with this id, and whether `caller` actively maintains it.
     async fn standing_in(&self, caller: &Caller, id: TeamId) -> Result<(ManagedTeam, bool), AccessError> {
+        // Also to find the slug of an id may take a call.
+        self.members.admit(caller).await?;
         let standing = async |slug: TeamSlug| self.standing(caller, &slug).await;
         let (team, is_maintainer) = self.under_its_slug(id, standing).await?;
         // Who is no maintainer under a slug that was read a while ago may be one under the slug that the team has now.
