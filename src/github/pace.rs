@@ -11,10 +11,10 @@ use crate::account::Principal;
 use crate::clock::Clock;
 use crate::metrics::CallKind;
 
-/// Points that may be spent at once, and in each second from then on: together less than the 900 that GitHub allows an
-/// endpoint in a minute.
+/// Points that may be spent at once, and in each second from then on: in a minute 840 of the 900 that GitHub allows an
+/// endpoint. The rest is for calls that get there a few seconds after they were let through.
 const BURST: f64 = 300.0;
-const POINTS_A_SECOND: f64 = 9.8;
+const POINTS_A_SECOND: f64 = 9.0;
 
 /// The pace of every endpoint.
 pub(super) struct Pace {
@@ -221,7 +221,7 @@ mod tests {
             clock.advance(Duration::from_secs(1));
             sent += spend(&pace, user(1));
         }
-        assert!((170..180).contains(&sent), "{sent} writes of 5 points in a minute");
+        assert!((160..=168).contains(&sent), "{sent} writes of 5 points in a minute");
         assert!(Box::pin(pace.enter(CallKind::Team, user(1), 1, later())).now_or_never().is_some());
     }
 
@@ -241,7 +241,7 @@ mod tests {
             clock.advance(Duration::from_millis(100));
             waited += Duration::from_millis(100);
         }
-        assert!(waited <= Duration::from_millis(1_100), "{waited:?}");
+        assert!(waited <= Duration::from_millis(1_200), "{waited:?}");
         drop(flood);
         assert_eq!(pace.waiting(), 0, "who goes away leaves the queue");
     }
