@@ -10,6 +10,7 @@ mod files;
 mod keys;
 mod refused;
 mod secrets;
+mod shares;
 mod store;
 mod warnings;
 

@@ -30,6 +30,7 @@ mod docs_page;
 mod documents;
 mod edge;
 mod enterprise;
+mod fair_budget;
 mod forgetting;
 mod forwarded;
 mod group_delete;
