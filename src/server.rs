@@ -197,7 +197,12 @@ fn build(
         teams: Teams::new(config.groups.name.clone(), config.cache, members.clone(), github.clone(), clock),
         members,
         groups: Groups::new(ownership(config, records.as_ref()), config.cache, github.clone(), clock.clone()),
-        administrators: Administrators::new(config.administrators.clone(), records.clone(), github.clone()),
+        administrators: Administrators::new(
+            config.administrators.clone(),
+            records.clone(),
+            github.clone(),
+            clock.clone(),
+        ),
         allow_open_groups: config.groups.allow_open,
         clock: clock.clone(),
         github,
