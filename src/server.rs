@@ -348,6 +348,7 @@ impl Server {
     pub fn reload(&self) {
         self.state.identities.forget_all();
         self.state.organisation.teams.forget_all();
+        self.state.organisation.members.forget_all();
         tracing::info!("cached identities and memberships were forgotten");
         self.asked.send_replace(());
         // Whoever put something right, at GitHub perhaps, need not wait for the next check.

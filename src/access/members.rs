@@ -50,6 +50,11 @@ impl Members {
         Self { known: Cache::new(MAX_USERS, clock.clone()), github, clock }
     }
 
+    /// Forgets who belongs to the organisation: somebody may have left it.
+    pub fn forget_all(&self) {
+        self.known.forget_all();
+    }
+
     /// To be called before GitHub is asked anything about what the caller named. Refuses strangers.
     ///
     /// # Errors
