@@ -143,7 +143,7 @@ impl Github {
         let Some((page, kept)) = kept else {
             return self.page_to_keep(call, path, token, read).await;
         };
-        let reply = self.send(call.if_changed_since(kept.tag())).await?;
+        let reply = self.send(call.if_changed_since(kept.tag(), token)).await?;
         if reply.is_unchanged() { Ok(page) } else { self.keep_page(&reply, path, token, read) }
     }
 

@@ -159,7 +159,8 @@ impl AppCredential {
         let mut minted = self.token(repository).await?;
         let (mut refusals, mut is_renewed, mut pause_after_403) = (0, false, Some(PAUSE_AFTER_403));
         loop {
-            let outcome = self.transport.send(&minted.client, &self.installation_budget, call).await;
+            let call = call.with_token_of(minted.number);
+            let outcome = self.transport.send(&minted.client, &self.installation_budget, &call).await;
             let error = match outcome {
                 Err(error) => error,
                 Ok(reply) => {
