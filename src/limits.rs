@@ -98,18 +98,27 @@ impl<K: Hash + Eq + Send + Sync + 'static> Buckets<K> {
     }
 }
 
+/// So many times as much is allowed to administrators.
+const ADMINISTRATORS_FACTOR: u32 = 10;
+
 /// Requests of one user, by GitHub's id, whatever token is used.
-pub struct UserLimiter(Buckets<UserId>);
+pub struct UserLimiter {
+    users: Buckets<UserId>,
+    administrators: Buckets<UserId>,
+}
 
 impl UserLimiter {
-    /// `per_second` requests in the long run, `burst` at once.
+    /// `per_second` requests in the long run, `burst` at once; ten times as much for administrators.
     pub fn new(per_second: f64, burst: u32, clock: Clock) -> Self {
-        Self(Buckets::new(per_second, burst, clock))
+        let factor = ADMINISTRATORS_FACTOR;
+        let administrators =
+            Buckets::new(per_second * f64::from(factor), burst.saturating_mul(factor), clock.clone());
+        Self { users: Buckets::new(per_second, burst, clock), administrators }
     }
 
     /// Counts one request.
-    pub fn check(&self, user: UserId) -> Result<Allowance, Limited> {
-        self.0.check(user)
+    pub fn check(&self, user: UserId, is_administrator: bool) -> Result<Allowance, Limited> {
+        if is_administrator { self.administrators.check(user) } else { self.users.check(user) }
     }
 }
 
@@ -123,25 +132,35 @@ mod tests {
         let users = UserLimiter::new(2.0, 3, clock.clone());
         for (remaining, reset) in [(2, 500), (1, 1_000), (0, 1_500)] {
             let reset = Duration::from_millis(reset);
-            assert_eq!(users.check(UserId(1)).unwrap(), Allowance { limit: 3, remaining, reset });
+            assert_eq!(users.check(UserId(1), false).unwrap(), Allowance { limit: 3, remaining, reset });
         }
-        let limited = users.check(UserId(1)).unwrap_err();
+        let limited = users.check(UserId(1), false).unwrap_err();
         assert_eq!(limited.retry_after, Duration::from_millis(500));
         assert_eq!(
             limited.allowance,
             Allowance { limit: 3, remaining: 0, reset: Duration::from_millis(1_500) }
         );
-        assert!(users.check(UserId(2)).is_ok(), "another user has a bucket of its own");
+        assert!(users.check(UserId(2), false).is_ok(), "another user has a bucket of its own");
         clock.advance(Duration::from_millis(500));
-        assert!(users.check(UserId(1)).is_ok());
-        assert!(users.check(UserId(1)).is_err());
+        assert!(users.check(UserId(1), false).is_ok());
+        assert!(users.check(UserId(1), false).is_err());
     }
 
     #[test]
     fn less_than_one_request_a_second_can_be_set() {
         let clock = Clock::manual();
         let users = UserLimiter::new(0.1, 1, clock.clone());
-        assert!(users.check(UserId(1)).is_ok());
-        assert_eq!(users.check(UserId(1)).unwrap_err().retry_after, Duration::from_secs(10));
+        assert!(users.check(UserId(1), false).is_ok());
+        assert_eq!(users.check(UserId(1), false).unwrap_err().retry_after, Duration::from_secs(10));
+    }
+
+    #[test]
+    fn administrators_have_ten_times_as_much() {
+        let clock = Clock::manual();
+        let users = UserLimiter::new(2.0, 3, clock.clone());
+        for _ in 0..30 {
+            assert_eq!(users.check(UserId(1), true).unwrap().limit, 30);
+        }
+        assert_eq!(users.check(UserId(1), true).unwrap_err().retry_after, Duration::from_millis(50));
     }
 }

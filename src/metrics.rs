@@ -122,7 +122,9 @@ pub fn start(operations: impl IntoIterator<Item = &'static str>) {
         let _ = request_seconds(operation);
     }
     for call in CallKind::ALL {
-        github_calls(*call, CallOutcome::Success, 1).increment(0);
+        for outcome in [CallOutcome::Success, CallOutcome::NotGithub] {
+            github_calls(*call, outcome, 1).increment(0);
+        }
         let _ = github_seconds(*call);
     }
     for cache in Cache::ALL {

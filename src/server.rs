@@ -197,7 +197,12 @@ fn build(
         teams: Teams::new(config.groups.name.clone(), config.cache, members.clone(), github.clone(), clock),
         members,
         groups: Groups::new(ownership(config, records.as_ref()), config.cache, github.clone(), clock.clone()),
-        administrators: Administrators::new(config.administrators.clone(), records.clone(), github.clone()),
+        administrators: Administrators::new(
+            config.administrators.clone(),
+            records.clone(),
+            github.clone(),
+            clock.clone(),
+        ),
         allow_open_groups: config.groups.allow_open,
         clock: clock.clone(),
         github,
@@ -343,6 +348,7 @@ impl Server {
     pub fn reload(&self) {
         self.state.identities.forget_all();
         self.state.organisation.teams.forget_all();
+        self.state.organisation.members.forget_all();
         tracing::info!("cached identities and memberships were forgotten");
         self.asked.send_replace(());
         // Whoever put something right, at GitHub perhaps, need not wait for the next check.

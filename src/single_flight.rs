@@ -19,15 +19,25 @@ pub enum Sharing {
 }
 
 /// An outcome that others may wait for.
-pub trait Shareable {
+pub trait Shareable: Sized {
     /// Who gets it.
     fn sharing(&self) -> Sharing;
+
+    /// The same as the outcome of a second load, which nobody tries again.
+    #[must_use]
+    fn repeated(self) -> Self {
+        self
+    }
 }
 
 /// A success is everybody's.
 impl<T, E: Shareable> Shareable for Result<T, E> {
     fn sharing(&self) -> Sharing {
         self.as_ref().err().map_or(Sharing::All, Shareable::sharing)
+    }
+
+    fn repeated(self) -> Self {
+        self.map_err(Shareable::repeated)
     }
 }
 
@@ -74,13 +84,15 @@ impl<K: Hash + Eq + Clone, V: Clone + Shareable> SingleFlight<K, V> {
             let joined = self.join(key.clone());
             let own = async {
                 is_own = true;
-                load.as_mut().await
+                let outcome = load.as_mut().await;
+                if is_second { outcome.repeated() } else { outcome }
             };
             let outcome = joined.outcome.get_or_init(|| own).await.clone();
             drop(joined);
             match outcome.sharing() {
                 Sharing::Owner if !is_own => {}
-                Sharing::SecondTime if !is_own && !is_second => is_second = true,
+                Sharing::SecondTime if is_second => return outcome.repeated(),
+                Sharing::SecondTime if !is_own => is_second = true,
                 _ => return outcome,
             }
         }
@@ -169,6 +181,39 @@ mod tests {
         assert_eq!((outcomes[0], loads), (-1, 2));
         assert_eq!(outcomes[1..], [7; 9]);
         assert_eq!(outcomes_of_ten(&[-1]).await, (vec![-1; 10], 2));
+    }
+
+    /// What may have been chance, and whether it came twice.
+    #[derive(Debug, Clone, Copy, PartialEq)]
+    struct Chance(bool);
+
+    impl Shareable for Chance {
+        fn sharing(&self) -> Sharing {
+            if self.0 { Sharing::All } else { Sharing::SecondTime }
+        }
+
+        fn repeated(self) -> Self {
+            Self(true)
+        }
+    }
+
+    #[tokio::test]
+    async fn a_load_that_several_others_need_is_tried_twice_for_all_of_them() {
+        let (outer, inner, count) = (SingleFlight::new(), SingleFlight::new(), AtomicUsize::new(0));
+        let load = async || {
+            for _ in 0..10 {
+                tokio::task::yield_now().await;
+            }
+            count.fetch_add(1, Ordering::SeqCst);
+            Chance(false)
+        };
+        let outcomes = join_all((0..30).map(|number| outer.run(number % 3, inner.run("a", load())))).await;
+        assert_eq!(
+            outcomes.iter().filter(|outcome| !outcome.0).count(),
+            1,
+            "that of the first: {outcomes:?}"
+        );
+        assert_eq!(count.into_inner(), 2);
     }
 
     #[tokio::test]

@@ -1,5 +1,6 @@
 //! Somebody who would spend the App's hour, GitHub's points or the places for calls; and what another team notices.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -227,8 +228,10 @@ fn judge(report: &mut Report, what: &str, calm: &Seen, during: &Seen, unready: u
         report.at_most(&format!("{what}: p99 of {name} (2 × before)"), before * 2, meanwhile);
     }
     let refused = during.register.refused() + during.list.refused();
-    let reasons: Vec<_> = during.register.reasons.keys().chain(during.list.reasons.keys()).cloned().collect();
-    let text = format!("{refused} {}", reasons.join(", "));
+    let reasons: BTreeSet<&str> =
+        during.register.reasons.keys().chain(during.list.reasons.keys()).map(String::as_str).collect();
+    let reasons: Vec<&str> = reasons.into_iter().collect();
+    let text = format!("{refused} times {}", reasons.join(", "));
     report.target(&format!("{what}: the other team is refused"), "never", text.trim_end(), refused == 0);
     let text = format!("{unready} times not");
     report.target(&format!("{what}: /readyz is 200"), "always", &text, unready == 0);

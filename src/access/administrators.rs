@@ -3,22 +3,32 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tokio::sync::Mutex;
 
 use super::{AccessError, Caller, GroupError, Oversight, Records, Teams};
-use crate::domain::ids::TeamId;
+use crate::cache::Cache;
+use crate::clock::Clock;
+use crate::domain::ids::{TeamId, UserId};
 use crate::domain::names::TeamSlug;
 use crate::domain::policy::AdministratorsTeam;
 use crate::domain::reference::TeamReference;
 use crate::github::{self, Github};
 use crate::store::StoreError;
 
+/// For so long after somebody was found to be an administrator they may send more requests than others.
+const LATELY: Duration = Duration::from_hours(1);
+/// Administrators that are remembered at once.
+const MAX_ADMINISTRATORS: u64 = 10_000;
+
 /// The administrators of the service.
 pub struct Administrators {
     named: AdministratorsTeam,
     /// None until the slug was looked up.
     resolved: Mutex<Option<Resolved>>,
+    /// Users who were found to be some lately.
+    lately: Cache<UserId, ()>,
     /// Whether it was logged that the slug changed hands.
     change_was_told: AtomicBool,
     records: Option<Arc<Records>>,
@@ -49,8 +59,25 @@ pub enum Unresolved {
 
 impl Administrators {
     /// Looks nothing up yet. With a store, the id behind a slug is kept there.
-    pub fn new(named: AdministratorsTeam, records: Option<Arc<Records>>, github: Arc<Github>) -> Self {
-        Self { named, resolved: Mutex::default(), change_was_told: AtomicBool::new(false), records, github }
+    pub fn new(
+        named: AdministratorsTeam,
+        records: Option<Arc<Records>>,
+        github: Arc<Github>,
+        clock: Clock,
+    ) -> Self {
+        Self {
+            named,
+            resolved: Mutex::default(),
+            lately: Cache::new(MAX_ADMINISTRATORS, clock),
+            change_was_told: AtomicBool::new(false),
+            records,
+            github,
+        }
+    }
+
+    /// Whether the user was found to be one lately. Gives no right: only how many requests they may send.
+    pub async fn were_lately(&self, user: UserId) -> bool {
+        self.are_named() && self.lately.get(&user).await.is_some()
     }
 
     /// Whether there can be any.
@@ -77,6 +104,7 @@ impl Administrators {
         };
         let maintainer = teams.maintainer(caller, &team).await?;
         if maintainer.team().id() == id {
+            self.lately.insert(caller.id(), (), LATELY).await;
             return Ok(Oversight(()));
         }
         if !self.change_was_told.swap(true, Ordering::Relaxed) {

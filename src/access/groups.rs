@@ -16,7 +16,7 @@ use super::{Authority, Oversight, Teams};
 use crate::clock::Clock;
 use crate::domain::cache_ttls::CacheTtls;
 use crate::domain::ids::GroupId;
-use crate::github::{Error, Github, RunnerGroup};
+use crate::github::{Error, Generation, Github, RunnerGroup};
 use crate::single_flight::SingleFlight;
 use crate::store::StoreError;
 
@@ -105,15 +105,16 @@ pub enum GroupError {
     Github(#[from] Error),
 }
 
-/// Checks groups by their ids. Those who check the same group at once share one call.
+/// Checks groups by their ids. Those who check the same group at once share one call, but nobody joins one that began before
+/// a write to the group ended.
 struct Checks {
-    under_way: SingleFlight<GroupId, Result<RunnerGroup, Error>>,
+    under_way: SingleFlight<(GroupId, Generation), Result<RunnerGroup, Error>>,
     github: Arc<Github>,
 }
 
 impl Checks {
     async fn check(&self, id: GroupId) -> Result<RunnerGroup, Error> {
-        self.under_way.run(id, self.github.runner_group(id)).await
+        self.under_way.run((id, self.github.generation(id)), self.github.runner_group(id)).await
     }
 }
 

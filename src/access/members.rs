@@ -83,6 +83,11 @@ impl Members {
         }
     }
 
+    /// Forgets who belongs to the organisation: somebody may have left it.
+    pub fn forget_all(&self) {
+        self.known.forget_all();
+    }
+
     /// To be called before GitHub is asked anything about what the caller named. Refuses strangers.
     ///
     /// # Errors
@@ -127,13 +132,17 @@ impl Members {
         }
     }
 
-    async fn ask(&self, caller: &Caller) -> Result<bool, Error> {
+    async fn ask(&self, caller: &Caller) -> Result<bool, AccessError> {
         let belongs = self.github.is_member(&caller.login, caller.id).await?;
         let account = Account::current();
         if belongs {
             account.set_has_standing();
         } else {
             self.github.count_stranger(account.calls());
+            // Whoever was renamed is asked about by their new login when they come again.
+            if !caller.still_has_login().await? {
+                return Ok(false);
+            }
         }
         self.remember(caller, belongs).await;
         Ok(belongs)

@@ -260,4 +260,11 @@ impl Shareable for AccessError {
             _ => Sharing::All,
         }
     }
+
+    fn repeated(self) -> Self {
+        match self {
+            Self::Github(error) => Self::Github(error.repeated()),
+            other => other,
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! A call to GitHub before it is sent.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use http::{Method, header};
@@ -22,7 +23,14 @@ pub(super) struct Call {
     is_callers: bool,
     group: Option<GroupId>,
     /// GitHub's tag of what is known already.
-    tag: Option<String>,
+    tag: Option<Tag>,
+}
+
+/// A tag, and the number of the token that it is good for.
+#[derive(Debug, Clone)]
+struct Tag {
+    text: String,
+    token: u64,
 }
 
 impl Call {
@@ -79,9 +87,18 @@ impl Call {
         Self { group: Some(group), ..self }
     }
 
-    /// The same, for what is known already unless it changed since GitHub gave it this tag.
-    pub(super) fn if_changed_since(self, tag: &str) -> Self {
-        Self { tag: Some(tag.to_owned()), ..self }
+    /// The same, for what is known already unless it changed since GitHub gave it this tag for the token of this number.
+    pub(super) fn if_changed_since(self, tag: &str, token: u64) -> Self {
+        Self { tag: Some(Tag { text: tag.to_owned(), token }), ..self }
+    }
+
+    /// The same, as it is sent with the token of this number: without a tag that was given for another.
+    pub(super) fn with_token_of(&self, token: u64) -> Cow<'_, Self> {
+        if self.tag.as_ref().is_some_and(|tag| tag.token != token) {
+            Cow::Owned(Self { tag: None, ..self.clone() })
+        } else {
+            Cow::Borrowed(self)
+        }
     }
 
     /// Whether something is known already.
@@ -122,7 +139,7 @@ impl Call {
             .uri(&self.path)
             .header(header::ACCEPT, self.accept);
         if let Some(tag) = &self.tag {
-            builder = builder.header(header::IF_NONE_MATCH, tag);
+            builder = builder.header(header::IF_NONE_MATCH, &tag.text);
         }
         client.build_request(builder, self.body.as_ref()).map_err(|cause| {
             Error::new(Class::Unexpected, format!("{} {} can't be sent: {cause}", self.method, self.path))

@@ -14,6 +14,8 @@ pub struct Error {
     detail: String,
     request_id: Option<String>,
     enterprise_version: Option<(u32, u32)>,
+    /// Whether it came a second time, so that nobody tries again who waited for the same.
+    is_repeated: bool,
 }
 
 /// The classes of failures that the service tells apart.
@@ -118,18 +120,22 @@ impl Shareable for Error {
     fn sharing(&self) -> Sharing {
         if self.class.is_of_the_caller() {
             Sharing::Owner
-        } else if self.class.is_transient() {
+        } else if self.class.is_transient() && !self.is_repeated {
             Sharing::SecondTime
         } else {
             Sharing::All
         }
+    }
+
+    fn repeated(self) -> Self {
+        Self { is_repeated: true, ..self }
     }
 }
 
 impl Error {
     /// An error of a class, with the detail for the log.
     pub fn new(class: Class, detail: impl Into<String>) -> Self {
-        Self { class, detail: detail.into(), request_id: None, enterprise_version: None }
+        Self { class, detail: detail.into(), request_id: None, enterprise_version: None, is_repeated: false }
     }
 
     /// A response that GitHub shouldn't have given.

@@ -60,6 +60,12 @@ impl Github {
         self.counted_list(&Call::get(CallKind::GroupRepositories, path).about_group(id)).await
     }
 
+    /// The same, unless GitHub's list is not whole by its own count.
+    pub async fn whole_group_repositories(&self, id: GroupId) -> Result<Option<Vec<Repository>>, Error> {
+        let path = format!("{}/repositories", self.group_path(id));
+        self.whole_list(&Call::get(CallKind::GroupRepositories, path).about_group(id)).await
+    }
+
     /// The same to be shown.
     pub(super) async fn read_group_repositories(&self, id: GroupId) -> Result<Vec<Arc<Repository>>, Error> {
         let path = format!("{}/repositories", self.group_path(id));

@@ -206,7 +206,10 @@ impl Github {
             TokenHistory::Unknown => Lane::Stranger,
         };
         let call = Call::get(CallKind::User, "/user".to_owned()).in_lane(lane).for_caller();
-        let reply = self.transport.send(&client, &budget, &call).await?;
+        let outcome = self.transport.send(&client, &budget, &call).await;
+        // What GitHub says of the caller's token says nothing about the service's credential.
+        self.note(&outcome, |class| matches!(class, Class::ServiceRefused | Class::NotGithub));
+        let reply = outcome?;
         let scopes = reply.header("x-oauth-scopes").unwrap_or_default();
         let scopes = scopes.split(',').map(|scope| scope.trim().to_owned()).collect();
         Ok(User { scopes, ..reply.parse()? })
@@ -234,7 +237,9 @@ impl Github {
             tokio::time::sleep(pause).await;
             outcome = Box::pin(self.credential.send(None, &call)).await;
         }
-        self.note(&outcome, |class| matches!(class, Class::ServiceRefused | Class::Forbidden(_)));
+        let is_doubtful =
+            |class: &Class| matches!(class, Class::ServiceRefused | Class::Forbidden(_) | Class::NotGithub);
+        self.note(&outcome, is_doubtful);
         outcome
     }
 

@@ -63,6 +63,12 @@ impl Github {
         Ok(owned(self.list(call, Use::Write, Page::counted).await?))
     }
 
+    /// The same, unless entries are missing by what GitHub counts, also when it is asked twice.
+    pub(super) async fn whole_list<T: Listed>(&self, call: &Call) -> Result<Option<Vec<T>>, Error> {
+        let pages = self.settled_pages(call, Use::Write, Page::counted).await?;
+        Ok((!pages.lacks_entries()).then(|| owned(without_duplicates(&pages.read))))
+    }
+
     /// The same to be shown.
     pub(super) async fn shown_list<T: Listed>(&self, call: &Call) -> Result<Vec<Arc<T>>, Error> {
         self.list(call, Use::Show, Page::counted).await
@@ -79,9 +85,18 @@ impl Github {
         used_for: Use,
         read: impl Fn(&Reply) -> Result<Page<T>, Error> + Copy,
     ) -> Result<Vec<Arc<T>>, Error> {
+        Ok(without_duplicates(&self.settled_pages(call, used_for, read).await?.read))
+    }
+
+    /// All pages; read once more if entries moved between them meanwhile.
+    async fn settled_pages<T: Listed>(
+        &self,
+        call: &Call,
+        used_for: Use,
+        read: impl Fn(&Reply) -> Result<Page<T>, Error> + Copy,
+    ) -> Result<Pages<T>, Error> {
         let first = self.pages(call, used_for, read).await?;
-        let entries = if first.lacks_entries() { self.pages(call, used_for, read).await? } else { first };
-        Ok(without_duplicates(&entries.read))
+        if first.may_have_moved() { self.pages(call, used_for, read).await } else { Ok(first) }
     }
 
     async fn pages<T: Listed>(
@@ -128,7 +143,7 @@ impl Github {
         let Some((page, kept)) = kept else {
             return self.page_to_keep(call, path, token, read).await;
         };
-        let reply = self.send(call.if_changed_since(kept.tag())).await?;
+        let reply = self.send(call.if_changed_since(kept.tag(), token)).await?;
         if reply.is_unchanged() { Ok(page) } else { self.keep_page(&reply, path, token, read) }
     }
 
@@ -226,12 +241,17 @@ impl<T> Pages<T> {
 }
 
 impl<T: Listed> Pages<T> {
-    /// Whether entries moved between pages while they were read, so that some are on none of them.
+    /// Whether entries may have moved between pages while they were read, so that some are on none of them.
+    fn may_have_moved(&self) -> bool {
+        self.read.len() > 1 && self.lacks_entries()
+    }
+
+    /// Whether there are fewer than the last page counts.
     fn lacks_entries(&self) -> bool {
         let counted = self.read.last().and_then(|last| last.count).unwrap_or(0);
         let distinct: HashSet<_> =
             self.read.iter().flat_map(|page| &page.items).map(|item| item.id()).collect();
-        self.read.len() > 1 && (distinct.len() as u64) < counted
+        (distinct.len() as u64) < counted
     }
 }
 

@@ -51,13 +51,12 @@ impl Transport {
     /// Sends a call with a client that carries the credential, as soon as GitHub's limits and the caller's share of them allow it.
     pub(super) async fn send(&self, client: &Octocrab, budget: &Budget, call: &Call) -> Result<Reply, Error> {
         let sending = Sending { transport: self, client, budget, call, account: Account::current() };
+        self.check_circuit(call)?;
         // Boxed: hardly anybody has to wait, and the future of waiting is large.
         Box::pin(sending.wait_for_limits()).await?;
+        // Once more, since that may have taken a while.
+        self.check_circuit(call)?;
         let deadline = Instant::now() + self.timeout;
-        self.circuit.check().map_err(|wait| {
-            let class = Class::Unreachable { retry_after: Some(wait) };
-            call.fails(class, "not sent: GitHub seems to be down")
-        })?;
         // Boxed: octocrab's future takes kilobytes, which every future above would carry along.
         let attempts = Box::pin(sending.attempts(deadline));
         let outcome = tokio::time::timeout_at(deadline, attempts).await.unwrap_or_else(|_| {
@@ -65,6 +64,13 @@ impl Transport {
         });
         self.record(call, sending.account.principal(), outcome.as_ref().err());
         outcome
+    }
+
+    fn check_circuit(&self, call: &Call) -> Result<(), Error> {
+        self.circuit.check().map_err(|wait| {
+            let class = Class::Unreachable { retry_after: Some(wait) };
+            call.fails(class, "not sent: GitHub seems to be down")
+        })
     }
 
     /// Asks GitHub whether it is up: any response but a server error says so. Waits for no turn, and is held back by

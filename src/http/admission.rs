@@ -40,7 +40,7 @@ async fn admit<E: Endpoint>(request: &HttpRequest, payload: Payload) -> Result<A
     let caller = arrival.authenticate(&token).await?;
     body::authenticated(request);
     // The caller is within their limit, and what they do can be written down.
-    arrival.limit(&caller)?;
+    arrival.limit(&caller).await?;
     // The administrator lets this user use the service. Behind the limit, so that a flood of such refusals is bounded, and
     // each says what is left of it.
     arrival.permit(&caller)?;
@@ -85,8 +85,10 @@ impl Arrival {
         Ok(caller)
     }
 
-    fn limit(&self, caller: &Caller) -> Result<(), ApiError> {
-        let outcome = self.state.user_limiter.load().check(caller.id());
+    async fn limit(&self, caller: &Caller) -> Result<(), ApiError> {
+        let administrators = &self.state.organisation.administrators;
+        let is_administrator = administrators.were_lately(caller.id()).await;
+        let outcome = self.state.user_limiter.load().check(caller.id(), is_administrator);
         let allowance = outcome.as_ref().map_or_else(|limited| limited.allowance, |allowance| *allowance);
         self.context.set_allowance(allowance);
         outcome.map(drop).map_err(|limited| {

@@ -47,11 +47,9 @@ pub async fn change(work: &Work, names: &[RepoName], change: Change) -> Result<(
     let write = async move {
         let (own, repositories) = (&own, repositories.as_slice());
         own.on_group(found, |group| async move {
-            if repositories.len() > MAX_SINGLE_WRITES {
-                at_once(own, &group, repositories, change).await
-            } else {
-                one_by_one(own, &group, repositories, change).await
-            }
+            let is_done =
+                repositories.len() > MAX_SINGLE_WRITES && at_once(own, &group, repositories, change).await?;
+            if is_done { Ok(()) } else { one_by_one(own, &group, repositories, change).await }
         })
         .await
     };
@@ -137,21 +135,24 @@ fn missing(names: Vec<String>, required: RepositoryPermission) -> Error {
     }
 }
 
-/// Changes many repositories by setting the group's whole list: one write, and all or none of it.
+/// Changes many repositories by setting the group's whole list: one write, and all or none of it. False, and nothing is done,
+/// if GitHub's list lacks some by its own count: setting it would take those out.
 async fn at_once(
     work: &Work,
     group: &ManagedGroup,
     repositories: &[Repository],
     change: Change,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     // From the list to the write nobody else changes it through this process, so that no change is lost.
     let _turn = work.turn_alone(group).await;
-    let listed = work.github().group_repositories(group.id()).await.map_err(missing_group)?;
+    let listed = work.github().whole_group_repositories(group.id()).await.map_err(missing_group)?;
+    let Some(listed) = listed else { return Ok(false) };
     let named: HashSet<_> = repositories.iter().map(|repository| repository.id).collect();
     let others = listed.iter().map(|repository| repository.id).filter(|id| !named.contains(id));
     let added = repositories.iter().map(|repository| repository.id).filter(|_| change == Change::Add);
     let ids: Vec<_> = others.chain(added).collect();
-    work.github().set_group_repositories(group.id(), &ids).await.map_err(missing_group)
+    work.github().set_group_repositories(group.id(), &ids).await.map_err(missing_group)?;
+    Ok(true)
 }
 
 /// Changes a few repositories with a write for each, which leaves alone what others change meanwhile.

@@ -76,6 +76,24 @@ async fn one_teams_list_that_github_can_not_give_disturbs_nobody_however_often_i
 }
 
 #[tokio::test]
+async fn server_errors_of_several_kinds_of_call_for_several_callers_speak_of_github_as_a_whole() {
+    let (world, cast, _) = acme_with_groups();
+    let app = with_admin(world).await.settled().await;
+    for (token, team) in [(&cast.ada, "payments"), (&cast.eve, "search")] {
+        app.call("GET", "group-list", token, &[("team", team)]).await.response();
+    }
+    app.fake.inject(Fault::everywhere().error(500, "down"));
+    let opens = async || {
+        app.call("POST", "token-register", &cast.ada, &PAYMENTS).await.refusal();
+        app.call("GET", "runners-list", &cast.eve, &[("team", "search")]).await.refusal();
+        circuit(&app) == CircuitState::Open
+    };
+    app.until("GitHub taken for down", opens).await;
+    app.fake.clear_faults();
+    app.until("the end of it", async || circuit(&app) == CircuitState::Closed).await;
+}
+
+#[tokio::test]
 async fn a_team_with_so_many_repositories_that_github_gives_up_disturbs_nobody() {
     let (mut world, cast, _) = acme_with_groups();
     for number in 0..900 {

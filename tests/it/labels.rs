@@ -9,7 +9,7 @@ use actions_runner_manager::domain::reason::Cause;
 use actions_runner_manager::github::MAX_ATTEMPTS;
 use actions_runner_manager::http::Operation;
 use actions_runner_manager::metrics::{
-    Cache, CallKind, CallOutcome, CutOff, Limiter, LookUp, ReloadOutcome, Reloaded,
+    Cache, CallKind, CallOutcome, CutOff, Limiter, LookUp, ReloadOutcome, Reloaded, Scarce,
 };
 
 use crate::architecture::sources;
@@ -44,6 +44,7 @@ fn the_page_lists_just_the_values_that_labels_can_have() {
         ("cache", all!(Cache)),
         ("limiter", all!(Limiter)),
         ("cause", all!(CutOff)),
+        ("scarce", all!(Scarce)),
         ("what", all!(Reloaded)),
     ] {
         let listed: Vec<String> = words(&documented(label));

@@ -25,6 +25,8 @@ use crate::world::World;
 
 /// The largest request body that is read.
 const LARGEST_BODY: usize = 4 * 1024 * 1024;
+/// Shorter bodies are sent as they are.
+const SMALLEST_COMPRESSED: usize = 1_000;
 
 /// A second handle on a client's connection, by which it can be cut.
 struct Connection {
@@ -314,7 +316,21 @@ fn send(visit: &mut Visit, answer: &Answer, faulted: bool) -> HttpResponse {
     if answer.status == 304 {
         return response.body(actix_web::body::None::new());
     }
-    response.body(body)
+    let asked = visit.exchange.as_ref().and_then(|exchange| exchange.request_header("accept-encoding"));
+    match asked {
+        Some(asked) if asked.contains("gzip") && body.len() >= SMALLEST_COMPRESSED => {
+            response.append_header(("content-encoding", "gzip")).body(compressed(&body))
+        }
+        _ => response.body(body),
+    }
+}
+
+fn compressed(body: &[u8]) -> Vec<u8> {
+    use std::io::Write;
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    // Writing to memory doesn't fail.
+    let _ = encoder.write_all(body);
+    encoder.finish().unwrap_or_default()
 }
 
 fn status(number: u16) -> actix_web::http::StatusCode {

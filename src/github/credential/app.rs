@@ -1,7 +1,7 @@
 //! The App's credential: a JWT for the App itself, and one installation token, narrowed to what is required,
 //! minted once for all who wait for it, renewed ahead of its expiry and when GitHub refuses it.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::installation::Place;
+use super::minted::{Minted, YOUNG};
 use super::{StartupProblem, TokenState};
 use crate::account::Account;
 use crate::cache::Cache;
@@ -36,15 +37,10 @@ const RENEWED_BEFORE_EXPIRY: Duration = Duration::from_mins(5);
 /// How long a token that is about to expire still serves before GitHub is asked for a new one again.
 const STOPGAP: Duration = Duration::from_secs(10);
 
-/// Not all of GitHub knows a token yet that was minted so lately, so it is not thrown away for one refusal.
-const YOUNG: Duration = Duration::from_secs(10);
-/// Waits before a call is sent again that was refused with a 401 because of so young a token. Only the first, if GitHub
-/// has accepted it before: then it was more likely revoked.
-const PAUSES_AFTER_401: [Duration; 3] =
-    [Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2)];
 /// At most so many young tokens are replaced in the time that one is young.
 const MAX_YOUNG_REPLACED: usize = 2;
-/// The same after a 403, which may as well be a permission that is missing.
+/// How long to wait before a call is sent again that was refused with a 403 because of a young token; it may as well be a permission
+/// that is missing.
 const PAUSE_AFTER_403: Duration = Duration::from_secs(1);
 
 /// The maximum number of tokens that are kept at once: one for everything, the others for a repository each.
@@ -107,38 +103,6 @@ pub(in crate::github) struct AppCredential {
     installation_budget: Arc<Budget>,
 }
 
-/// An installation token inside the client that carries it.
-struct Minted {
-    client: Octocrab,
-    /// Which of all tokens it is.
-    number: u64,
-    /// When it was minted, on the service's clock.
-    since: Duration,
-    /// Whether GitHub ever took it.
-    was_accepted: AtomicBool,
-    /// Whether another takes its place.
-    is_given_up: AtomicBool,
-    /// Seconds since 1970.
-    expires: u64,
-}
-
-impl Minted {
-    fn left(&self, clock: &Clock) -> Duration {
-        Duration::from_secs(self.expires.saturating_sub(clock.unix_seconds()))
-    }
-
-    fn is_young(&self, clock: &Clock) -> bool {
-        clock.now() < self.since + YOUNG
-    }
-
-    /// How long to go on with it after so many refusals with a 401; none if it is time for another.
-    fn pause_after_401(&self, refusals: usize, clock: &Clock) -> Option<Duration> {
-        let most = if self.was_accepted.load(Ordering::Relaxed) { 1 } else { PAUSES_AFTER_401.len() };
-        let is_worth_it = self.is_young(clock) && refusals <= most;
-        PAUSES_AFTER_401.get(refusals.checked_sub(1)?).copied().filter(|_| is_worth_it)
-    }
-}
-
 impl AppCredential {
     pub(super) fn new(
         app: App,
@@ -195,7 +159,8 @@ impl AppCredential {
         let mut minted = self.token(repository).await?;
         let (mut refusals, mut is_renewed, mut pause_after_403) = (0, false, Some(PAUSE_AFTER_403));
         loop {
-            let outcome = self.transport.send(&minted.client, &self.installation_budget, call).await;
+            let call = call.with_token_of(minted.number);
+            let outcome = self.transport.send(&minted.client, &self.installation_budget, &call).await;
             let error = match outcome {
                 Err(error) => error,
                 Ok(reply) => {

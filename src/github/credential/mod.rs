@@ -2,6 +2,7 @@
 
 mod app;
 mod installation;
+mod minted;
 mod problem;
 mod token;
 

@@ -116,7 +116,8 @@ impl StartupProblem {
 
     fn from_any(error: Error) -> Self {
         match error.class() {
-            Class::NotGithub => Self::NotGithub(error),
+            // GitHub's own API responds with what it documents.
+            Class::NotGithub | Class::Unexpected => Self::NotGithub(error),
             Class::ServiceRefused
             | Class::NotFound
             | Class::Forbidden(_)

@@ -8,6 +8,7 @@ use octocrab::Octocrab;
 use secrecy::SecretString;
 
 use super::{StartupProblem, TokenState};
+use crate::account::Account;
 use crate::domain::names::{Login, OrgName};
 use crate::github::budget::Budget;
 use crate::github::call::Call;
@@ -88,6 +89,14 @@ impl TokenCredential {
 
     /// Asks for the token's user, and for one of each of the things that the service works with.
     pub(super) async fn check(&self) -> Result<(), StartupProblem> {
+        // However few calls are left: without this the service would do nothing.
+        let account = Account::default();
+        account.set_has_standing();
+        account.set_urgent();
+        account.scope(self.ask_for_all()).await
+    }
+
+    async fn ask_for_all(&self) -> Result<(), StartupProblem> {
         let user = self.send(&Call::get(CallKind::User, "/user".to_owned())).await;
         let user: User = user.and_then(|reply| reply.parse()).map_err(StartupProblem::from_token)?;
         let groups = format!("/orgs/{}/actions/runner-groups?per_page=1", self.org);

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-use super::ApiError;
+use super::{ApiError, seconds_rounded_up};
 use crate::access::AccessError;
 use crate::domain::reason::Reason;
 use crate::github::{self, Class, Share, Shortage};
@@ -254,8 +254,8 @@ fn some_of<T: fmt::Display>(names: &[T]) -> String {
 fn from_github(error: &github::Error) -> Answer {
     let answer = |message: &'static str| Answer::new(ops::reason_of(error), message);
     match error.class() {
-        Class::RateLimited { retry_after, why } => answer(shortage(*why)).after(*retry_after),
-        Class::ShareSpent { whose, retry_after } => answer(share_spent(*whose)).after(*retry_after),
+        Class::RateLimited { retry_after, why } => scarce(error, shortage(*why), *retry_after),
+        Class::ShareSpent { whose, retry_after } => scarce(error, share_spent(*whose), *retry_after),
         Class::Overloaded => answer("Too many requests are being worked on").after(UNKNOWN_WAIT),
         Class::Unreachable { retry_after } => {
             answer("GitHub can't be reached").after(retry_after.unwrap_or(UNKNOWN_WAIT))
@@ -280,19 +280,24 @@ fn from_github(error: &github::Error) -> Answer {
     }
 }
 
+/// What is short, and when there is enough again.
+fn scarce(error: &github::Error, what: &str, wait: Duration) -> Answer {
+    let message = format!("{what}. Try again in {} s", seconds_rounded_up(wait));
+    Answer::new(ops::reason_of(error), message).after(wait)
+}
+
 fn shortage(why: Shortage) -> &'static str {
     match why {
         Shortage::Hold => "GitHub asked to wait before it is asked again",
         Shortage::Pace => {
-            "GitHub allows only so many calls of this kind in a minute, and others wait as well; repeat the request to finish"
+            "GitHub allows only so many calls of this kind in a minute, and others wait as well. Repeat the request to finish it"
         }
         Shortage::Reserve => {
             "Few of the calls that GitHub allows this service in an hour are left; until the hour ends they are kept for \
              requests that change something, of users whom the service knows"
         }
         Shortage::Strangers => {
-            "Too many who don't belong to the organisation were asked about this hour, so GitHub isn't asked about you; \
-             try again when the hour ends"
+            "GitHub was asked about too many users this hour who don't belong to the organisation, so it isn't asked about you"
         }
     }
 }

@@ -79,7 +79,9 @@ fn of_the_caller() -> Vec<Example> {
         ),
         (
             ApiError::Limited(Limited { allowance, retry_after: WAIT }),
-            "too many requests of this user, or a token that is not known from an address that sent too many refused ones",
+            "too many requests of this user; or a token that is not known from an address that sent too many refused ones; or \
+             too many names of teams that don't exist; or the calls that GitHub allows in an hour run short, and the user or \
+             the team has used their share; Error says which",
         ),
     ]
 }
@@ -129,12 +131,20 @@ fn of_the_service() -> Vec<Example> {
             ops::Error::StoreUnavailable.into(),
             "the service's store can't be reached, and the request needs it",
         ),
-        (github(Class::Faulty { retry_after: None }), "GitHub answered with an error"),
+        (
+            github(Class::Faulty { retry_after: None }),
+            "GitHub answered with an error, doesn't accept the service's own credential, or isn't what answers at the \
+             configured address",
+        ),
         (
             github(Class::RateLimited { retry_after: WAIT, why: Shortage::Hold }),
-            "GitHub asked the service to wait, or would soon do so; Error says what is short",
+            "GitHub asked the service to wait, or soon would: too many calls of this kind in a minute, or so few left in the \
+             hour that they are kept for changes; Error says which",
         ),
-        (github(Class::Unreachable { retry_after: None }), "GitHub can't be reached"),
+        (
+            github(Class::Unreachable { retry_after: None }),
+            "GitHub can't be reached, or said when to send the request again",
+        ),
         (
             github(Class::Overloaded),
             "too many calls to GitHub are waiting, or the service can't write its audit log",

@@ -48,7 +48,7 @@ fn organisation() -> Organisation {
         teams: Teams::new(template, TTLS, members.clone(), github.clone(), &clock),
         members,
         groups: Groups::new(Ownership::Disabled, TTLS, github.clone(), clock.clone()),
-        administrators: Administrators::new(AdministratorsTeam::None, None, github.clone()),
+        administrators: Administrators::new(AdministratorsTeam::None, None, github.clone(), clock.clone()),
         github,
         store: None,
         records: None,

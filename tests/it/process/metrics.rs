@@ -127,6 +127,8 @@ async fn what_somebody_waits_for_is_there_at_zero_before_it_happens() {
     for call in &values["call"] {
         let labels = [("attempt", "1"), ("call", call.as_str()), ("outcome", "success")];
         assert!(there("arm_github_requests_total", &labels).is_some(), "{call}");
+        let labels = [("attempt", "1"), ("call", call.as_str()), ("outcome", "not_github")];
+        assert_eq!(there("arm_github_requests_total", &labels), Some(0.0), "{call}");
         assert!(there("arm_github_request_duration_seconds_count", &[("call", call)]).is_some(), "{call}");
     }
     for cache in &values["cache"] {
@@ -137,6 +139,9 @@ async fn what_somebody_waits_for_is_there_at_zero_before_it_happens() {
     }
     for limiter in &values["limiter"] {
         assert_eq!(there("arm_rate_limited_total", &[("limiter", limiter)]), Some(0.0));
+    }
+    for scarce in &values["scarce"] {
+        assert_eq!(there("arm_github_scarce_total", &[("scarce", scarce)]), Some(0.0), "{scarce}");
     }
     for cause in &values["cause"] {
         assert_eq!(there("arm_connections_cut_off_total", &[("cause", cause)]), Some(0.0));
@@ -149,6 +154,7 @@ async fn what_somebody_waits_for_is_there_at_zero_before_it_happens() {
         assert_eq!(there("arm_last_reload_successful", &[("what", what)]), Some(1.0));
     }
     for name in [
+        "arm_github_shared_total",
         "arm_log_lines_lost_total",
         "arm_sweep_runs_total",
         "arm_sweep_failures_total",
