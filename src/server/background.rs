@@ -171,7 +171,10 @@ pub(super) async fn follow_records(state: Shared) {
 
 /// Waits, but no longer than until somebody asks for a check.
 async fn pause(state: &Shared, max: Duration) {
-    let _ = tokio::time::timeout(max, state.check_now.notified()).await;
+    tokio::select! {
+        () = state.organisation.clock.sleep(max) => {}
+        () = state.check_now.notified() => {}
+    }
 }
 
 /// The App's key or the token, where it is kept in a file that may be replaced.

@@ -91,9 +91,8 @@ impl Scene {
         }
     }
 
-    /// Says that something happened; the service finds out what it means.
+    /// Waits until readiness names the problem, or none any more.
     async fn until_problem(&self, part: &str, problem: &str) {
-        self.app.server.reload();
         let is_so = async || self.problem(part).await == problem;
         self.app.until(&format!("{part} with {problem}"), is_so).await;
     }
@@ -106,6 +105,8 @@ impl Scene {
         text: &str,
         end: impl FnOnce(&App),
     ) {
+        // As soon as it is told to, instead of at its next look.
+        self.app.server.reload();
         self.until_problem(part, problem).await;
         let refused_credential =
             async || self.admin("/metrics").await.1.contains("arm_credential_accepted 0\n");
@@ -163,6 +164,7 @@ async fn an_app_that_is_suspended_and_resumed() {
             let end = |app: &App| app.fake.world(World::resume_app);
             scene.goes_through("an App suspended", ("credential", "suspended"), &text, end).await;
         } else {
+            scene.app.server.reload();
             scene.until_problem("credential", "suspended").await;
             assert_eq!(log_lines(&text).len(), 2, "each time that it begins");
         }
