@@ -15,6 +15,11 @@ use crate::metrics::CallKind;
 /// endpoint. The rest is for calls that get there a few seconds after they were let through.
 const BURST: f64 = 300.0;
 const POINTS_A_SECOND: f64 = 9.0;
+/// Who used so many points, less those that came back since, leaves the last ones to others, so that a flood makes nobody else
+/// wait.
+const MUCH: f64 = 150.0;
+/// So many are left to them.
+const LEFT_TO_OTHERS: f64 = 60.0;
 
 /// The pace of every endpoint.
 pub(super) struct Pace {
@@ -35,9 +40,12 @@ struct Queue {
     served: u64,
     /// Up to which point count each principal has had its part, or waits for it.
     had: HashMap<Principal, u64>,
+    /// What each principal used, less what came back since; and when that was so.
+    used: HashMap<Principal, (f64, Duration)>,
 }
 
 struct Waiting {
+    principal: Principal,
     points: u32,
     pass: oneshot::Sender<()>,
 }
@@ -106,9 +114,11 @@ impl Endpoint {
         queue.refill(now);
         if queue.waiting.is_empty() {
             queue.had.clear();
-            if queue.take(points) {
-                return None;
-            }
+            queue.used.retain(|_, used| used_now(*used, now) > 0.0);
+        }
+        let goes_first = queue.waiting.is_empty() || !queue.has_used_much(principal);
+        if goes_first && queue.take(principal, points) {
+            return None;
         }
         let (pass, passed) = oneshot::channel();
         let place = queue.join(principal, points, pass);
@@ -125,6 +135,7 @@ impl Queue {
             arrivals: 0,
             served: 0,
             had: HashMap::new(),
+            used: HashMap::new(),
         }
     }
 
@@ -134,12 +145,25 @@ impl Queue {
         self.updated = now.max(self.updated);
     }
 
-    fn take(&mut self, points: u32) -> bool {
-        let enough = self.points >= f64::from(points);
-        if enough {
-            self.points -= f64::from(points);
+    fn has_used_much(&self, principal: Principal) -> bool {
+        self.used.get(&principal).is_some_and(|used| used_now(*used, self.updated) >= MUCH)
+    }
+
+    /// What has to be there before the principal gets so many.
+    fn needed(&self, principal: Principal, points: u32) -> f64 {
+        let left = if self.has_used_much(principal) { LEFT_TO_OTHERS } else { 0.0 };
+        f64::from(points) + left
+    }
+
+    /// Takes points, if there are enough.
+    fn take(&mut self, principal: Principal, points: u32) -> bool {
+        if self.points < self.needed(principal, points) {
+            return false;
         }
-        enough
+        let used = self.used.get(&principal).map_or(0.0, |used| used_now(*used, self.updated));
+        self.used.insert(principal, (used + f64::from(points), self.updated));
+        self.points -= f64::from(points);
+        true
     }
 
     fn join(&mut self, principal: Principal, points: u32, pass: oneshot::Sender<()>) -> (u64, u64) {
@@ -147,36 +171,44 @@ impl Queue {
         let had = self.had.entry(principal).or_default();
         *had = (*had).max(self.served) + u64::from(points);
         let place = (*had, self.arrivals);
-        self.waiting.insert(place, Waiting { points, pass });
+        self.waiting.insert(place, Waiting { principal, points, pass });
         place
     }
 
-    /// Lets through who fits in. Gives how long it takes until the next one does.
+    /// Lets through who fits in, in turn. Gives how long it takes until the next one does.
     fn serve(&mut self, now: Duration) -> Duration {
         self.refill(now);
-        while let Some(first) = self.waiting.first_entry() {
-            let (place, points) = (*first.key(), first.get().points);
-            if first.get().pass.is_closed() {
-                first.remove();
-                continue;
+        self.waiting.retain(|_, waiting| !waiting.pass.is_closed());
+        loop {
+            let missing = |waiting: &Waiting| self.needed(waiting.principal, waiting.points) - self.points;
+            // Whoever used little may be served while those before still wait for more.
+            let next = self.waiting.iter().map(|(place, waiting)| (*place, missing(waiting)));
+            let Some((place, missing)) =
+                next.min_by(|(_, one), (_, other)| one.max(0.0).total_cmp(&other.max(0.0)))
+            else {
+                return Duration::MAX;
+            };
+            if missing > 0.0 {
+                return time_for(missing);
             }
-            if self.points < f64::from(points) {
-                return time_for(f64::from(points) - self.points);
-            }
-            let waiting = first.remove();
-            self.served = place.0;
+            let Some(waiting) = self.waiting.remove(&place) else { return Duration::MAX };
+            self.served = self.served.max(place.0);
             if waiting.pass.send(()).is_ok() {
-                self.points -= f64::from(points);
+                self.take(waiting.principal, waiting.points);
             }
         }
-        Duration::MAX
     }
 
     /// About how long it takes until it is this one's turn.
     fn wait_for(&self, place: (u64, u64)) -> Duration {
         let ahead: u32 = self.waiting.range(..=place).map(|(_, waiting)| waiting.points).sum();
-        time_for(f64::from(ahead) - self.points)
+        time_for(f64::from(ahead) + LEFT_TO_OTHERS - self.points)
     }
+}
+
+/// What is left of what was used then.
+fn used_now((used, then): (f64, Duration), now: Duration) -> f64 {
+    (used - now.saturating_sub(then).as_secs_f64() * POINTS_A_SECOND).max(0.0)
 }
 
 fn time_for(points: f64) -> Duration {
@@ -216,7 +248,7 @@ mod tests {
         let clock = Clock::manual();
         let pace = Pace::new(clock.clone());
         let mut sent = spend(&pace, user(1));
-        assert_eq!(sent, 60, "at once");
+        assert_eq!(sent, 48, "at once, and 12 are left to others");
         for _ in 0..60 {
             clock.advance(Duration::from_secs(1));
             sent += spend(&pace, user(1));
@@ -226,24 +258,44 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_flood_makes_nobody_wait_for_more_than_one_of_its_calls() {
+    async fn a_flood_makes_nobody_wait_who_sends_little() {
         let clock = Clock::manual();
         let pace = Pace::new(clock.clone());
         spend(&pace, user(1));
         let mut flood: Vec<_> =
             (0..20).map(|_| Box::pin(pace.enter(ENDPOINT, user(1), WRITE, later()))).collect();
         assert!(flood.iter_mut().all(|call| call.now_or_never().is_none()));
-        let mut other = Box::pin(pace.enter(ENDPOINT, user(2), WRITE, later()));
-        assert!((&mut other).now_or_never().is_none());
-        assert_eq!(pace.waiting(), 21);
-        let mut waited = Duration::ZERO;
-        while (&mut other).now_or_never().is_none() {
-            clock.advance(Duration::from_millis(100));
-            waited += Duration::from_millis(100);
+        for _ in 0..60 {
+            clock.advance(Duration::from_secs(1));
+            // Half of what comes back.
+            for id in [2, 3] {
+                let other = Box::pin(pace.enter(ENDPOINT, user(id), 2, later()));
+                assert!(other.now_or_never().is_some(), "it doesn't wait");
+            }
+            flood.retain_mut(|call| call.now_or_never().is_none());
         }
-        assert!(waited <= Duration::from_millis(1_200), "{waited:?}");
+        assert!(flood.len() < 20, "the flood goes on with what is left");
         drop(flood);
         assert_eq!(pace.waiting(), 0, "who goes away leaves the queue");
+    }
+
+    #[tokio::test]
+    async fn those_who_send_much_take_turns() {
+        let clock = Clock::manual();
+        let pace = Pace::new(clock.clone());
+        let (one, other) = (spend(&pace, user(1)), spend(&pace, user(2)));
+        assert_eq!((one, other), (48, 12));
+        let flood = |id, count| -> Vec<_> {
+            (0..count).map(|_| Box::pin(pace.enter(ENDPOINT, user(id), WRITE, later()))).collect()
+        };
+        let (mut many, mut few) = (flood(1, 30), flood(2, 5));
+        assert!(many.iter_mut().chain(&mut few).all(|call| call.now_or_never().is_none()));
+        for _ in 0..20 {
+            clock.advance(Duration::from_secs(1));
+            many.retain_mut(|call| call.now_or_never().is_none());
+            few.retain_mut(|call| call.now_or_never().is_none());
+        }
+        assert!(few.is_empty() && many.len() < 30, "{} and {} still wait", many.len(), few.len());
     }
 
     #[tokio::test]
