@@ -33,8 +33,6 @@ struct Facts {
     is_urgent: AtomicBool,
     deadline: Option<Instant>,
     calls: AtomicU64,
-    /// Of these, those before the team was known.
-    calls_before_team: AtomicU64,
 }
 
 impl Account {
@@ -83,11 +81,6 @@ impl Account {
         self.0.calls.load(Ordering::Relaxed)
     }
 
-    /// How many of them were made since the team is known.
-    pub fn calls_for_team(&self) -> u64 {
-        self.calls().saturating_sub(self.0.calls_before_team.load(Ordering::Relaxed))
-    }
-
     /// The caller is known.
     pub fn set_user(&self, user: UserId) {
         let _ = self.0.user.set(user);
@@ -95,9 +88,7 @@ impl Account {
 
     /// The team is known.
     pub fn set_team(&self, team: TeamId) {
-        if self.0.team.set(team).is_ok() {
-            self.0.calls_before_team.store(self.calls(), Ordering::Relaxed);
-        }
+        let _ = self.0.team.set(team);
     }
 
     /// The principal has something to do with the organisation.

@@ -86,6 +86,7 @@ impl Members {
     /// Forgets who belongs to the organisation: somebody may have left it.
     pub fn forget_all(&self) {
         self.known.forget_all();
+        self.first.forget_all();
     }
 
     /// To be called before GitHub is asked anything about what the caller named. Refuses strangers.

@@ -26,6 +26,9 @@ use crate::metrics::{self, Scarce};
 
 /// What a read and a write count for by GitHub's documentation of its secondary limits.
 const POINTS: (u32, u32) = (1, 5);
+/// Whoever used up a share is told to come again when so many calls are possible: when one is, the second of the same
+/// request would be refused.
+const CALLS_OF_A_REQUEST: u32 = 10;
 /// What is left of a request's time for the call itself, once it was its turn.
 const TIME_FOR_THE_CALL: Duration = Duration::from_secs(3);
 /// How long work of the service's own waits for its turn.
@@ -77,7 +80,8 @@ impl Budget {
             && let Some(whose) = inner.used.used_up(account, *shares, &window)
         {
             metrics::scarce(whose.into());
-            return Err(Class::ShareSpent { whose, retry_after: short_for.max(Duration::from_secs(1)) });
+            let retry_after = (short_for + window.time_for(CALLS_OF_A_REQUEST)).min(window.left(now));
+            return Err(Class::ShareSpent { whose, retry_after: retry_after.max(Duration::from_secs(1)) });
         }
         if window.has_less_than(shares.reserve) && !(account.has_standing() && account.is_urgent()) {
             metrics::scarce(Scarce::Reserve);

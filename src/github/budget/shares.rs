@@ -10,9 +10,6 @@ use crate::metrics::Scarce;
 
 /// The part of the hour for everybody together who has nothing to do with the organisation.
 const OF_STRANGERS: f64 = 0.02;
-/// So many calls a request that was let through makes without being held to a share again, so that it isn't cut off half-way:
-/// when the first call is possible again, the second often isn't yet.
-const CALLS_TO_FINISH: u64 = 30;
 
 /// Whose share is used up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,7 +73,7 @@ impl Used {
         window.part(self.strangers) >= OF_STRANGERS
     }
 
-    /// Whose share is used up, unless the request is under way already.
+    /// Whose share is used up.
     pub(super) fn used_up(&self, account: &Account, shares: Shares, window: &Window) -> Option<Share> {
         let (used, part, whose) = match account.principal() {
             Principal::System => (self.system, shares.system, Share::System),
@@ -84,15 +81,10 @@ impl Used {
                 (self.users.get(&user).copied().unwrap_or(0), shares.principal, Share::Principal)
             }
         };
-        if window.part(used) >= part && !is_under_way(account.calls()) {
+        if window.part(used) >= part {
             return Some(whose);
         }
         let of_team = account.team().and_then(|team| self.teams.get(&team)).copied().unwrap_or(0);
-        let is_spent = window.part(of_team) >= shares.team && of_team > 0;
-        (is_spent && !is_under_way(account.calls_for_team())).then_some(Share::Team)
+        (window.part(of_team) >= shares.team && of_team > 0).then_some(Share::Team)
     }
-}
-
-fn is_under_way(calls: u64) -> bool {
-    (1..CALLS_TO_FINISH).contains(&calls)
 }

@@ -94,6 +94,11 @@ impl Window {
         (!short_for.is_zero()).then_some(short_for)
     }
 
+    /// How long it takes until so many more calls are possible, if the limit is spread over the hour.
+    pub(super) fn time_for(&self, calls: u32) -> Duration {
+        HOUR.mul_f64(self.part(calls.into()))
+    }
+
     /// Whether less than this part of the limit is left.
     pub(super) fn has_less_than(&self, part: f64) -> bool {
         self.remaining_part() < part

@@ -49,8 +49,8 @@ async fn who_used_a_fifth_waits_until_there_are_calls_again_and_others_are_serve
     register(&app, &cast.eve, "search").await.response();
     app.call("GET", "group-list", &cast.ada, &PAYMENTS).await.is_refused(429, "rate_limited");
     let first = retry_after(&register(&app, &cast.ada, "payments").await);
-    // About half of the hour is left by then, and about as much of the limit.
-    assert!((1_700..2_000).contains(&first), "{first}");
+    // About half of the hour is left by then, and about as much of the limit; and there are calls for a whole request.
+    assert!((2_000..2_500).contains(&first), "{first}");
     app.clock.advance(Duration::from_secs(first));
     // Work of the service's own that was due meanwhile took some calls, too.
     app.fake.settled().await;
