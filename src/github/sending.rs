@@ -99,7 +99,11 @@ impl Sending<'_> {
                 }
                 _ => return Err(error),
             }
-            self.wait_for_limits().await?;
+            // What takes too long here says nothing about GitHub.
+            match tokio::time::timeout_at(deadline, self.wait_for_limits()).await {
+                Ok(allowed) => allowed?,
+                Err(_) => return Err(error),
+            }
             attempt += 1;
         }
     }

@@ -51,30 +51,30 @@ async fn what_does_not_fit_into_the_requests_time_is_named_as_failed_and_repeati
     // A request has two seconds to wait, then three for the call.
     let app = with_admin(world, json!({ "github": { "timeout": "1s" } })).await;
     let before = scarce(&app, "pace").await;
-    for number in 0..6 {
+    for number in 0..5 {
         let nine = services(number * 9..number * 9 + 9);
         add(&app, &cast.ada, "payments", &nine).await.response();
     }
-    assert_eq!(writes(&app), (54, 0));
+    assert_eq!(writes(&app), (45, 0));
     let ten = services(60..70);
     let failed = add(&app, &cast.ada, "payments", &ten).await;
     failed.is_refused(503, "github_rate_limited");
     let body = failed.json();
-    assert_eq!((&body["Done"], &body["Failed"]), (&json!(services(60..66)), &json!(services(66..70))));
-    assert!((1..=3).contains(&retry_after(&failed)), "{failed:?}");
-    assert_eq!(writes(&app), (60, 0));
-    assert!(scarce(&app, "pace").await >= before + 4.0);
+    assert_eq!((&body["Done"], &body["Failed"]), (&json!(services(60..63)), &json!(services(63..70))));
+    assert!((1..=4).contains(&retry_after(&failed)), "{failed:?}");
+    assert_eq!(writes(&app), (48, 0));
+    assert!(scarce(&app, "pace").await >= before + 7.0);
     app.clock.advance(Duration::from_secs(10));
     add(&app, &cast.ada, "payments", &ten).await.response();
-    assert_eq!(app.fake.world(|world| world.repositories_of(group).len()), 1 + 54 + 10);
-    assert_eq!(writes(&app), (70, 0));
+    assert_eq!(app.fake.world(|world| world.repositories_of(group).len()), 1 + 45 + 10);
+    assert_eq!(writes(&app), (58, 0));
 }
 
 #[tokio::test]
 async fn a_flood_of_one_team_makes_no_other_wait_behind_it() {
     let (world, cast, _) = scene();
     let app = App::start(world).await.settled().await;
-    for number in 0..6 {
+    for number in 0..4 {
         add(&app, &cast.ada, "payments", &services(number * 10..number * 10 + 10)).await.response();
     }
     register(&app, &cast.eve, "search").await.response();
@@ -103,7 +103,7 @@ async fn a_flood_of_one_team_makes_no_other_wait_behind_it() {
     for answer in within("the flood's end", over).await {
         answer.response();
     }
-    assert_eq!(writes(&app), (60 + 80 + 1, 0));
+    assert_eq!(writes(&app), (40 + 80 + 1, 0));
 }
 
 #[tokio::test]

@@ -51,7 +51,7 @@ async fn fifty_names_may_be_asked_about_and_one_in_five_seconds_after_that() {
 async fn what_comes_at_once_for_one_team_is_one_name() {
     let (world, cast) = acme();
     let app = App::start(world).await.settled().await;
-    let all = (0..60).map(|_| register(&app, &cast.ada, "payments"));
+    let all = (0..45).map(|_| register(&app, &cast.ada, "payments"));
     for answer in join_all(all).await {
         answer.response();
     }
