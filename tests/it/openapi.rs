@@ -114,8 +114,9 @@ async fn ask(
     send(app.request(method, path, token).query(query)).await
 }
 
-/// With a limit that a thorough test doesn't meet, and with administrators, who may say `team=*`.
-async fn patient_app(world: fake_github::World) -> App {
+/// With limits that a thorough test doesn't meet, here and at GitHub, and with administrators, who may say `team=*`.
+async fn patient_app(mut world: fake_github::World) -> App {
+    world.set_rate_limit(1_000_000);
     let extra = json!({
         "server": { "rateLimit": 1_000_000, "rateBurst": 1_000_000 },
         "admin": { "team": "payments" },
