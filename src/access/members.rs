@@ -134,12 +134,16 @@ impl Members {
     }
 
     async fn ask(&self, caller: &Caller) -> Result<bool, AccessError> {
-        let belongs = self.github.is_member(&caller.login, caller.id).await?;
         let account = Account::current();
+        let asked = self.github.is_member(&caller.login, caller.id).await;
+        // Also while that can't be found out, such calls are bounded.
+        if !matches!(asked, Ok(true)) {
+            self.github.count_stranger(account.calls());
+        }
+        let belongs = asked?;
         if belongs {
             account.set_has_standing();
         } else {
-            self.github.count_stranger(account.calls());
             // Whoever was renamed is asked about by their new login when they come again.
             if !caller.still_has_login().await? {
                 return Ok(false);
