@@ -93,7 +93,11 @@ impl Budget {
     /// Waits until the endpoint may be called once more. The error says that this takes longer than the request has time.
     pub(super) async fn pace(&self, call: &Call, account: &Account) -> Result<(), Class> {
         let Some(Shared { pace, .. }) = &self.shared else { return Ok(()) };
-        if !self.lock().window.is_some_and(|window| window.is_githubs()) {
+        let is_paced = {
+            let inner = self.lock();
+            inner.window.is_some_and(|window| window.is_githubs(inner.used.all()))
+        };
+        if !is_paced {
             return Ok(());
         }
         let points = if call.method == Method::GET { POINTS.0 } else { POINTS.1 };

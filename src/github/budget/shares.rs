@@ -39,6 +39,7 @@ pub(super) struct Used {
     teams: HashMap<TeamId, u64>,
     system: u64,
     strangers: u64,
+    all: u64,
 }
 
 impl Used {
@@ -58,6 +59,7 @@ impl Used {
             Principal::User(user) => self.users.entry(user).or_default(),
         };
         *of_principal = change(*of_principal);
+        self.all = change(self.all);
         if let Some(team) = account.team() {
             let of_team = self.teams.entry(team).or_default();
             *of_team = change(*of_team);
@@ -67,6 +69,11 @@ impl Used {
     /// Somebody who caused so many calls has nothing to do with the organisation.
     pub(super) fn count_stranger(&mut self, calls: u64) {
         self.strangers = self.strangers.saturating_add(calls);
+    }
+
+    /// Calls of all together.
+    pub(super) fn all(&self) -> u64 {
+        self.all
     }
 
     pub(super) fn strangers_used_theirs(&self, window: &Window) -> bool {

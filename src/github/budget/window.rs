@@ -15,11 +15,16 @@ const RESET_TOLERANCE: u64 = 30;
 /// GitHub itself allows no installation more; a server that does has its own limits, or none.
 const MAX_LIMIT_OF_GITHUB: u64 = 15_000;
 
+/// After so many calls it shows whether a server counts them at all: some report a limit that they don't have.
+const MIN_CALLS_TO_TELL: u64 = 300;
+
 /// A window as it was last reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Window {
     pub(super) limit: u64,
     remaining: u64,
+    /// What remained when the window was first reported.
+    first_remaining: u64,
     /// Seconds since 1970, on GitHub's clock.
     reset: u64,
     /// On the service's clock.
@@ -49,7 +54,8 @@ impl Window {
         let date = text("date").and_then(|date| chrono::DateTime::parse_from_rfc2822(date).ok());
         let unix_now = date.and_then(|date| u64::try_from(date.timestamp()).ok()).unwrap_or(unix_now);
         let left = Duration::from_secs(reset.saturating_sub(unix_now)).min(HOUR);
-        Some(Self { limit, remaining: remaining.min(limit), reset, ends: now + left })
+        let remaining = remaining.min(limit);
+        Some(Self { limit, remaining, first_remaining: remaining, reset, ends: now + left })
     }
 
     /// Takes a report in. Responses overtake each other, so within a window the least counts.
@@ -104,9 +110,12 @@ impl Window {
         self.remaining_part() < part
     }
 
-    /// Whether GitHub.com's limits may apply, in which case its limits on endpoints do, too.
-    pub(super) fn is_githubs(&self) -> bool {
-        self.limit <= MAX_LIMIT_OF_GITHUB
+    /// Whether GitHub.com's limits may apply after so many calls of this window, in which case its limits on endpoints do, too.
+    pub(super) fn is_githubs(&self, calls: u64) -> bool {
+        let counted = self.first_remaining.saturating_sub(self.remaining);
+        // Most calls under way are not counted yet.
+        let is_counting = calls < MIN_CALLS_TO_TELL || counted.saturating_mul(2) >= calls;
+        self.limit <= MAX_LIMIT_OF_GITHUB && is_counting
     }
 
     fn remaining_part(&self) -> f64 {
@@ -161,6 +170,18 @@ mod tests {
         assert_eq!(report(4_999, 5_600, now), (Some(Change::New), 4_999));
         let later = seconds(3_600);
         assert_eq!(report(4_998, 5_601, later), (Some(Change::New), 4_998), "the one before has ended");
+    }
+
+    #[test]
+    fn a_server_that_counts_nothing_has_no_limits_whatever_it_reports() {
+        let mut window = None;
+        let now = Duration::ZERO;
+        Window::update(&mut window, &headers(5_000, 4_999, 4_600), now, 1_000);
+        assert!(window.unwrap().is_githubs(299) && !window.unwrap().is_githubs(300));
+        Window::update(&mut window, &headers(5_000, 4_800, 4_600), now, 1_000);
+        assert!(window.unwrap().is_githubs(300));
+        Window::update(&mut window, &headers(50_000, 4_800, 9_600), now, 6_000);
+        assert!(!window.unwrap().is_githubs(0), "more than GitHub allows anybody");
     }
 
     #[test]
