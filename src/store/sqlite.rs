@@ -21,6 +21,9 @@ const READERS: u32 = 3;
 const BUSY: Duration = Duration::from_secs(5);
 /// How long is waited for a connection.
 const ACQUIRE: Duration = Duration::from_secs(4);
+/// How often, and for how long each time, it is waited for the lock at the start.
+const LOCK_WAITS: u32 = 20;
+const LOCK_WAIT: Duration = Duration::from_millis(50);
 /// What every database of SQLite begins with.
 const MAGIC: &[u8] = b"SQLite format 3\0";
 /// Nobody but the service has to read it.
@@ -69,10 +72,17 @@ fn pool(connections: u32, options: SqliteConnectOptions) -> SqlitePool {
 fn lock(file: &Path) -> Result<File, OpenError> {
     let path = lock_file(file);
     let opened = make(&path).map_err(|cause| failed("open", &path, &cause))?;
-    match opened.try_lock() {
-        Ok(()) => Ok(opened),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { file: file.to_owned() }),
-        Err(TryLockError::Error(cause)) => Err(failed("lock", &path, &cause)),
+    let mut waits = LOCK_WAITS;
+    loop {
+        match opened.try_lock() {
+            Ok(()) => return Ok(opened),
+            // Somebody may only be looking whether it is in use, or a program that was just started still shares the lock of
+            // whoever started it.
+            Err(TryLockError::WouldBlock) if waits > 0 => std::thread::sleep(LOCK_WAIT),
+            Err(TryLockError::WouldBlock) => return Err(OpenError::InUse { file: file.to_owned() }),
+            Err(TryLockError::Error(cause)) => return Err(failed("lock", &path, &cause)),
+        }
+        waits -= 1;
     }
 }
 
