@@ -90,9 +90,9 @@ impl Class {
         }
     }
 
-    /// Whether the same call may succeed in a moment.
-    pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Unreachable { .. } | Self::Faulty { .. } | Self::Timeout)
+    /// Whether the same call may succeed in a moment: whoever asked after it began must not be told of a failure that is over.
+    pub fn may_be_over(&self) -> bool {
+        !matches!(self, Self::NotFound | Self::Unauthorized | Self::RateLimited { .. })
     }
 
     /// Its label in metrics.
@@ -120,7 +120,7 @@ impl Shareable for Error {
     fn sharing(&self) -> Sharing {
         if self.class.is_of_the_caller() {
             Sharing::Owner
-        } else if self.class.is_transient() && !self.is_repeated {
+        } else if self.class.may_be_over() && !self.is_repeated {
             Sharing::SecondTime
         } else {
             Sharing::All
