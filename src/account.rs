@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use tokio::time::Instant;
+use tracing::Instrument;
 
 use crate::domain::ids::{TeamId, UserId};
 
@@ -49,6 +50,11 @@ impl Account {
     /// Runs something whose calls are made for this account. A task that it spawns has to be given the account anew.
     pub async fn scope<T>(self, work: impl Future<Output = T>) -> T {
         CURRENT.scope(self, work).await
+    }
+
+    /// Work for a task of its own, with the account and the span of this one.
+    pub fn carried<T>(work: impl Future<Output = T>) -> impl Future<Output = T> {
+        Self::current().scope(work).in_current_span()
     }
 
     /// Who acts.

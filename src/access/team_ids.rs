@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tracing::Instrument;
 
 use crate::account::Account;
 use crate::cache::Cache;
@@ -92,7 +91,7 @@ impl TeamIds {
         }
         let own = self.clone();
         let load = async move { own.listing.get_or_load((), own.read()).await };
-        let ended = self.runtime.spawn(Account::current().scope(load).in_current_span()).await;
+        let ended = self.runtime.spawn(Account::carried(load)).await;
         ended.unwrap_or_else(|_| Err(Error::unexpected("GET /orgs/{org}/teams: the list was cut off")))
     }
 

@@ -10,8 +10,8 @@ use super::reply::Refusal;
 const UNSTATED_WAIT: Duration = Duration::from_mins(1);
 /// GitHub's longest window is an hour; a longer wait is a misreading or a wrong clock.
 pub(super) const MAX_WAIT: Duration = Duration::from_hours(1);
-/// The resource that a spent budget is of when GitHub doesn't say.
-const USUAL_RESOURCE: &str = "core";
+/// The resource that calls are counted for unless GitHub says otherwise.
+pub(super) const USUAL_RESOURCE: &str = "core";
 /// GitHub's longest name of a resource has about 30 characters.
 const MAX_RESOURCE_CHARS: usize = 60;
 /// What GitHub says of a spent budget where no header does.
@@ -50,7 +50,7 @@ impl Hold {
         }
         let now = githubs_now(headers, now);
         let is_primary = is_spent || refusal.is_some_and(says_spent);
-        let scope = if is_primary { Scope::Resource(resource(headers)) } else { Scope::Endpoint };
+        let scope = if is_primary { Scope::Resource(resource(headers).to_owned()) } else { Scope::Endpoint };
         let stated = if is_limit { retry_after(headers, now) } else { None };
         let wait = stated.or_else(|| until_reset(headers, now, is_limit)).unwrap_or(UNSTATED_WAIT);
         Some(Self { wait: bounded(wait), scope })
@@ -87,13 +87,14 @@ fn says_too_fast(refusal: &Refusal) -> bool {
         || ["rate-limit", "rate_limit", "ratelimit"].iter().any(|page| documentation.contains(page))
 }
 
-fn resource(headers: &HeaderMap) -> String {
+/// The resource that the call was counted for.
+pub(super) fn resource(headers: &HeaderMap) -> &str {
     let said = headers.get("x-ratelimit-resource").and_then(|value| value.to_str().ok());
     let is_name = |name: &&str| {
         let is_usual = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
         !name.is_empty() && name.len() <= MAX_RESOURCE_CHARS && name.bytes().all(is_usual)
     };
-    said.map(str::trim).filter(is_name).unwrap_or(USUAL_RESOURCE).to_owned()
+    said.map(str::trim).filter(is_name).unwrap_or(USUAL_RESOURCE)
 }
 
 /// Seconds, or a date.
@@ -116,11 +117,11 @@ fn until_reset(headers: &HeaderMap, now: u64, is_limit: bool) -> Option<Duration
 }
 
 /// GitHub's own clock where it states the time, since ours may be off.
-fn githubs_now(headers: &HeaderMap, now: u64) -> u64 {
+pub(super) fn githubs_now(headers: &HeaderMap, now: u64) -> u64 {
     date(headers, header::DATE.as_str()).unwrap_or(now)
 }
 
-fn number(headers: &HeaderMap, name: &str) -> Option<u64> {
+pub(super) fn number(headers: &HeaderMap, name: &str) -> Option<u64> {
     headers.get(name)?.to_str().ok()?.trim().parse().ok()
 }
 

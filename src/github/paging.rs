@@ -140,22 +140,15 @@ impl Github {
         let token = self.credential.token_number();
         let path = call.path.clone();
         let kept = self.kept_pages.get(&path, token).and_then(|kept| Some((kept.page::<Page<T>>()?, kept)));
-        let Some((page, kept)) = kept else {
-            return self.page_to_keep(call, path, token, read).await;
+        let call = match &kept {
+            Some((_, kept)) => call.if_changed_since(kept.tag(), token),
+            None => call,
         };
-        let reply = self.send(call.if_changed_since(kept.tag(), token)).await?;
-        if reply.is_unchanged() { Ok(page) } else { self.keep_page(&reply, path, token, read) }
-    }
-
-    async fn page_to_keep<T: Listed>(
-        &self,
-        call: Call,
-        path: String,
-        token: u64,
-        read: impl Fn(&Reply) -> Result<Page<T>, Error>,
-    ) -> Result<Arc<Page<T>>, Error> {
         let reply = self.send(call).await?;
-        self.keep_page(&reply, path, token, read)
+        match kept {
+            Some((page, _)) if reply.is_unchanged() => Ok(page),
+            _ => self.keep_page(&reply, path, token, read),
+        }
     }
 
     fn keep_page<T: Listed>(

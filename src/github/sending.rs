@@ -143,6 +143,7 @@ impl Sending<'_> {
         let response =
             client.execute(call.request(client)?).await.map_err(|cause| unreachable(call, &cause))?;
         let (head, body) = response.into_parts();
+        budget.learn(call, &head.headers);
         let request_id = request_id(&head.headers);
         // A token that had to be renewed on the way is no change.
         let is_change = !call.is_repeatable();
@@ -152,7 +153,6 @@ impl Sending<'_> {
         let body = match Limited::new(body, MAX_RESPONSE_BYTES).collect().await {
             Ok(body) => body.to_bytes(),
             Err(cause) => {
-                budget.note(call, &head.headers, None, sent_at);
                 let error = call.fails(
                     Class::Faulty { retry_after: None },
                     format_args!("the answer broke off: {}", chain(&*cause)),
@@ -160,12 +160,13 @@ impl Sending<'_> {
                 return Err(error.with_request_id(request_id));
             }
         };
-        let headers = head.headers.clone();
         let (outcome, hold) = call.interpret(head.status, head.headers, body, transport.clock.unix_seconds());
         if head.status == StatusCode::NOT_MODIFIED {
             budget.uncount(account);
         }
-        budget.note(call, &headers, hold, sent_at);
+        if let Some(hold) = hold {
+            budget.note(call, hold, sent_at);
+        }
         outcome
     }
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::runtime::Handle;
-use tracing::Instrument;
 
 use super::generations::Generation;
 use super::types::{Repository, Runner};
@@ -67,8 +66,7 @@ impl Github {
         &self,
         fetch: impl Future<Output = Result<T, Error>> + Send + 'static,
     ) -> Result<T, Error> {
-        let fetch = Account::current().scope(fetch).in_current_span();
-        let ended = self.shared_lists.runtime.spawn(fetch).await;
+        let ended = self.shared_lists.runtime.spawn(Account::carried(fetch)).await;
         ended.unwrap_or_else(|_| Err(Error::unexpected("the list was cut off")))
     }
 }

@@ -1,7 +1,6 @@
 //! What is shown of a group: those who ask for the same at once get one response, made once.
 
 use bytes::Bytes;
-use tracing::Instrument;
 
 use super::error::missing_group;
 use super::{Error, Work};
@@ -30,7 +29,7 @@ impl<P: Send + Sync + 'static> Work<P> {
             let organisation = own.organisation.clone();
             organisation.views.run(key, Box::pin(make(own))).await
         };
-        let ended = tokio::spawn(Account::current().scope(view).in_current_span()).await;
+        let ended = tokio::spawn(Account::carried(view)).await;
         ended.map_err(|_| Error::Internal)?.map_err(missing_group)
     }
 }

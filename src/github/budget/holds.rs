@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::window::CORE;
-use crate::github::hold::{Hold, Scope};
+use crate::github::hold::{Hold, Scope, USUAL_RESOURCE};
 use crate::metrics::CallKind;
 
 /// Two secondary limits within this time speak of all calls.
@@ -26,7 +25,7 @@ pub(super) struct Holds {
 impl Holds {
     /// How long a call to this endpoint has to wait.
     pub(super) fn wait(&self, endpoint: CallKind, now: Duration) -> Option<Duration> {
-        let resource = self.resources.get(&endpoint).map_or(CORE, String::as_str);
+        let resource = self.resources.get(&endpoint).map_or(USUAL_RESOURCE, String::as_str);
         let of_resource = self.by_resource.get(resource).copied().unwrap_or_default();
         let of_endpoint = self.by_endpoint.get(&endpoint).copied().unwrap_or_default();
         let left = self.all.max(of_resource).max(of_endpoint).saturating_sub(now);
@@ -35,7 +34,7 @@ impl Holds {
 
     /// A response said which resource the endpoint's calls are counted for.
     pub(super) fn learn(&mut self, endpoint: CallKind, resource: &str) {
-        if resource == CORE {
+        if resource == USUAL_RESOURCE {
             self.resources.remove(&endpoint);
         } else if self.resources.get(&endpoint).is_none_or(|known| known != resource) {
             self.resources.insert(endpoint, resource.to_owned());
@@ -102,7 +101,7 @@ mod tests {
         holds.note(hold(1_800, Scope::Resource(runners.to_owned())), TOKENS, seconds(0), seconds(1));
         assert_eq!(holds.wait(TOKENS, seconds(1)), Some(seconds(1_800)));
         assert_eq!(holds.wait(LISTS, seconds(1)), None);
-        holds.learn(TOKENS, CORE);
+        holds.learn(TOKENS, USUAL_RESOURCE);
         assert_eq!(holds.wait(TOKENS, seconds(1)), None);
     }
 

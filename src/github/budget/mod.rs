@@ -17,7 +17,7 @@ use self::shares::Used;
 use self::window::{Change, Window};
 use super::call::Call;
 use super::error::{Class, Shortage};
-use super::hold::Hold;
+use super::hold::{Hold, resource};
 use super::pace::Pace;
 use crate::account::Account;
 use crate::clock::Clock;
@@ -49,6 +49,13 @@ struct Inner {
     used: Used,
 }
 
+impl Inner {
+    /// The hour that GitHub counts calls in, if it reported one that lasts.
+    fn current_window(&self, now: Duration) -> Option<Window> {
+        self.window.filter(|window| !window.has_ended(now))
+    }
+}
+
 struct Shared {
     shares: Shares,
     pace: Pace,
@@ -75,7 +82,7 @@ impl Budget {
     pub(super) fn check(&self, account: &Account) -> Result<(), Class> {
         let Some(Shared { shares, .. }) = &self.shared else { return Ok(()) };
         let (inner, now) = (self.lock(), self.clock.now());
-        let Some(window) = inner.window.filter(|window| !window.has_ended(now)) else { return Ok(()) };
+        let Some(window) = inner.current_window(now) else { return Ok(()) };
         if let Some(short_for) = window.runs_short_for(now)
             && let Some(whose) = inner.used.used_up(account, *shares, &window)
         {
@@ -130,29 +137,30 @@ impl Budget {
         }
     }
 
-    /// Takes in what a response says is left of the hour, and how long GitHub asked to wait.
-    pub(super) fn note(&self, call: &Call, headers: &HeaderMap, hold: Option<Hold>, sent_at: Duration) {
+    /// Takes in what a response says is left of the hour.
+    pub(super) fn learn(&self, call: &Call, headers: &HeaderMap) {
         let (mut inner, now) = (self.lock(), self.clock.now());
         let Inner { holds, window, used } = &mut *inner;
-        let endpoint = call.kind.endpoint();
-        if let Some(resource) = headers.get("x-ratelimit-resource").and_then(|name| name.to_str().ok()) {
-            holds.learn(endpoint, resource);
+        if headers.contains_key("x-ratelimit-resource") {
+            holds.learn(call.kind.endpoint(), resource(headers));
         }
         if self.shared.is_some()
             && Window::update(window, headers, now, self.clock.unix_seconds()) == Some(Change::New)
         {
             *used = Used::default();
         }
-        if let Some(hold) = hold {
-            holds.note(hold, endpoint, sent_at, now);
-        }
+    }
+
+    /// GitHub asked to wait, in the response to a call that was sent at this time.
+    pub(super) fn note(&self, call: &Call, hold: Hold, sent_at: Duration) {
+        self.lock().holds.note(hold, call.kind.endpoint(), sent_at, self.clock.now());
     }
 
     /// Refuses those who have nothing to do with the organisation once all of them together used their part of the hour. The
     /// error is when there are calls again.
     pub(super) fn check_strangers(&self) -> Result<(), Duration> {
         let (inner, now) = (self.lock(), self.clock.now());
-        match inner.window.filter(|window| !window.has_ended(now)) {
+        match inner.current_window(now) {
             Some(window) if inner.used.strangers_used_theirs(&window) => {
                 metrics::scarce(Scarce::Strangers);
                 Err(window.left(now))

@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use http::HeaderMap;
 
+use crate::github::hold::{USUAL_RESOURCE, githubs_now, number, resource};
 use crate::metrics;
 
-/// The resource that all calls made here are counted for, unless a response says otherwise.
-pub(super) const CORE: &str = "core";
 /// GitHub's longest window.
 const HOUR: Duration = Duration::from_hours(1);
 /// Two reports of the same window may differ by so many seconds.
@@ -43,17 +42,13 @@ pub(super) enum Change {
 impl Window {
     /// Reads `x-ratelimit-*`; nothing if they are about another resource, or not there.
     fn read(headers: &HeaderMap, now: Duration, unix_now: u64) -> Option<Self> {
-        let text = |name: &str| headers.get(name)?.to_str().ok();
-        let number = |name: &str| text(name)?.trim().parse::<u64>().ok();
-        if text("x-ratelimit-resource").is_some_and(|resource| resource != CORE) {
+        if resource(headers) != USUAL_RESOURCE {
             return None;
         }
-        let limit = number("x-ratelimit-limit").filter(|limit| *limit > 0)?;
-        let (remaining, reset) = (number("x-ratelimit-remaining")?, number("x-ratelimit-reset")?);
-        // Against GitHub's own clock where it states the time, since ours may be off.
-        let date = text("date").and_then(|date| chrono::DateTime::parse_from_rfc2822(date).ok());
-        let unix_now = date.and_then(|date| u64::try_from(date.timestamp()).ok()).unwrap_or(unix_now);
-        let left = Duration::from_secs(reset.saturating_sub(unix_now)).min(HOUR);
+        let limit = number(headers, "x-ratelimit-limit").filter(|limit| *limit > 0)?;
+        let remaining = number(headers, "x-ratelimit-remaining")?;
+        let reset = number(headers, "x-ratelimit-reset")?;
+        let left = Duration::from_secs(reset.saturating_sub(githubs_now(headers, unix_now))).min(HOUR);
         let remaining = remaining.min(limit);
         Some(Self { limit, remaining, first_remaining: remaining, reset, ends: now + left })
     }

@@ -64,7 +64,10 @@ proptest! {
         let clock = Clock::manual();
         let budget = Budget::of_all(Shares::default(), clock.clone());
         let call = Call::get(CallKind::Team, "/a/path".to_owned());
-        budget.note(&call, &map, hold.clone(), clock.now());
+        budget.learn(&call, &map);
+        if let Some(hold) = hold.clone() {
+            budget.note(&call, hold, clock.now());
+        }
         let wait = budget.hold(&call);
         prop_assert_eq!(wait.is_some(), hold.is_some());
         prop_assert!(wait.is_none_or(|wait| (Duration::from_secs(1)..=MAX_WAIT).contains(&wait)));

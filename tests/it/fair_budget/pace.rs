@@ -45,6 +45,19 @@ async fn time_passes(app: &App) {
     }
 }
 
+/// Requests that succeed while time passes.
+async fn all_are_done(app: &App, flood: impl Future<Output = Vec<Answer>>) {
+    let over = async {
+        tokio::select! {
+            answers = flood => answers,
+            () = time_passes(app) => unreachable!(),
+        }
+    };
+    for answer in within("the flood's end", over).await {
+        answer.response();
+    }
+}
+
 #[tokio::test]
 async fn what_does_not_fit_into_the_requests_time_is_named_as_failed_and_repeating_finishes_it() {
     let (world, cast, group) = scene();
@@ -94,15 +107,7 @@ async fn a_flood_of_one_team_makes_no_other_wait_behind_it() {
     let took = app.clock.now().saturating_sub(begun);
     assert!(took < Duration::from_secs(5), "{took:?}");
     // The flood is over in the end, and GitHub refused nothing.
-    let over = async {
-        tokio::select! {
-            answers = &mut flood => answers,
-            () = time_passes(&app) => unreachable!(),
-        }
-    };
-    for answer in within("the flood's end", over).await {
-        answer.response();
-    }
+    all_are_done(&app, flood).await;
     assert_eq!(writes(&app), (40 + 80 + 1, 0));
 }
 
@@ -113,16 +118,7 @@ async fn whatever_comes_github_refuses_nothing() {
     let begun = app.clock.now();
     // 200 writes are 1,000 points, so at once GitHub would refuse some.
     let flood: Vec<_> = (0..20).map(|number| services(number * 10..number * 10 + 10)).collect();
-    let mut flood = std::pin::pin!(join_all(flood.iter().map(|ten| add(&app, &cast.ada, "payments", ten))));
-    let over = async {
-        tokio::select! {
-            answers = &mut flood => answers,
-            () = time_passes(&app) => unreachable!(),
-        }
-    };
-    for answer in within("the flood's end", over).await {
-        answer.response();
-    }
+    all_are_done(&app, join_all(flood.iter().map(|ten| add(&app, &cast.ada, "payments", ten)))).await;
     assert_eq!(writes(&app), (200, 0));
     let took = app.clock.now().saturating_sub(begun);
     assert!(took >= Duration::from_secs(70), "{took:?}");
