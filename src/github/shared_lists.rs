@@ -41,6 +41,11 @@ impl Github {
         self.generations.of(group)
     }
 
+    /// How many wait for lists of runners that are being read.
+    pub fn waiting_for_runners(&self) -> usize {
+        self.shared_lists.runners.waiting()
+    }
+
     /// The self-hosted runners in the group, to be shown.
     pub async fn shown_runners(self: &Arc<Self>, group: GroupId) -> Fetched<Runner> {
         let (own, key) = (self.clone(), (group, self.generation(group)));
