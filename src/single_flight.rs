@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::hash::Hash;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::OnceCell;
@@ -12,7 +13,7 @@ use tokio::sync::OnceCell;
 pub enum Sharing {
     /// Everybody.
     All,
-    /// Whoever loaded it, and of the others those who waited for one like it before: the first may have been chance.
+    /// The first of those who wait that has one like it, alone: it may have been chance. The second time everybody.
     SecondTime,
     /// Only whoever loaded it: it says something about them. The others load anew.
     Owner,
@@ -47,7 +48,19 @@ pub struct SingleFlight<K, V> {
     under_way: Mutex<Loads<K, V>>,
 }
 
-type Loads<K, V> = HashMap<K, Arc<OnceCell<V>>>;
+type Loads<K, V> = HashMap<K, Arc<Flight<V>>>;
+
+/// What some wait for, and how often it failed by what may have been chance.
+struct Flight<V> {
+    outcome: OnceCell<V>,
+    failures: AtomicUsize,
+}
+
+impl<V> Default for Flight<V> {
+    fn default() -> Self {
+        Self { outcome: OnceCell::new(), failures: AtomicUsize::new(0) }
+    }
+}
 
 impl<K: Hash + Eq + Clone, V: Clone> SingleFlight<K, V> {
     /// With nothing under way.
@@ -57,7 +70,7 @@ impl<K: Hash + Eq + Clone, V: Clone> SingleFlight<K, V> {
 
     /// How many wait for what is under way, whoever runs it included.
     pub fn waiting(&self) -> usize {
-        self.lock().values().map(|outcome| Arc::strong_count(outcome) - 1).sum()
+        self.lock().values().map(|flight| Arc::strong_count(flight) - 1).sum()
     }
 
     /// Lets nobody join what is under way from now on. Those who wait already still get it.
@@ -67,39 +80,35 @@ impl<K: Hash + Eq + Clone, V: Clone> SingleFlight<K, V> {
 
     fn join(&self, key: K) -> Joined<'_, K, V> {
         let mut under_way = self.lock();
-        let outcome = match under_way.get(&key) {
-            Some(outcome) if !outcome.initialized() => outcome.clone(),
+        let flight = match under_way.get(&key) {
+            Some(flight) if !flight.outcome.initialized() => flight.clone(),
             _ => {
-                let outcome = Arc::default();
-                under_way.insert(key.clone(), Arc::clone(&outcome));
-                outcome
+                let flight = Arc::default();
+                under_way.insert(key.clone(), Arc::clone(&flight));
+                flight
             }
         };
-        Joined { loads: self, key, outcome }
+        Joined { loads: self, key, flight }
     }
 }
 
 impl<K: Hash + Eq + Clone, V: Clone + Shareable> SingleFlight<K, V> {
-    /// What `load` gives, or the load for the same key that is under way. When the one who runs it goes away, another
-    /// of those who wait runs their own.
+    /// What `load` gives, or the load for the same key that is under way. When the one who runs it goes away, or its
+    /// outcome is nobody else's, another of those who wait runs their own.
     pub async fn run(&self, key: K, load: impl Future<Output = V>) -> V {
-        let mut load = std::pin::pin!(load);
-        let (mut is_own, mut is_second) = (false, false);
-        loop {
-            let joined = self.join(key.clone());
-            let own = async {
-                is_own = true;
-                let outcome = load.as_mut().await;
-                if is_second { outcome.repeated() } else { outcome }
-            };
-            let outcome = joined.outcome.get_or_init(|| own).await.clone();
-            drop(joined);
-            match outcome.sharing() {
-                Sharing::Owner if !is_own => {}
-                Sharing::SecondTime if is_second => return outcome.repeated(),
-                Sharing::SecondTime if !is_own => is_second = true,
-                _ => return outcome,
+        let joined = self.join(key);
+        let Flight { outcome, failures } = &*joined.flight;
+        let load = async {
+            let own = load.await;
+            match own.sharing() {
+                Sharing::All => Ok(own),
+                Sharing::SecondTime if failures.fetch_add(1, Ordering::Relaxed) > 0 => Ok(own.repeated()),
+                Sharing::SecondTime | Sharing::Owner => Err(own),
             }
+        };
+        match outcome.get_or_try_init(|| load).await {
+            Ok(of_all) => of_all.clone(),
+            Err(own) => own,
         }
     }
 }
@@ -120,16 +129,16 @@ impl<K, V> SingleFlight<K, V> {
 struct Joined<'a, K: Hash + Eq, V> {
     loads: &'a SingleFlight<K, V>,
     key: K,
-    outcome: Arc<OnceCell<V>>,
+    flight: Arc<Flight<V>>,
 }
 
 /// A load that ended, or that nobody waits for any more, is no longer there to be joined.
 impl<K: Hash + Eq, V> Drop for Joined<'_, K, V> {
     fn drop(&mut self) {
         let mut under_way = self.loads.lock();
-        let is_there = under_way.get(&self.key).is_some_and(|there| Arc::ptr_eq(there, &self.outcome));
+        let is_there = under_way.get(&self.key).is_some_and(|there| Arc::ptr_eq(there, &self.flight));
         // Joining takes the lock, too, so a count of two means the map and this one.
-        if is_there && (self.outcome.initialized() || Arc::strong_count(&self.outcome) == 2) {
+        if is_there && (self.flight.outcome.initialized() || Arc::strong_count(&self.flight) == 2) {
             under_way.remove(&self.key);
         }
     }
@@ -137,8 +146,6 @@ impl<K: Hash + Eq, V> Drop for Joined<'_, K, V> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
     use futures_util::FutureExt;
     use futures_util::future::{join_all, pending};
     use tokio::sync::oneshot;
@@ -262,7 +269,8 @@ mod tests {
             assert!(one.now_or_never().is_none());
         }
         waiting.pop();
-        assert_eq!((loads.lock().len(), loads.waiting()), (1, 2));
+        assert_eq!(loads.lock().len(), 1);
+        assert_eq!(loads.waiting(), 2);
         drop(waiting);
         assert!(loads.lock().is_empty());
     }
