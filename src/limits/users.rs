@@ -54,9 +54,13 @@ impl UserLimiter {
         if !self.replicas.is_shared() {
             return Ok(allowance);
         }
-        let (caller, interval) = (format!("{}:{user}", limit.kind), interval(limit.per_second));
-        match self.replicas.take(&caller, interval, limit.burst).await {
-            Some(taken) => limit.outcome(taken, interval),
+        let interval = interval(limit.per_second);
+        match self.replicas.take(limit.kind, user.0, interval, limit.burst).await {
+            Some(taken) => {
+                // Counted here as well: should the store fail, nobody begins anew.
+                let _ = limit.check_as_one_of(user, self.replicas.count());
+                limit.outcome(taken, interval)
+            }
             None => limit.check_as_one_of(user, self.replicas.count()),
         }
     }

@@ -3,6 +3,9 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use uuid::Uuid;
+
+use super::end::End;
 use crate::metrics;
 use crate::store::{Store, StoreError};
 
@@ -23,29 +26,28 @@ pub(super) struct Lease(Mutex<Held>);
 
 #[derive(Default)]
 struct Held {
-    /// Counted from before the store was asked, so that it never ends later here than there.
-    until: Option<Instant>,
+    end: Option<End>,
     next_try: Option<Instant>,
 }
 
 impl Lease {
     /// Whether it is held.
-    pub(super) fn is_held(&self, now: Instant) -> bool {
-        self.lock().until.is_some_and(|until| now + MARGIN < until)
+    pub(super) fn is_held(&self) -> bool {
+        self.lock().end.is_some_and(|end| end.leaves(MARGIN))
     }
 
     /// Renews it, or tries to get it, if it is time to.
-    pub(super) async fn keep(&self, store: &Store, id: &str, now: Instant) -> Result<(), StoreError> {
+    pub(super) async fn keep(&self, store: &Store, id: Uuid, now: Instant) -> Result<(), StoreError> {
         if self.lock().next_try.is_some_and(|next| now < next) {
             return Ok(());
         }
-        let before = Instant::now();
+        let end = End::after(TIME);
         let is_held = store.take_lease(NAME, id, TIME).await?;
         let had_it = {
             let mut held = self.lock();
-            let had_it = held.until.is_some();
-            held.until = is_held.then_some(before + TIME);
-            held.next_try = Some(before + if is_held { RENEWED_EVERY } else { TRIED_EVERY });
+            let had_it = held.end.is_some();
+            held.end = is_held.then_some(end);
+            held.next_try = Some(now + if is_held { RENEWED_EVERY } else { TRIED_EVERY });
             had_it
         };
         metrics::lease_held(is_held);
@@ -58,8 +60,8 @@ impl Lease {
     }
 
     /// Lets another process have it.
-    pub(super) async fn give_up(&self, store: &Store, id: &str) -> Result<(), StoreError> {
-        let had_it = self.lock().until.take().is_some();
+    pub(super) async fn give_up(&self, store: &Store, id: Uuid) -> Result<(), StoreError> {
+        let had_it = self.lock().end.take().is_some();
         if had_it { store.give_up_lease(NAME, id).await } else { Ok(()) }
     }
 
@@ -74,10 +76,11 @@ mod tests {
 
     #[test]
     fn it_is_held_no_longer_than_the_store_says() {
-        let (lease, now) = (Lease::default(), Instant::now());
-        assert!(!lease.is_held(now));
-        lease.lock().until = Some(now + MARGIN + Duration::from_secs(5));
-        assert!(lease.is_held(now + Duration::from_secs(4)));
-        assert!(!lease.is_held(now + Duration::from_secs(5)));
+        let lease = Lease::default();
+        assert!(!lease.is_held());
+        lease.lock().end = Some(End::after(TIME));
+        assert!(lease.is_held());
+        lease.lock().end = Some(End::after(MARGIN));
+        assert!(!lease.is_held());
     }
 }

@@ -1,6 +1,7 @@
 //! The processes that share a store and act as one service. Each tells the others what they have to know, and knows how many
 //! there are. A process that has no others, or whose store fails, decides alone.
 
+mod end;
 mod lease;
 mod news;
 mod turns;
@@ -10,6 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
+use uuid::Uuid;
 
 use self::lease::Lease;
 use self::news::News;
@@ -27,7 +29,7 @@ pub struct Replicas(Option<Shared>);
 struct Shared {
     store: Arc<Store>,
     /// This process. Another one after each start.
-    id: String,
+    id: Uuid,
     /// How many there are, this one included, as last heard.
     seen: AtomicU32,
     lease: Lease,
@@ -50,7 +52,7 @@ impl Replicas {
         metrics::lease_held(store.is_none());
         Self(store.map(|store| Shared {
             store,
-            id: uuid::Uuid::new_v4().simple().to_string(),
+            id: Uuid::new_v4(),
             seen: AtomicU32::new(1),
             lease: Lease::default(),
             news: News::default(),
@@ -75,7 +77,7 @@ impl Replicas {
 
     /// Whether this process does what only one should do: each step asks anew.
     pub fn hold_lease(&self) -> bool {
-        self.0.as_ref().is_none_or(|shared| shared.lease.is_held(Instant::now()))
+        self.0.as_ref().is_none_or(|shared| shared.lease.is_held())
     }
 
     /// GitHub asked to wait: the others hear of it.
@@ -85,22 +87,22 @@ impl Replicas {
         }
     }
 
-    /// Counts one request of a caller over all processes. Nothing if this process has to decide alone.
-    pub async fn take(&self, caller: &str, interval: Duration, burst: u32) -> Option<Taken> {
+    /// Counts one request of a caller, of this kind and with this id, over all processes. Nothing if this process has to decide alone.
+    pub async fn take(&self, kind: &'static str, id: u64, interval: Duration, burst: u32) -> Option<Taken> {
         let shared = self.0.as_ref()?;
-        or_alone(Alone::Limit, shared.store.take(caller, interval, burst).await)
+        or_alone(Alone::Limit, shared.store.take(kind, id, interval, burst).await)
     }
 
     /// The writes to a group by all processes. Nothing if this process can't know of others'.
     pub async fn group_writes(&self, group: GroupId) -> Option<GroupWrites> {
         let shared = self.0.as_ref()?;
-        or_alone(Alone::Generation, shared.store.group_writes(group, &shared.id).await)
+        or_alone(Alone::Generation, shared.store.group_writes(group, shared.id).await)
     }
 
     /// Notes writes to groups that ended, before anybody is told so. If that can't be done now it is done later.
     pub async fn note_group_writes(&self, groups: &[GroupId]) {
         let Some(shared) = &self.0 else { return };
-        let noting = Box::pin(shared.store.note_group_writes(groups, &shared.id));
+        let noting = Box::pin(shared.store.note_group_writes(groups, shared.id));
         let noted = shared.unless_it_fails(noting).await;
         if noted.is_err() {
             shared.news.note_later(groups);
@@ -134,20 +136,22 @@ impl Replicas {
         let (holds, groups) = news.take();
         let told = async {
             if !groups.is_empty() {
-                store.note_group_writes(&groups, id).await?;
+                store.note_group_writes(&groups, *id).await?;
             }
             let left = |(scope, until): &(String, Instant)| ToldHold {
                 scope: scope.clone(),
                 wait: until.saturating_duration_since(now),
             };
-            store.pulse(id, policy, &holds.iter().map(left).collect::<Vec<_>>()).await
+            store.pulse(*id, policy, &holds.iter().map(left).collect::<Vec<_>>()).await
         };
         let pulse = told.await.inspect_err(|_| news.give_back(holds, &groups))?;
         let count = u32::try_from(pulse.others.len()).unwrap_or(u32::MAX).saturating_add(1);
         seen.store(count, Ordering::Relaxed);
         metrics::replicas(count);
         metrics::policies_differ(pulse.others.iter().any(|other| other != policy));
-        lease.keep(store, id, now).await?;
+        if let Err(error) = lease.keep(store, *id, now).await {
+            tracing::debug!(%error, "the lease could not be renewed; it lasts for a while");
+        }
         Ok(pulse)
     }
 
@@ -155,8 +159,8 @@ impl Replicas {
     pub async fn leave(&self) {
         let Some(Shared { store, id, lease, .. }) = &self.0 else { return };
         let left = async {
-            lease.give_up(store, id).await?;
-            store.leave(id).await
+            lease.give_up(store, *id).await?;
+            store.leave(*id).await
         };
         if let Err(error) = left.await {
             tracing::debug!(%error, "the other processes will see that this one is gone");

@@ -2,13 +2,14 @@
 //! share the store.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use moka::sync::Cache;
 use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
 use tokio::task::AbortHandle;
 
+use super::end::End;
 use super::{Replicas, Shared};
 use crate::domain::ids::{GroupId, TeamId};
 use crate::metrics::{self, Alone};
@@ -144,7 +145,7 @@ impl Turns {
 impl Turn {
     /// Whether there is time to begin what it is held for. Not if the process stood still meanwhile.
     pub fn is_good(&self) -> bool {
-        self.everywhere.as_ref().is_none_or(|held| held.until.is_later_than(Instant::now() + LEFT_TO_BEGIN))
+        self.everywhere.as_ref().is_none_or(|held| held.end.leaves(LEFT_TO_BEGIN))
     }
 }
 
@@ -152,25 +153,25 @@ impl Turn {
 #[derive(Debug)]
 struct Held {
     holder: String,
-    until: Arc<Until>,
+    end: Arc<SharedEnd>,
     store: Leaving,
     keeping: Option<AbortHandle>,
 }
 
-/// When a turn ends by itself.
+/// When a turn ends by itself; none once it has.
 #[derive(Debug)]
-struct Until(Mutex<Option<Instant>>);
+struct SharedEnd(Mutex<Option<End>>);
 
-impl Until {
-    fn is_later_than(&self, time: Instant) -> bool {
-        self.lock().is_some_and(|until| until > time)
+impl SharedEnd {
+    fn leaves(&self, time: Duration) -> bool {
+        self.lock().is_some_and(|end| end.leaves(time))
     }
 
-    fn set(&self, until: Option<Instant>) {
-        *self.lock() = until;
+    fn set(&self, end: Option<End>) {
+        *self.lock() = end;
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
+    fn lock(&self) -> MutexGuard<'_, Option<End>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -204,10 +205,10 @@ impl Drop for Held {
 impl Shared {
     async fn turn(&self, subject: Subject, alone: bool, deadline: Instant) -> Result<Held, NoTurn> {
         let (holder, subject) = (uuid::Uuid::new_v4().simple().to_string(), subject.to_string());
-        let until = Arc::new(Until(Mutex::new(Some(Instant::now() + TIME))));
+        let end = Arc::new(SharedEnd(Mutex::new(Some(End::after(TIME)))));
         // Made first: whatever happens from here on, the place is left.
         let leaving = Leaving { store: self.store.clone(), runtime: self.runtime.clone() };
-        let mut held = Held { holder, until, store: leaving, keeping: None };
+        let mut held = Held { holder, end, store: leaving, keeping: None };
         let joining = Box::pin(self.store.join_turn(&subject, &held.holder, alone, TIME));
         let mut is_turn = self.unless_it_fails(joining).await.map_err(NoTurn::Store)?;
         held.keeping = Some(self.keep(&held));
@@ -225,14 +226,14 @@ impl Shared {
 
     /// Keeps a place for as long as it is wanted.
     fn keep(&self, held: &Held) -> AbortHandle {
-        let (store, holder, until) = (self.store.clone(), held.holder.clone(), held.until.clone());
+        let (store, holder, end) = (self.store.clone(), held.holder.clone(), held.end.clone());
         let keep = async move {
             loop {
                 tokio::time::sleep(KEPT_EVERY).await;
-                let before = Instant::now();
+                let next = End::after(TIME);
                 match store.keep_turn(&holder, TIME).await {
-                    Ok(true) => until.set(Some(before + TIME)),
-                    Ok(false) => return until.set(None),
+                    Ok(true) => end.set(Some(next)),
+                    Ok(false) => return end.set(None),
                     // It lasts for a while without.
                     Err(error) => tracing::debug!(%error, "a turn could not be kept for longer"),
                 }

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
-use sqlx::{PgPool, Postgres, Sqlite, SqlitePool};
+use sqlx::postgres::PgRow;
+use sqlx::{Postgres, Sqlite, SqlitePool};
 use tokio::sync::{OnceCell, watch};
 
 use super::error::{OpenError, SchemaError, StoreError};
@@ -30,8 +31,6 @@ const PROBE_EVERY: Duration = Duration::from_secs(1);
 pub(super) struct Database {
     pools: Pools,
     monitor: Arc<Monitor>,
-    /// Of statements that requests wait for.
-    quick_monitor: Arc<Monitor>,
     /// Set once the schema is what is needed.
     migrated: OnceCell<()>,
     /// Keeps other processes from the file.
@@ -67,8 +66,6 @@ enum Purpose {
     Read,
     Write,
     LongWrite,
-    /// A write that a request waits for, on a server.
-    Quick,
 }
 
 impl Database {
@@ -83,8 +80,7 @@ impl Database {
             StoreUrl::Postgres(url) => (Pools::Postgres(Box::new(Server::new(url, settings).await?)), None),
         };
         let monitor = Arc::new(Monitor::new(clock.clone()));
-        let quick_monitor = Arc::new(Monitor::deaf(clock.clone()));
-        Ok(Self { pools, monitor, quick_monitor, migrated: OnceCell::new(), lock: Mutex::new(lock) })
+        Ok(Self { pools, monitor, migrated: OnceCell::new(), lock: Mutex::new(lock) })
     }
 
     /// Connects and migrates, unless a server is out of reach.
@@ -125,10 +121,13 @@ impl Database {
         self.begin(Purpose::LongWrite).await
     }
 
-    /// Begins a transaction that a request waits for. How it ends says nothing about the store.
-    pub(super) async fn quick(&self) -> Result<Transaction, StoreError> {
+    /// The last row that a text of statements gives on a server. It goes there in one message, which is a transaction of its
+    /// own, so it needs no other. How it ends says nothing about the store.
+    pub(super) async fn ask_server(&self, statements: String) -> Result<Option<PgRow>, StoreError> {
         self.is_migrated()?;
-        self.begin(Purpose::Quick).await
+        let Pools::Postgres(server) = &self.pools else { return Ok(None) };
+        let rows = sqlx::raw_sql(sqlx::AssertSqlSafe(statements)).fetch_all(server.quick_pool()).await?;
+        Ok(rows.into_iter().next_back())
     }
 
     /// Connects, where requests would otherwise have to wait for it.
@@ -150,23 +149,18 @@ impl Database {
 
     async fn begin(&self, purpose: Purpose) -> Result<Transaction, StoreError> {
         let limit = if matches!(purpose, Purpose::LongWrite) { LONG_LIMIT } else { LIMIT };
-        let monitor = if matches!(purpose, Purpose::Quick) { &self.quick_monitor } else { &self.monitor };
-        let connection = observed(monitor, LIMIT, self.connection(purpose)).await?;
+        let connection = observed(&self.monitor, LIMIT, self.connection(purpose)).await?;
         let writes = !matches!(purpose, Purpose::Read);
-        Ok(Transaction { connection, monitor: monitor.clone(), limit, writes })
+        Ok(Transaction { connection, monitor: self.monitor.clone(), limit, writes })
     }
 
     async fn connection(&self, purpose: Purpose) -> Result<Connection, sqlx::Error> {
         match (&self.pools, purpose) {
             (Pools::Sqlite { readers, .. }, Purpose::Read) => begin_in(readers, "BEGIN").await,
-            (Pools::Sqlite { writer, .. }, Purpose::Write | Purpose::LongWrite | Purpose::Quick) => {
+            (Pools::Sqlite { writer, .. }, Purpose::Write | Purpose::LongWrite) => {
                 begin_in(writer, "BEGIN IMMEDIATE").await
             }
             (Pools::Postgres(server), purpose) => {
-                let pool: &PgPool = match purpose {
-                    Purpose::Quick => server.quick_pool(),
-                    Purpose::Read | Purpose::Write | Purpose::LongWrite => server.pool().await,
-                };
                 // The limit holds within this transaction alone, so that it doesn't matter whose the connection is next. Each
                 // statement has to see what others committed before it, whatever the server's default is.
                 let begin = match purpose {
@@ -177,11 +171,8 @@ impl Database {
                     Purpose::LongWrite => {
                         "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = '60s'"
                     }
-                    Purpose::Quick => {
-                        "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = '50ms'"
-                    }
                 };
-                pool.begin_with(begin).await.map(Connection::Postgres)
+                server.begin(begin).await.map(Connection::Postgres)
             }
         }
     }

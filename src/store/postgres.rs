@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
-use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgSslMode};
+use sqlx::{ConnectOptions, Postgres};
 
 use tokio::runtime::Handle;
 
@@ -71,12 +71,19 @@ impl Server {
         Ok(Self { pool, quick, is_growing, runtime, password })
     }
 
-    /// The connections. One that has to be made is made with the password that is in the file now.
-    pub(super) async fn pool(&self) -> &PgPool {
+    /// Begins a transaction. A connection that has to be made is made with the password that is in the file now.
+    pub(super) async fn begin(
+        &self,
+        begin: &'static str,
+    ) -> Result<sqlx::Transaction<'static, Postgres>, sqlx::Error> {
         if let Some(password) = &self.password {
             password.refresh([&self.pool, &self.quick]).await;
         }
-        &self.pool
+        let pool = self.pool.clone();
+        // To its end, whoever waits: sqlx takes a connection for one without a transaction until this was answered, so a
+        // transaction that nobody waits for any more would stay open in the pool.
+        let begun = self.runtime.spawn(async move { pool.begin_with(begin).await }).await;
+        begun.unwrap_or(Err(sqlx::Error::PoolClosed))
     }
 
     /// The connections for statements that requests wait for. If none is idle, one more is made for those who come next: in

@@ -3,7 +3,10 @@
 
 use std::time::Duration;
 
-use super::seconds;
+use uuid::Uuid;
+
+use super::quick::{Statement, Value};
+use super::{process, seconds};
 use crate::domain::ids::GroupId;
 use crate::store::Store;
 use crate::store::error::StoreError;
@@ -24,20 +27,21 @@ const NOTE: &str = "\
     ON CONFLICT (group_id, replica) DO UPDATE SET writes = kept.writes + 1, latest = excluded.latest";
 const READ: &str = "\
     SELECT COALESCE(SUM(writes), 0)::BIGINT, EXTRACT(EPOCH FROM statement_timestamp() - \
-        MAX(latest) FILTER (WHERE replica <> $2))::DOUBLE PRECISION FROM arm_group_writes WHERE group_id = $1";
+        MAX(latest) FILTER (WHERE replica <> {process}))::DOUBLE PRECISION FROM arm_group_writes WHERE group_id = {group}";
 
 impl Store {
     /// Notes that this process wrote to groups.
     ///
     /// # Errors
     /// The store is unavailable.
-    pub async fn note_group_writes(&self, groups: &[GroupId], replica: &str) -> Result<(), StoreError> {
+    pub async fn note_group_writes(&self, groups: &[GroupId], replica: Uuid) -> Result<(), StoreError> {
+        let replica = process(replica);
         let mut transaction = self.database.write().await?;
         // In one order, so that no two wait for each other.
         let mut groups = groups.to_vec();
         groups.sort_unstable();
         for group in groups {
-            execute!(&mut transaction, NOTE, to_signed(group.0)?, replica)?;
+            execute!(&mut transaction, NOTE, to_signed(group.0)?, replica.as_str())?;
         }
         transaction.commit().await
     }
@@ -46,15 +50,10 @@ impl Store {
     ///
     /// # Errors
     /// The store doesn't respond within 50 ms, or was slow a moment ago.
-    pub async fn group_writes(&self, group: GroupId, replica: &str) -> Result<GroupWrites, StoreError> {
-        let read = Box::pin(async {
-            let mut transaction = self.database.quick().await?;
-            let group = to_signed(group.0)?;
-            let row = query!(&mut transaction, fetch_optional(i64, Option<f64>), READ, group, replica)?;
-            transaction.commit().await?;
-            row.ok_or_else(|| StoreError::Unexpected("a sum is missing".to_owned()))
-        });
-        let (count, others_latest) = self.quick.run(read).await?;
+    pub async fn group_writes(&self, group: GroupId, replica: Uuid) -> Result<GroupWrites, StoreError> {
+        let values = [("group", Value::Number(to_signed(group.0)?)), ("process", Value::Process(replica))];
+        let row = self.quick.row::<(i64, Option<f64>)>(&self.database, Statement::of(READ, &values));
+        let (count, others_latest) = row.await?;
         Ok(GroupWrites { count: id(count)?, others_latest: others_latest.map(seconds) })
     }
 }

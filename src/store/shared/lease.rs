@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use uuid::Uuid;
+
+use super::process;
 use crate::store::Store;
 use crate::store::error::StoreError;
 
@@ -17,9 +20,10 @@ impl Store {
     ///
     /// # Errors
     /// The store is unavailable.
-    pub async fn take_lease(&self, name: &str, holder: &str, time: Duration) -> Result<bool, StoreError> {
+    pub async fn take_lease(&self, name: &str, holder: Uuid, time: Duration) -> Result<bool, StoreError> {
+        let holder = process(holder);
         let mut transaction = self.database.write().await?;
-        let changed = execute!(&mut transaction, TAKE, name, holder, time.as_secs_f64())?;
+        let changed = execute!(&mut transaction, TAKE, name, holder.as_str(), time.as_secs_f64())?;
         transaction.commit().await?;
         Ok(changed > 0)
     }
@@ -28,9 +32,10 @@ impl Store {
     ///
     /// # Errors
     /// The store is unavailable.
-    pub async fn give_up_lease(&self, name: &str, holder: &str) -> Result<(), StoreError> {
+    pub async fn give_up_lease(&self, name: &str, holder: Uuid) -> Result<(), StoreError> {
+        let holder = process(holder);
         let mut transaction = self.database.write().await?;
-        execute!(&mut transaction, GIVE_UP, name, holder)?;
+        execute!(&mut transaction, GIVE_UP, name, holder.as_str())?;
         transaction.commit().await
     }
 }

@@ -11,11 +11,18 @@ mod turns;
 
 use std::time::Duration;
 
+use uuid::Uuid;
+
 pub use self::group_writes::GroupWrites;
 pub use self::limits::Taken;
 pub use self::pulse::{Pulse, ToldHold};
 pub(super) use self::quick::Quick;
 pub(super) use self::tidy::tidy;
+
+/// A process as the database has it.
+fn process(id: Uuid) -> String {
+    id.simple().to_string()
+}
 
 /// Seconds of the database as a duration; what has passed is none.
 fn seconds(seconds: f64) -> Duration {

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::seconds;
+use uuid::Uuid;
+
+use super::{process, seconds};
 use crate::store::Store;
 use crate::store::error::StoreError;
 use crate::store::records::id;
@@ -51,7 +53,8 @@ impl Store {
     ///
     /// # Errors
     /// The store is unavailable.
-    pub async fn pulse(&self, replica: &str, policy: &str, holds: &[ToldHold]) -> Result<Pulse, StoreError> {
+    pub async fn pulse(&self, replica: Uuid, policy: &str, holds: &[ToldHold]) -> Result<Pulse, StoreError> {
+        let replica = process(replica);
         let mut transaction = self.database.write().await?;
         for hold in holds {
             execute!(&mut transaction, TELL, hold.scope.as_str(), hold.wait.as_secs_f64())?;
@@ -83,9 +86,10 @@ impl Store {
     ///
     /// # Errors
     /// The store is unavailable.
-    pub async fn leave(&self, replica: &str) -> Result<(), StoreError> {
+    pub async fn leave(&self, replica: Uuid) -> Result<(), StoreError> {
+        let replica = process(replica);
         let mut transaction = self.database.write().await?;
-        execute!(&mut transaction, LEAVE, replica)?;
+        execute!(&mut transaction, LEAVE, replica.as_str())?;
         transaction.commit().await
     }
 }
