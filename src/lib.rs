@@ -17,6 +17,7 @@ pub mod limits;
 pub mod metrics;
 pub mod ops;
 pub mod organisation;
+pub mod replicas;
 pub mod request;
 pub mod server;
 pub mod single_flight;

@@ -1,8 +1,9 @@
 //! Rate limits: per user after authentication, per client address for refused tokens before it. Bounded in
-//! memory, and on a clock that tests can move. They count in this process alone.
+//! memory, and on a clock that tests can move. Those of users count over all processes that share the store.
 
 mod addresses;
 mod unknown_teams;
+mod users;
 
 use std::hash::Hash;
 use std::num::NonZeroU32;
@@ -17,8 +18,8 @@ use moka::sync::Cache;
 
 pub use self::addresses::{AddressLimiter, Reservation, UNKNOWN_TOKEN_BURST};
 pub use self::unknown_teams::UnknownTeamLimiter;
+pub use self::users::UserLimiter;
 use crate::clock::Clock;
-use crate::domain::ids::UserId;
 
 /// A user or network that was idle for this long is forgotten.
 const MAX_IDLE: Duration = Duration::from_hours(1);
@@ -70,23 +71,35 @@ struct Buckets<K> {
     clock: Clock,
 }
 
+fn quota(per_second: f64, burst: u32) -> Quota {
+    let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
+    let quota =
+        Quota::with_period(interval(per_second)).unwrap_or_else(|| Quota::per_second(NonZeroU32::MIN));
+    quota.allow_burst(burst)
+}
+
 impl<K: Hash + Eq + Send + Sync + 'static> Buckets<K> {
     fn new(per_second: f64, burst: u32, clock: Clock) -> Self {
-        let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
-        let quota =
-            Quota::with_period(interval(per_second)).unwrap_or_else(|| Quota::per_second(NonZeroU32::MIN));
-        Self { by_key: new_counters(), quota: quota.allow_burst(burst), clock }
+        Self { by_key: new_counters(), quota: quota(per_second, burst), clock }
     }
 
     fn check(&self, key: K) -> Result<Allowance, Limited> {
-        let new =
-            || Arc::new(RateLimiter::direct_with_clock(self.quota, self.clock.clone()).with_middleware());
+        self.check_within(key, self.quota)
+    }
+
+    /// The same where it follows from the key how much is allowed.
+    fn check_with(&self, key: K, per_second: f64, burst: u32) -> Result<Allowance, Limited> {
+        self.check_within(key, quota(per_second, burst))
+    }
+
+    fn check_within(&self, key: K, quota: Quota) -> Result<Allowance, Limited> {
+        let new = || Arc::new(RateLimiter::direct_with_clock(quota, self.clock.clone()).with_middleware());
         let bucket = self.by_key.get_with(key, new);
-        let limit = self.quota.burst_size().get();
+        let limit = quota.burst_size().get();
         let allowance = |remaining: u32| Allowance {
             limit,
             remaining,
-            reset: self.quota.replenish_interval() * (limit - remaining.min(limit)),
+            reset: quota.replenish_interval() * (limit - remaining.min(limit)),
         };
         match bucket.check() {
             Ok(state) => Ok(allowance(state.remaining_burst_capacity())),
@@ -98,69 +111,4 @@ impl<K: Hash + Eq + Send + Sync + 'static> Buckets<K> {
     }
 }
 
-/// So many times as much is allowed to administrators.
-const ADMINISTRATORS_FACTOR: u32 = 10;
 
-/// Requests of one user, by GitHub's id, whatever token is used.
-pub struct UserLimiter {
-    users: Buckets<UserId>,
-    administrators: Buckets<UserId>,
-}
-
-impl UserLimiter {
-    /// `per_second` requests in the long run, `burst` at once; ten times as much for administrators.
-    pub fn new(per_second: f64, burst: u32, clock: Clock) -> Self {
-        let factor = ADMINISTRATORS_FACTOR;
-        let administrators =
-            Buckets::new(per_second * f64::from(factor), burst.saturating_mul(factor), clock.clone());
-        Self { users: Buckets::new(per_second, burst, clock), administrators }
-    }
-
-    /// Counts one request.
-    pub fn check(&self, user: UserId, is_administrator: bool) -> Result<Allowance, Limited> {
-        if is_administrator { self.administrators.check(user) } else { self.users.check(user) }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_user_gets_the_burst_at_once_and_the_rate_in_the_long_run() {
-        let clock = Clock::manual();
-        let users = UserLimiter::new(2.0, 3, clock.clone());
-        for (remaining, reset) in [(2, 500), (1, 1_000), (0, 1_500)] {
-            let reset = Duration::from_millis(reset);
-            assert_eq!(users.check(UserId(1), false).unwrap(), Allowance { limit: 3, remaining, reset });
-        }
-        let limited = users.check(UserId(1), false).unwrap_err();
-        assert_eq!(limited.retry_after, Duration::from_millis(500));
-        assert_eq!(
-            limited.allowance,
-            Allowance { limit: 3, remaining: 0, reset: Duration::from_millis(1_500) }
-        );
-        assert!(users.check(UserId(2), false).is_ok(), "another user has a bucket of its own");
-        clock.advance(Duration::from_millis(500));
-        assert!(users.check(UserId(1), false).is_ok());
-        assert!(users.check(UserId(1), false).is_err());
-    }
-
-    #[test]
-    fn less_than_one_request_a_second_can_be_set() {
-        let clock = Clock::manual();
-        let users = UserLimiter::new(0.1, 1, clock.clone());
-        assert!(users.check(UserId(1), false).is_ok());
-        assert_eq!(users.check(UserId(1), false).unwrap_err().retry_after, Duration::from_secs(10));
-    }
-
-    #[test]
-    fn administrators_have_ten_times_as_much() {
-        let clock = Clock::manual();
-        let users = UserLimiter::new(2.0, 3, clock.clone());
-        for _ in 0..30 {
-            assert_eq!(users.check(UserId(1), true).unwrap().limit, 30);
-        }
-        assert_eq!(users.check(UserId(1), true).unwrap_err().retry_after, Duration::from_millis(50));
-    }
-}

@@ -2,6 +2,7 @@
 //! or anything else that a caller sent.
 
 mod labels;
+mod replicas;
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -12,8 +13,9 @@ use metrics::{
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 pub use self::labels::{
-    Cache, CallKind, CallOutcome, CutOff, Limiter, LookUp, ReloadOutcome, Reloaded, Scarce,
+    Alone, Cache, CallKind, CallOutcome, CutOff, Limiter, LookUp, ReloadOutcome, Reloaded, Scarce,
 };
+pub use self::replicas::{decided_alone, lease_held, policies_differ, replicas};
 use crate::domain::reason::{Cause, Reason};
 
 /// Bounds of the duration histograms, in seconds: from a cache hit to GitHub's own time-out.
@@ -105,6 +107,7 @@ fn describe() {
     describe_gauge!("arm_store_events_waiting", "Events that wait to be written to the store.");
     describe_gauge!("arm_store_events_kept", "Events in the store when they were last counted.");
     describe_gauge!("arm_store_events_limit", "The most events that the store keeps.");
+    replicas::describe();
     describe_gauge!("arm_build_info", "1, with the version as label.");
 }
 
@@ -159,6 +162,7 @@ pub fn start(operations: impl IntoIterator<Item = &'static str>) {
     store_events_lost(0);
     store_events_waiting(0);
     store_events_kept(0, 0);
+    replicas::start();
 }
 
 /// A request was answered, or given up by its caller. There is no operation when no route fits.

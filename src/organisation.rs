@@ -1,26 +1,24 @@
 //! One organisation: the connection to GitHub that acts on it, its teams and groups, and the rules of its administrator.
 
-use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use moka::sync::Cache;
-use tokio::sync::{Mutex, OwnedMutexGuard, RwLock};
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::access::{Administrators, Groups, Members, Records, Teams};
 use crate::clock::Clock;
-use crate::domain::ids::{GroupId, RunnerId, TeamId};
+use crate::domain::ids::{GroupId, RunnerId};
 use crate::domain::names::OrgName;
 use crate::domain::pattern::Rules;
 use crate::domain::policy::Policy;
 use crate::github::{self, Generation, Github};
+use crate::replicas::{Replicas, Turns};
 use crate::single_flight::SingleFlight;
 use crate::store::Store;
 
-/// Groups that somebody may wait for at once.
-const MAX_GROUPS_WAITED_FOR: u64 = 100_000;
 /// Runners whose JIT config was handed out that are remembered at once.
 const MAX_HANDED_OUT: u64 = 100_000;
 /// Runners that are written to, or were moved lately, at once.
@@ -58,10 +56,10 @@ pub struct Organisation {
     pub clock: Clock,
     /// What is being made to be shown, for all who asked for the same.
     pub views: SingleFlight<ViewKey, Result<Bytes, github::Error>>,
-    /// Turns with its groups.
-    pub turns: Turns<GroupId>,
-    /// Turns of teams whose group is created.
-    pub creation_turns: Turns<TeamId>,
+    /// The processes that serve it together.
+    pub replicas: Arc<Replicas>,
+    /// Turns with its groups, and with teams whose group is created.
+    pub turns: Turns,
     /// Turns with its runners.
     pub runner_turns: RunnerTurns,
     /// Runners whose JIT config was handed out here.
@@ -79,23 +77,6 @@ pub struct ViewKey {
     pub generation: Generation,
     /// What was selected.
     pub selected: String,
-}
-
-/// Turns, one lock for each. That of a group is held by those who bring runners into a group or change single repositories of it, and
-/// alone by who counts its runners, sets all its repositories or deletes it.
-pub struct Turns<K>(Cache<K, Arc<RwLock<()>>>);
-
-impl<K: Hash + Eq + Send + Sync + 'static> Default for Turns<K> {
-    fn default() -> Self {
-        Self(Cache::builder().max_capacity(MAX_GROUPS_WAITED_FOR).build())
-    }
-}
-
-impl<K: Hash + Eq + Send + Sync + 'static> Turns<K> {
-    /// The lock of this group or team.
-    pub fn with(&self, whose: K) -> Arc<RwLock<()>> {
-        self.0.get_with(whose, Arc::default)
-    }
 }
 
 /// Turns with single runners. Whoever has one knows where this process moved the runner lately, and that nobody else here moves

@@ -4,6 +4,7 @@ mod background;
 mod listener;
 mod preflight;
 mod reload;
+mod replicas;
 mod start_line;
 #[cfg(feature = "demo")]
 mod trial;
@@ -33,7 +34,8 @@ use crate::github::{App, Github, Settings, SetupError};
 use crate::http::{self, Operation};
 use crate::limits::{AddressLimiter, UserLimiter};
 use crate::metrics;
-use crate::organisation::{HandedOut, Organisation, RunnerTurns, Turns};
+use crate::organisation::{HandedOut, Organisation, RunnerTurns};
+use crate::replicas::{Replicas, Turns};
 use crate::single_flight::SingleFlight;
 pub use crate::state::{Check, Obstacle};
 use crate::state::{Shared, State};
@@ -155,9 +157,11 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Server, StartError> 
         background.push(tokio::spawn(metrics::add_up()));
     }
     if proof == GroupProof::Records {
-        background.push(tokio::spawn(RecordWatch::new(state.clone(), clock.clone()).run()));
-        background.push(tokio::spawn(background::follow_records(state.clone())));
+        let watch = || RecordWatch::new(state.clone(), clock.clone());
+        background.push(tokio::spawn(watch().run()));
+        background.push(tokio::spawn(watch().settle_those_left()));
     }
+    background.push(tokio::spawn(replicas::follow(state.clone())));
     if config.sweep.offline_runners.enabled {
         let sweep = Sweep::new(state.clone(), config.sweep.offline_runners.clone(), clock.clone());
         background.push(tokio::spawn(sweep.run()));
@@ -184,8 +188,9 @@ fn build(
     store: Option<&Arc<Store>>,
     check: watch::Receiver<Check>,
 ) -> Result<State, StartError> {
-    let (users, unknown_tokens) = limiters(config, clock);
-    let github = Arc::new(Github::new(settings_of(config, secret), clock.clone())?);
+    let replicas = Arc::new(Replicas::on(store));
+    let (users, unknown_tokens) = limiters(config, &replicas, clock);
+    let github = Arc::new(Github::new(settings_of(config, secret), replicas.clone(), clock.clone())?);
     let identities = Identities::new(unknown_tokens, config.cache, github.clone(), clock.clone());
     let members = Arc::new(Members::new(github.clone(), clock.clone()));
     let records = store.map(|store| {
@@ -211,8 +216,8 @@ fn build(
         policy: ArcSwap::from_pointee(config.policy.clone()),
         scopes: ArcSwap::from_pointee(config.scopes.clone()),
         views: SingleFlight::new(),
-        turns: Turns::default(),
-        creation_turns: Turns::default(),
+        turns: Turns::new(replicas.clone()),
+        replicas,
         runner_turns: RunnerTurns::default(),
         handed_out: HandedOut::default(),
     };
@@ -262,10 +267,14 @@ fn settings_of(config: &Config, secret: SecretString) -> Settings {
     }
 }
 
-fn limiters(config: &Config, clock: &Clock) -> (UserLimiter, AddressLimiter) {
+fn limiters(
+    config: &Config,
+    replicas: &Arc<Replicas>,
+    clock: &Clock,
+) -> (UserLimiter, AddressLimiter) {
     let server = &config.server;
     (
-        UserLimiter::new(server.rate_limit, server.rate_burst, clock.clone()),
+        UserLimiter::new(server.rate_limit, server.rate_burst, replicas.clone(), clock),
         AddressLimiter::new(server.unknown_token_rate, clock.clone()),
     )
 }
@@ -384,6 +393,7 @@ impl Server {
             handle.stop(false).await;
             serving.abort();
         }
+        self.state.organisation.replicas.leave().await;
         if let Some(store) = &self.state.organisation.store {
             let unwritten = store.close().await;
             if unwritten > 0 {

@@ -93,6 +93,14 @@ def test_an_alert_can_be_left_out_and_another_added():
     assert "ActionsRunnerManagerNotReady" in names and names[-1] == "NobodyUsesIt"
 
 
+def test_alerts_about_the_periodic_work_are_right_for_pods_that_share_nothing_and_for_releases_that_share_a_database():
+    said = {rule["alert"].removeprefix("ActionsRunnerManager"): rule["expr"] for rule in rules()}
+    # Without PostgreSQL each pod does the work, and sees one replica.
+    assert re.search(r"^sum\(arm_lease_held\{.*\}\) > 1 and max\(arm_replicas\{.*\}\) > 1$", said["PeriodicWorkTwice"])
+    # What does it may be another release's.
+    assert " unless max(arm_replicas{" in said["PeriodicWorkStopped"] and " > count(arm_replicas{" in said["PeriodicWorkStopped"]
+
+
 def test_every_alert_says_what_it_means_and_what_to_do():
     for rule in rules():
         assert rule["labels"]["severity"] in ("warning", "critical")

@@ -395,12 +395,58 @@ def test_every_pod_pulls_the_image_with_the_secrets():
         assert pod["imagePullSecrets"] == [{"name": "ghcr"}]
 
 
+POSTGRES = {**NO_STORE, "postgres": {"enabled": True, "url": "postgres://arm@db.example.com/arm"}}
+SEVERAL = [{"replicaCount": 2}, {"autoscaling": {"enabled": True}}]
+
+
+@pytest.mark.parametrize("more", SEVERAL)
+@pytest.mark.parametrize(
+    "shared",
+    [{"store": POSTGRES}, {"store": NO_STORE, "config": {"store": {"url": "postgresql://arm@db.example.com/arm"}}}],
+)
+def test_several_pods_with_postgresql_are_one_service(shared: dict, more: dict):
+    notes = Release(least(**shared, **more)).notes
+    assert "act as one service" in notes and "don't know of each other" not in notes
+
+
+@pytest.mark.parametrize("more", SEVERAL)
+@pytest.mark.parametrize("url", [{}, {"store": {"url": ""}}])
+def test_several_pods_without_a_store_are_allowed_and_the_notes_say_what_they_do_not_share(url: dict, more: dict):
+    notes = Release(least(store=NO_STORE, config=WITH_ID | url, **more)).notes
+    assert "without PostgreSQL the pods don't know of each other" in notes
+    for what in ("rate limit", "share of GitHub's calls", "policy.maxRunners", "asks", "sweeps"):
+        assert what in notes, what
+
+
+@pytest.mark.parametrize("values", [LEAST, least(store=POSTGRES), least(store=NO_STORE, config=WITH_ID)])
+def test_of_one_pod_the_notes_say_nothing_about_others(values: dict):
+    notes = Release(values).notes
+    assert "act as one service" not in notes and "don't know of each other" not in notes
+
+
 def test_autoscaling_takes_the_number_of_pods_over():
     release = variant("all-extras")
     scaler = release.get("HorizontalPodAutoscaler")["spec"]
     assert "replicas" not in release.get("Deployment")["spec"]
     assert (scaler["minReplicas"], scaler["maxReplicas"]) == (3, 9)
     assert [metric["resource"]["name"] for metric in scaler["metrics"]] == ["cpu", "memory"]
+
+
+@pytest.mark.parametrize(
+    ("more", "made"),
+    [
+        ({}, False),
+        ({"replicaCount": 2}, True),
+        ({"replicaCount": 2, "podDisruptionBudget": {"enabled": False}}, False),
+        ({"podDisruptionBudget": {"enabled": True}}, True),
+        ({"autoscaling": {"enabled": True}}, True),
+        ({"autoscaling": {"enabled": True, "minReplicas": 1, "maxReplicas": 1}, "replicaCount": 2}, False),
+    ],
+)
+@pytest.mark.parametrize("store", [{"store": POSTGRES}, {"store": NO_STORE, "config": WITH_ID}])
+def test_a_drain_leaves_pods_where_there_may_be_several(store: dict, more: dict, made: bool):
+    budget = Release(least(**store, **more)).find("PodDisruptionBudget")
+    assert (budget is not None) is made
 
 
 def test_a_node_can_be_drained_one_pod_at_a_time():
@@ -501,6 +547,7 @@ def test_an_unknown_key_is_refused(values: dict):
     ("values", "said"),
     [
         ({"replicaCount": "two"}, "replicaCount"),
+        ({"podDisruptionBudget": {"enabled": "maybe"}}, "podDisruptionBudget"),
         ({"image": {"pullPolicy": "Sometimes"}}, "pullPolicy"),
         ({"config": {"github": {"timeout": "10 seconds"}}}, "timeout"),
         ({"config": {"github": {"share": {"team": "120%"}}}}, "team"),

@@ -114,7 +114,8 @@ struct Checks {
 
 impl Checks {
     async fn check(&self, id: GroupId) -> Result<RunnerGroup, Error> {
-        self.under_way.run((id, self.github.generation(id)), self.github.runner_group(id)).await
+        let key = (id, self.github.generation(id).await);
+        self.under_way.run(key, self.github.runner_group(id)).await
     }
 }
 

@@ -240,26 +240,13 @@ impl Charge {
 
 #[cfg(test)]
 mod tests {
-    use secrecy::SecretString;
-
     use super::*;
-    use crate::domain::names::OrgName;
     use crate::github::Settings;
+    use crate::replicas::Replicas;
 
     /// Nothing is ever sent with it.
     fn nowhere() -> Arc<Github> {
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let settings = Settings {
-            org: OrgName::parse("acme").unwrap(),
-            api_url: "http://127.0.0.1:1".to_owned(),
-            ca_file: None,
-            timeout: Duration::from_secs(1),
-            concurrency: 1,
-            shares: crate::domain::shares::Shares::default(),
-            app: None,
-            secret: SecretString::from("ghp_own"),
-        };
-        Arc::new(Github::new(settings, Clock::manual()).unwrap())
+        Arc::new(Github::new(Settings::of_nobody(), Arc::new(Replicas::none()), Clock::manual()).unwrap())
     }
 
     const TTLS: CacheTtls = CacheTtls {

@@ -114,9 +114,20 @@ impl Records {
         &self.store
     }
 
-    /// Whether they were read.
-    pub fn is_loaded(&self) -> bool {
-        self.image.load().is_some()
+    /// Whether the store is known to be this organisation's.
+    pub fn is_bound(&self) -> bool {
+        self.bound.initialized()
+    }
+
+    /// Reads the records again if they have another revision than those in memory. Not before they are needed here.
+    ///
+    /// # Errors
+    /// The store can't be read; what is in memory stays.
+    pub async fn follow(&self, revision: u64) -> Result<(), StoreError> {
+        match self.image.load_full() {
+            Some(image) if image.revision != revision => self.refresh().await,
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Reads what other processes, or nobody here so far, changed.

@@ -48,8 +48,8 @@ impl Github {
 
     /// Deletes a group. The caller has made sure that it holds no runners.
     pub async fn delete_runner_group(&self, id: GroupId) -> Result<(), Error> {
-        let _written = self.generations.writing([id]);
-        self.send(Call::delete(CallKind::DeleteGroup, self.group_path(id)).about_group(id)).await?;
+        let call = Call::delete(CallKind::DeleteGroup, self.group_path(id)).about_group(id);
+        self.generations.write(&[id], self.send(call)).await?;
         self.recent.deleted(id).await;
         Ok(())
     }
@@ -81,22 +81,21 @@ impl Github {
         let call = Call::put(CallKind::SetGroupRepositories, format!("{}/repositories", self.group_path(id)))
             .with_body(json!({ "selected_repository_ids": repositories }))
             .about_group(id);
-        let _written = self.generations.writing([id]);
-        self.send(call).await.map(drop)
+        self.generations.write(&[id], self.send(call)).await.map(drop)
     }
 
     /// Lets one more repository use the group; nothing changes when it does already.
     pub async fn add_group_repository(&self, id: GroupId, repository: RepositoryId) -> Result<(), Error> {
         let path = format!("{}/repositories/{repository}", self.group_path(id));
-        let _written = self.generations.writing([id]);
-        self.send(Call::put(CallKind::AddGroupRepository, path).about_group(id)).await.map(drop)
+        let call = Call::put(CallKind::AddGroupRepository, path).about_group(id);
+        self.generations.write(&[id], self.send(call)).await.map(drop)
     }
 
     /// Lets one repository no longer use the group; nothing changes when it doesn't.
     pub async fn remove_group_repository(&self, id: GroupId, repository: RepositoryId) -> Result<(), Error> {
         let path = format!("{}/repositories/{repository}", self.group_path(id));
-        let _written = self.generations.writing([id]);
-        self.send(Call::delete(CallKind::RemoveGroupRepository, path).about_group(id)).await.map(drop)
+        let call = Call::delete(CallKind::RemoveGroupRepository, path).about_group(id);
+        self.generations.write(&[id], self.send(call)).await.map(drop)
     }
 
     /// The self-hosted runners in the group.

@@ -1,6 +1,7 @@
 //! How many calls are under way, and how many wait, for each kind of work: what callers' tokens make the service
 //! ask about takes nothing from the work for those who are known.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -8,6 +9,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::places::{Place, Places};
 use crate::account::Principal;
+use crate::replicas::Replicas;
 
 /// Calls at once that ask whose a token is.
 const LOOK_UPS: usize = 8;
@@ -64,10 +66,10 @@ struct Queue {
 }
 
 impl Lanes {
-    /// `concurrency` is for work alone; look-ups of tokens have calls of their own in addition.
-    pub(super) fn new(concurrency: usize) -> Self {
+    /// `concurrency` is for work alone, of all processes together; look-ups of tokens have calls of their own in addition.
+    pub(super) fn new(concurrency: usize, replicas: Arc<Replicas>) -> Self {
         Self {
-            work: Places::new(concurrency),
+            work: Places::new(concurrency, replicas),
             renewals: Queue::new(LOOK_UPS, QUEUED_RENEWALS),
             strangers: Queue::new(LOOK_UPS_OF_STRANGERS, QUEUED_STRANGERS),
         }
@@ -170,7 +172,7 @@ mod tests {
 
     #[tokio::test]
     async fn look_ups_take_no_turn_from_work_and_strangers_not_all_from_renewals() {
-        let lanes = Lanes::new(2);
+        let lanes = Lanes::new(2, Arc::new(Replicas::none()));
         let strangers = take_all(&lanes, Lane::Stranger);
         assert_eq!(strangers.len(), LOOK_UPS_OF_STRANGERS);
         let renewals = take_all(&lanes, Lane::Renewal);
@@ -182,7 +184,7 @@ mod tests {
 
     #[tokio::test]
     async fn strangers_beyond_their_queue_are_turned_away_and_renewals_still_wait() {
-        let lanes = Lanes::new(1);
+        let lanes = Lanes::new(1, Arc::new(Replicas::none()));
         let strangers = take_all(&lanes, Lane::Stranger);
         let mut waiting: Vec<_> = (0..QUEUED_STRANGERS)
             .map(|_| Box::pin(lanes.turn(Lane::Stranger, Principal::System, later())))

@@ -65,6 +65,8 @@ pub use self::writes::WriteIds;
 use crate::clock::Clock;
 use crate::domain::names::{OrgName, RepoName};
 use crate::metrics::CallKind;
+use crate::replicas::Replicas;
+use crate::store::ToldHold;
 
 /// Waits before a group that this process just made is asked for again: usually GitHub shows it within a second.
 const LAG_PAUSES: [Duration; 4] =
@@ -100,11 +102,12 @@ pub struct Github {
 
 impl Github {
     /// Builds the client. To be called on the runtime that lives longest: octocrab's worker stays there.
-    pub fn new(settings: Settings, clock: Clock) -> Result<Self, SetupError> {
+    pub fn new(settings: Settings, replicas: Arc<Replicas>, clock: Clock) -> Result<Self, SetupError> {
         let anonymous = client::anonymous(&settings)?;
-        let transport = Transport::new(settings.timeout, settings.concurrency, clock.clone());
+        let transport =
+            Transport::new(settings.timeout, settings.concurrency, replicas.clone(), clock.clone());
         let recent = Recent::new(&clock);
-        let budget = Arc::new(Budget::of_all(settings.shares, clock.clone()));
+        let budget = Arc::new(Budget::of_all(settings.shares, replicas.clone(), clock.clone()));
         let credential =
             Credential::new(&settings, anonymous.clone(), transport.clone(), budget.clone(), clock.clone())?;
         let is_enterprise_server = settings.api_url.ends_with("/api/v3");
@@ -117,7 +120,7 @@ impl Github {
             budget,
             clock,
             recent,
-            generations: Generations::new(),
+            generations: Generations::new(replicas),
             shared_lists: SharedLists::new(),
             kept_pages: KeptPages::new(),
             doubts: Notify::new(),
@@ -178,6 +181,11 @@ impl Github {
     /// So many calls were made for somebody who has nothing to do with the organisation.
     pub fn count_stranger(&self, calls: u64) {
         self.budget.count_stranger(calls);
+    }
+
+    /// Takes in what GitHub asked other processes to wait for.
+    pub fn hear_holds(&self, told: &[ToldHold]) {
+        self.budget.hear(told);
     }
 
     /// Shows in metrics what is scarce.

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use crate::account::Principal;
 use crate::clock::Clock;
 use crate::metrics::CallKind;
+use crate::replicas::Replicas;
 
 /// Points that may be spent at once, and in each second from then on: in a minute 840 of the 900 that GitHub allows an
 /// endpoint. The rest is for calls that get there a few seconds after they were let through.
@@ -20,10 +21,14 @@ const POINTS_A_SECOND: f64 = 9.0;
 const MUCH: f64 = 150.0;
 /// So many are left to them.
 const LEFT_TO_OTHERS: f64 = 60.0;
+/// Each of several processes that share the points spends so many times as many for a call; but no more, since a write has to
+/// fit into what may be spent at once.
+const MAX_PROCESSES: u32 = 16;
 
 /// The pace of every endpoint.
 pub(super) struct Pace {
     endpoints: Mutex<HashMap<CallKind, Arc<Endpoint>>>,
+    replicas: Arc<Replicas>,
     clock: Clock,
 }
 
@@ -51,8 +56,8 @@ struct Waiting {
 }
 
 impl Pace {
-    pub(super) fn new(clock: Clock) -> Self {
-        Self { endpoints: Mutex::default(), clock }
+    pub(super) fn new(replicas: Arc<Replicas>, clock: Clock) -> Self {
+        Self { endpoints: Mutex::default(), replicas, clock }
     }
 
     /// Waits until a call of so many points fits in. Those who wait are let through in turn, one principal after the
@@ -65,6 +70,7 @@ impl Pace {
         give_up: Instant,
     ) -> Result<(), Duration> {
         let endpoint = self.endpoint(endpoint);
+        let points = points * self.replicas.count().min(MAX_PROCESSES);
         let Some(mut ticket) = endpoint.enter(principal, points, self.clock.now()) else { return Ok(()) };
         loop {
             let next = endpoint.lock().serve(self.clock.now());
@@ -230,6 +236,10 @@ mod tests {
         Instant::now() + Duration::from_mins(10)
     }
 
+    fn new_pace(clock: &Clock) -> Pace {
+        Pace::new(Arc::new(Replicas::none()), clock.clone())
+    }
+
     fn user(id: u64) -> Principal {
         Principal::User(UserId(id))
     }
@@ -246,7 +256,7 @@ mod tests {
     #[tokio::test]
     async fn whatever_happens_an_endpoint_gets_less_than_900_points_in_a_minute() {
         let clock = Clock::manual();
-        let pace = Pace::new(clock.clone());
+        let pace = new_pace(&clock);
         let mut sent = spend(&pace, user(1));
         assert_eq!(sent, 48, "at once, and 12 are left to others");
         for _ in 0..60 {
@@ -260,7 +270,7 @@ mod tests {
     #[tokio::test]
     async fn a_flood_makes_nobody_wait_who_sends_little() {
         let clock = Clock::manual();
-        let pace = Pace::new(clock.clone());
+        let pace = new_pace(&clock);
         spend(&pace, user(1));
         let mut flood: Vec<_> =
             (0..20).map(|_| Box::pin(pace.enter(ENDPOINT, user(1), WRITE, later()))).collect();
@@ -282,7 +292,7 @@ mod tests {
     #[tokio::test]
     async fn those_who_send_much_take_turns() {
         let clock = Clock::manual();
-        let pace = Pace::new(clock.clone());
+        let pace = new_pace(&clock);
         let (one, other) = (spend(&pace, user(1)), spend(&pace, user(2)));
         assert_eq!((one, other), (48, 12));
         let flood = |id, count| -> Vec<_> {
@@ -300,7 +310,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_can_not_wait_so_long_is_told_how_long_it_takes() {
-        let pace = Pace::new(Clock::manual());
+        let pace = new_pace(&Clock::manual());
         spend(&pace, user(1));
         let refused = pace.enter(ENDPOINT, user(1), WRITE, Instant::now()).await;
         let wait = refused.unwrap_err();

@@ -8,6 +8,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::lanes::NoTurn;
 use crate::account::Principal;
+use crate::replicas::Replicas;
 
 /// Calls that may wait for each place before others are turned away.
 const QUEUE_PER_PLACE: usize = 4;
@@ -18,15 +19,15 @@ const PART_OF_ONE: usize = 4;
 #[derive(Clone)]
 pub(super) struct Places {
     inner: Arc<Mutex<Inner>>,
+    /// Of all processes together.
     total: usize,
+    replicas: Arc<Replicas>,
 }
 
 struct Inner {
-    free: usize,
+    taken: usize,
     queued: usize,
     max_queued: usize,
-    /// What one may have while others wait.
-    fair_part: usize,
     /// Those of whom somebody waits, in the order of their turns.
     turns: VecDeque<Principal>,
     waiting: HashMap<Principal, VecDeque<oneshot::Sender<Place>>>,
@@ -41,17 +42,21 @@ pub(super) struct Place {
 }
 
 impl Places {
-    pub(super) fn new(total: usize) -> Self {
+    pub(super) fn new(total: usize, replicas: Arc<Replicas>) -> Self {
         let inner = Inner {
-            free: total,
+            taken: 0,
             queued: 0,
             max_queued: total.saturating_mul(QUEUE_PER_PLACE),
-            fair_part: (total / PART_OF_ONE).max(1),
             turns: VecDeque::new(),
             waiting: HashMap::new(),
             held: HashMap::new(),
         };
-        Self { inner: Arc::new(Mutex::new(inner)), total }
+        Self { inner: Arc::new(Mutex::new(inner)), total, replicas }
+    }
+
+    /// The places of this process.
+    fn own(&self) -> usize {
+        (self.total / self.replicas.count() as usize).max(1)
     }
 
     /// Waits for a place.
@@ -61,7 +66,7 @@ impl Places {
         let place = {
             let mut inner = self.lock();
             // Somebody who waits is served as soon as a place is free, so nobody is passed by here.
-            if inner.free > 0 {
+            if inner.taken < self.own() {
                 inner.take(principal);
                 return Ok(self.place(principal));
             }
@@ -78,12 +83,12 @@ impl Places {
     /// Calls under way, and those that wait.
     pub(super) fn load(&self) -> (usize, usize) {
         let inner = self.lock();
-        (self.total - inner.free, inner.queued)
+        (inner.taken, inner.queued)
     }
 
     /// How many more calls could be under way right now.
     pub(super) fn free(&self) -> usize {
-        self.lock().free
+        self.own().saturating_sub(self.lock().taken)
     }
 
     fn place(&self, of: Principal) -> Place {
@@ -91,12 +96,15 @@ impl Places {
     }
 
     fn hand_on(&self, from: Principal) {
-        let mut inner = self.lock();
+        let (own, mut inner) = (self.own(), self.lock());
         inner.give_back(from);
-        while let Some((next, sender)) = inner.next() {
+        // More than one when other processes left their places.
+        while inner.taken < own
+            && let Some((next, sender)) = inner.next((own / PART_OF_ONE).max(1))
+        {
             inner.take(next);
             match sender.send(self.place(next)) {
-                Ok(()) => return,
+                Ok(()) => {}
                 Err(mut unwanted) => {
                     // It must not be handed on by its drop, which would wait for this lock.
                     unwanted.places = None;
@@ -139,12 +147,12 @@ impl Drop for Place {
 
 impl Inner {
     fn take(&mut self, principal: Principal) {
-        self.free -= 1;
+        self.taken += 1;
         *self.held.entry(principal).or_default() += 1;
     }
 
     fn give_back(&mut self, principal: Principal) {
-        self.free += 1;
+        self.taken -= 1;
         if let Some(held) = self.held.get_mut(&principal) {
             *held -= 1;
             if *held == 0 {
@@ -179,10 +187,10 @@ impl Inner {
         Ok(())
     }
 
-    /// Who is next: in turn, but those below their part first.
-    fn next(&mut self) -> Option<(Principal, oneshot::Sender<Place>)> {
+    /// Who is next: in turn, but those who have less than what one may have while others wait first.
+    fn next(&mut self, fair_part: usize) -> Option<(Principal, oneshot::Sender<Place>)> {
         let is_below =
-            |principal: &Principal| self.held.get(principal).copied().unwrap_or(0) < self.fair_part;
+            |principal: &Principal| self.held.get(principal).copied().unwrap_or(0) < fair_part;
         let position = self.turns.iter().position(is_below).unwrap_or(0);
         let principal = self.turns.remove(position)?;
         let queue = self.waiting.get_mut(&principal)?;
@@ -221,6 +229,10 @@ mod tests {
         Instant::now() + Duration::from_mins(1)
     }
 
+    fn new_places(total: usize) -> Places {
+        Places::new(total, Arc::new(Replicas::none()))
+    }
+
     fn user(id: u64) -> Principal {
         Principal::User(UserId(id))
     }
@@ -232,7 +244,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_alone_gets_all_places_and_others_come_next_however_many_of_its_calls_wait() {
-        let places = Places::new(4);
+        let places = new_places(4);
         let mut held = take(&places, user(1), 4);
         let mut flood: Vec<_> = (0..8).map(|_| Box::pin(places.enter(user(1), later()))).collect();
         assert!(flood.iter_mut().all(|call| call.now_or_never().is_none()));
@@ -251,7 +263,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_queue_turns_away_one_of_whom_the_most_wait() {
-        let places = Places::new(1);
+        let places = new_places(1);
         let _held = take(&places, user(1), 1);
         let mut flood: Vec<_> = (0..4).map(|_| Box::pin(places.enter(user(1), later()))).collect();
         assert!(flood.iter_mut().all(|call| call.now_or_never().is_none()));
@@ -265,7 +277,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_left_the_queue_gets_no_place() {
-        let places = Places::new(1);
+        let places = new_places(1);
         let held = take(&places, user(1), 1);
         let mut gone = Box::pin(places.enter(user(2), later()));
         let mut stays = Box::pin(places.enter(user(3), later()));
@@ -281,7 +293,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_waits_too_long_is_turned_away() {
-        let places = Places::new(1);
+        let places = new_places(1);
         let _held = take(&places, user(1), 1);
         let outcome = places.enter(user(2), Instant::now()).await;
         assert_eq!(outcome.err(), Some(NoTurn::TooLate));

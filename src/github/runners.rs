@@ -73,8 +73,7 @@ impl Github {
             Call::post(CallKind::JitConfig, format!("/orgs/{}/actions/runners/generate-jitconfig", self.org))
                 .with_body(body)
                 .about_group(group);
-        let _written = self.generations.writing([group]);
-        self.send(call).await?.parse()
+        self.generations.write(&[group], self.send(call)).await?.parse()
     }
 
     /// The runner of this name, anywhere in the organisation.
@@ -96,17 +95,17 @@ impl Github {
 
     /// Removes a runner, which is in this group, from the organisation. GitHub refuses it while a job runs on it.
     pub async fn delete_runner(&self, id: RunnerId, group: GroupId) -> Result<(), Error> {
-        let _written = self.generations.writing([group]);
-        self.send(Call::delete(CallKind::DeleteRunner, format!("/orgs/{}/actions/runners/{id}", self.org)))
-            .await?;
+        let call =
+            Call::delete(CallKind::DeleteRunner, format!("/orgs/{}/actions/runners/{id}", self.org));
+        self.generations.write(&[group], self.send(call)).await?;
         self.recent.removed(id).await;
         Ok(())
     }
 
     /// Moves a runner from one group into another.
     pub async fn move_runner(&self, id: RunnerId, from: GroupId, to: GroupId) -> Result<(), Error> {
-        let _written = self.generations.writing([from, to]);
         let path = format!("/orgs/{}/actions/runner-groups/{to}/runners/{id}", self.org);
-        self.send(Call::put(CallKind::MoveRunner, path).about_group(to)).await.map(drop)
+        let call = Call::put(CallKind::MoveRunner, path).about_group(to);
+        self.generations.write(&[from, to], self.send(call)).await.map(drop)
     }
 }

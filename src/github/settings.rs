@@ -29,6 +29,24 @@ pub struct Settings {
     pub secret: SecretString,
 }
 
+#[cfg(test)]
+impl Settings {
+    /// Of a GitHub that nobody asks anything.
+    pub fn of_nobody() -> Self {
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        Self {
+            org: OrgName::parse("acme").unwrap(),
+            api_url: "http://127.0.0.1:1".to_owned(),
+            ca_file: None,
+            timeout: Duration::from_secs(1),
+            concurrency: 1,
+            shares: Shares::default(),
+            app: None,
+            secret: SecretString::from("ghp_own"),
+        }
+    }
+}
+
 /// A GitHub App.
 #[derive(Debug, Clone, Copy)]
 pub struct App {

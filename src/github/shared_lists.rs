@@ -37,8 +37,8 @@ impl SharedLists {
 
 impl Github {
     /// The time between the ends of two writes to the group: what was read in one must not be shown in a later one.
-    pub fn generation(&self, group: GroupId) -> Generation {
-        self.generations.of(group)
+    pub async fn generation(&self, group: GroupId) -> Generation {
+        self.generations.of(group).await
     }
 
     /// How many wait for lists of runners that are being read.
@@ -48,7 +48,7 @@ impl Github {
 
     /// The self-hosted runners in the group, to be shown.
     pub async fn shown_runners(self: &Arc<Self>, group: GroupId) -> Fetched<Runner> {
-        let (own, key) = (self.clone(), (group, self.generation(group)));
+        let (own, key) = (self.clone(), (group, self.generation(group).await));
         let fetch = async move {
             let read = async { Ok(Arc::new(own.read_group_runners(group).await?)) };
             joined(&own.shared_lists.runners, key, Box::pin(read)).await
@@ -58,7 +58,7 @@ impl Github {
 
     /// The repositories that may use the group, to be shown.
     pub async fn shown_repositories(self: &Arc<Self>, group: GroupId) -> Fetched<Repository> {
-        let (own, key) = (self.clone(), (group, self.generation(group)));
+        let (own, key) = (self.clone(), (group, self.generation(group).await));
         let fetch = async move {
             let read = async { Ok(Arc::new(own.read_group_repositories(group).await?)) };
             joined(&own.shared_lists.repositories, key, Box::pin(read)).await

@@ -16,6 +16,7 @@ use super::sending::Sending;
 use crate::account::{Account, Principal};
 use crate::clock::Clock;
 use crate::metrics::{self, Scarce};
+use crate::replicas::Replicas;
 
 /// Sends calls; shared by all credentials.
 pub(super) struct Transport {
@@ -26,10 +27,15 @@ pub(super) struct Transport {
 }
 
 impl Transport {
-    pub(super) fn new(timeout: Duration, concurrency: usize, clock: Clock) -> Arc<Self> {
+    pub(super) fn new(
+        timeout: Duration,
+        concurrency: usize,
+        replicas: Arc<Replicas>,
+        clock: Clock,
+    ) -> Arc<Self> {
         Arc::new(Self {
             timeout,
-            lanes: Lanes::new(concurrency),
+            lanes: Lanes::new(concurrency, replicas),
             circuit: Circuit::new(clock.clone()),
             clock,
         })

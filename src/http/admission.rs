@@ -88,7 +88,7 @@ impl Arrival {
     async fn limit(&self, caller: &Caller) -> Result<(), ApiError> {
         let administrators = &self.state.organisation.administrators;
         let is_administrator = administrators.were_lately(caller.id()).await;
-        let outcome = self.state.user_limiter.load().check(caller.id(), is_administrator);
+        let outcome = self.state.user_limiter.load_full().check(caller.id(), is_administrator).await;
         let allowance = outcome.as_ref().map_or_else(|limited| limited.allowance, |allowance| *allowance);
         self.context.set_allowance(allowance);
         outcome.map(drop).map_err(|limited| {

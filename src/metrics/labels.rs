@@ -174,3 +174,15 @@ words! {
         BodyTime = "body_time",
     }
 }
+
+words! {
+    /// What a process decided alone that all decide together while the store works: the label `what` of fall-backs.
+    pub enum Alone {
+        /// Whether a request is within its caller's limit.
+        Limit = "limit",
+        /// Who has the turn with a group.
+        Turn = "turn",
+        /// Whether a list that is being read may be shared.
+        Generation = "generation",
+    }
+}

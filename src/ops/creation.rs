@@ -8,6 +8,7 @@ use crate::access::{Begun, Creation, GroupError, ManagedGroup, Oversight, Settle
 use crate::domain::outcome::Outcome;
 use crate::domain::record::PendingCreation;
 use crate::github::{self, Class, RunnerGroup};
+use crate::replicas::{Subject, WhenStoreFails};
 
 /// When a creation whose response was lost is looked for, counted from its beginning: GitHub may finish it later.
 const LOOKED_FOR_AFTER: [Duration; 3] =
@@ -23,8 +24,8 @@ pub async fn add(work: &Work) -> Result<String, Error> {
 async fn create(work: &Work) -> Result<String, Error> {
     let organisation = work.organisation();
     // Two requests at once would take each other for one whose response was lost.
-    let turn = organisation.creation_turns.with(work.authority().team().id());
-    let _turn = turn.write().await;
+    let subject = Subject::CreationFor(work.authority().team().id());
+    let turn = organisation.turns.alone(subject, WhenStoreFails::Refuse, work.turn_deadline()).await?;
     let creation = match organisation.groups.begin(work.authority()).await.map_err(protected_name)? {
         Begun::Now(creation) => creation,
         Begun::Before(group) => {
@@ -32,6 +33,10 @@ async fn create(work: &Work) -> Result<String, Error> {
             return Ok(group.name().to_owned());
         }
     };
+    if !turn.is_good() {
+        organisation.groups.give_up(&creation).await;
+        return Err(Error::StoreUnavailable);
+    }
     match work.github().create_runner_group(creation.name()).await {
         Ok(group) => made(work, &creation, group).await,
         Err(error) => refused(work, creation, error).await,

@@ -10,6 +10,7 @@ use crate::domain::outcome::Outcome;
 use crate::domain::policy::RepositoryPermission;
 use crate::domain::reason::Reason;
 use crate::github::{self, Class};
+use crate::replicas::NoTurn;
 use crate::store::StoreError;
 
 /// Why an operation was refused or failed. The edge turns it into the envelope.
@@ -185,6 +186,17 @@ const GROUPS_ARE_OFF: &str = "The administrator switched runner groups off: set 
 impl From<StoreError> for Error {
     fn from(_: StoreError) -> Self {
         Self::StoreUnavailable
+    }
+}
+
+impl From<NoTurn> for Error {
+    fn from(error: NoTurn) -> Self {
+        match error {
+            NoTurn::Store(error) => error.into(),
+            NoTurn::TooLate => {
+                Self::Github(github::Error::new(Class::Overloaded, "others change the group all the time"))
+            }
+        }
     }
 }
 

@@ -10,10 +10,12 @@ use super::error::missing_group;
 use super::runner_writes::{Action, Listed, each};
 use super::runners::{Outcome, move_all};
 use super::selection::StatusFilter;
+use super::work::still_good;
 use super::{Error, Work};
 use crate::access::{Authority, ManagedGroup, Reach};
 use crate::domain::ids::{GroupId, RepositoryId, TeamId};
 use crate::github::{self, Class, Github, Repository, Runner};
+use crate::replicas::WhenStoreFails;
 
 /// What is in a group.
 #[derive(Debug, Default, Serialize, ToSchema)]
@@ -83,12 +85,13 @@ pub async fn delete(work: &Work, plan: RunnersOfDeleted) -> Result<String, Error
 
 /// Looks once more right before, since a runner may have come, or stayed, and deletes the group.
 async fn delete_empty(work: &Work, group: ManagedGroup) -> Result<String, Error> {
-    // From the look to the end, no runner comes through this process.
-    let _turn = work.turn_alone(&group).await;
+    // From the look to the end, no runner comes through this service.
+    let turn = work.turn_alone(&group, WhenStoreFails::Refuse).await?;
     let left = idle_runners(work.github(), &group).await?;
     if !left.is_empty() {
         return Err(not_empty(&left));
     }
+    still_good(&turn)?;
     work.github().delete_runner_group(group.id()).await.map_err(|error| match error.class() {
         Class::NotFound => Error::GroupNotFound,
         // A runner came in between, and GitHub refuses to delete a group with runners.

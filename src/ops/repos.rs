@@ -6,12 +6,14 @@ use std::collections::HashSet;
 use futures_util::{StreamExt, stream};
 
 use super::error::missing_group;
+use super::work::still_good;
 use super::{Error, Work};
 use crate::access::ManagedGroup;
 use crate::domain::ids::RepositoryId;
 use crate::domain::names::RepoName;
 use crate::domain::policy::RepositoryPermission;
 use crate::github::{self, Repository};
+use crate::replicas::WhenStoreFails;
 
 /// Up to so many repositories are changed one by one; more at once, since GitHub counts each write.
 const MAX_SINGLE_WRITES: usize = 10;
@@ -66,7 +68,7 @@ pub async fn set(work: &Work, names: &[RepoName]) -> Result<(), Error> {
         let ids = &ids;
         let own = &own;
         own.on_group(found, |group| async move {
-            let _turn = own.turn_alone(&group).await;
+            let _turn = own.turn_alone(&group, WhenStoreFails::GoOn).await?;
             own.github().set_group_repositories(group.id(), ids).await.map_err(missing_group)
         })
         .await
@@ -143,14 +145,15 @@ async fn at_once(
     repositories: &[Repository],
     change: Change,
 ) -> Result<bool, Error> {
-    // From the list to the write nobody else changes it through this process, so that no change is lost.
-    let _turn = work.turn_alone(group).await;
+    // From the list to the write nobody else changes it through this service, so that no change is lost.
+    let turn = work.turn_alone(group, WhenStoreFails::GoOn).await?;
     let listed = work.github().whole_group_repositories(group.id()).await.map_err(missing_group)?;
     let Some(listed) = listed else { return Ok(false) };
     let named: HashSet<_> = repositories.iter().map(|repository| repository.id).collect();
     let others = listed.iter().map(|repository| repository.id).filter(|id| !named.contains(id));
     let added = repositories.iter().map(|repository| repository.id).filter(|_| change == Change::Add);
     let ids: Vec<_> = others.chain(added).collect();
+    still_good(&turn)?;
     work.github().set_group_repositories(group.id(), &ids).await.map_err(missing_group)?;
     Ok(true)
 }
@@ -162,7 +165,7 @@ async fn one_by_one(
     repositories: &[Repository],
     change: Change,
 ) -> Result<(), Error> {
-    let _turn = work.turn_together(group).await;
+    let _turn = work.turn_together(group).await?;
     let (github, group) = (work.github(), group.id());
     each(repositories, |id| async move {
         match change {

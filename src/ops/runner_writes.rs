@@ -21,6 +21,9 @@ pub(super) const WRITES_AT_ONCE: usize = 4;
 /// A runner is written to if its group was asked for within this time; otherwise it is asked for again.
 const MAX_AGE: Duration = Duration::from_secs(5);
 
+/// When something was written is known about as exactly as this.
+const TOLERANCE: Duration = Duration::from_secs(1);
+
 /// A runner that a group's list held.
 #[derive(Debug, Clone)]
 pub(super) struct Listed {
@@ -177,7 +180,7 @@ impl<'a> Rereads<'a> {
     ) -> Result<Option<SkipReason>, github::Error> {
         match moved.filter(|moved| moved.to != target.group && moved.at >= target.as_of) {
             Some(moved) if moved.is_confirmed => return Ok(Some(SkipReason::RunnerNotFound)),
-            None if self.is_fresh(target.as_of) => return Ok(None),
+            None if self.is_fresh(target.as_of) && !self.others_wrote(target).await => return Ok(None),
             Some(_) | None => {}
         }
         Ok(match self.runner(target.id, target.group).await? {
@@ -186,6 +189,16 @@ impl<'a> Rereads<'a> {
             Some(runner) if !fits(&runner) => Some(SkipReason::NotMatching),
             Some(_) => None,
         })
+    }
+
+    /// Whether another process may have written to the group since it was read.
+    async fn others_wrote(&self, target: &Target) -> bool {
+        let (clock, replicas) = (&self.organisation.clock, &self.organisation.replicas);
+        if !replicas.is_shared() {
+            return false;
+        }
+        let Some(writes) = replicas.group_writes(target.group).await else { return true };
+        writes.others_latest.is_some_and(|ago| clock.now().saturating_sub(ago) + TOLERANCE >= target.as_of)
     }
 
     /// The runner as it is now; none if it is no longer in the group.

@@ -24,7 +24,7 @@ impl<P: Send + Sync + 'static> Work<P> {
     {
         let (own, group) = (self.clone(), group.id());
         let view = async move {
-            let generation = own.github().generation(group);
+            let generation = own.github().generation(group).await;
             let key = ViewKey { operation, group, generation, selected };
             let organisation = own.organisation.clone();
             organisation.views.run(key, Box::pin(make(own))).await

@@ -1,10 +1,10 @@
 //! What every operation works with: the organisation, the proof that its caller may, and its audit line.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard};
 use tracing::Instrument;
 
 use super::Error;
@@ -18,11 +18,14 @@ use crate::domain::reason::Cause;
 use crate::domain::reference::TeamReference;
 use crate::github::{Github, WriteIds};
 use crate::organisation::Organisation;
+use crate::replicas::{Subject, Turn, WhenStoreFails};
 use crate::request::Context;
 use crate::writes::Writes;
 
 /// Groups that are read side by side.
 pub(super) const GROUPS_AT_ONCE: usize = 4;
+/// How long work of the service's own waits for a turn.
+const SYSTEM_WAITS: Duration = Duration::from_mins(1);
 /// Bytes of GitHub's request ids in an audit line: 100 of them at most.
 const REQUEST_IDS: usize = 100 * 64;
 
@@ -197,26 +200,41 @@ impl<P> Work<P> {
         .await
     }
 
-    /// Waits until nobody in this process deletes the group, counts its runners or sets its repositories.
-    pub(super) async fn turn_together(&self, group: &ManagedGroup) -> Turn {
-        Turn::Together(self.organisation.turns.with(group.id()).read_owned().await)
+    /// Waits until nobody deletes the group, counts its runners or sets its repositories.
+    pub(super) async fn turn_together(&self, group: &ManagedGroup) -> Result<Turn, Error> {
+        Ok(self.organisation.turns.together(Subject::Group(group.id()), self.turn_deadline()).await?)
     }
 
-    /// Waits until nobody else in this process changes the group, brings runners into it or deletes it.
-    pub(super) async fn turn_alone(&self, group: &ManagedGroup) -> Turn {
-        Turn::Alone(self.organisation.turns.with(group.id()).write_owned().await)
+    /// Waits until nobody else changes the group, brings runners into it or deletes it.
+    pub(super) async fn turn_alone(
+        &self,
+        group: &ManagedGroup,
+        when_store_fails: WhenStoreFails,
+    ) -> Result<Turn, Error> {
+        let (subject, deadline) = (Subject::Group(group.id()), self.turn_deadline());
+        Ok(self.organisation.turns.alone(subject, when_store_fails, deadline).await?)
+    }
+
+    /// Until when a turn is waited for.
+    pub(super) fn turn_deadline(&self) -> Instant {
+        let deadline = self.context.account().deadline();
+        deadline.map_or_else(|| Instant::now() + SYSTEM_WAITS, tokio::time::Instant::into_std)
     }
 
     /// Waits for a turn to bring so many runners into the group, in which they have to find room.
     pub(super) async fn turn_for(&self, group: &ManagedGroup, coming: usize) -> Result<Turn, Error> {
         let max = self.organisation.policy.load().max_runners;
         if max == 0 {
-            return Ok(self.turn_together(group).await);
+            return self.turn_together(group).await;
         }
         // Alone, so that two callers at once can't both take the last room.
-        let turn = self.turn_alone(group).await;
+        let turn = self.turn_alone(group, WhenStoreFails::GoOn).await?;
         let held = self.github().group_runners(group.id()).await.map_err(missing_group)?.len();
-        if held.saturating_add(coming) as u64 > max { Err(Error::TooManyRunners(max)) } else { Ok(turn) }
+        if held.saturating_add(coming) as u64 > max {
+            return Err(Error::TooManyRunners(max));
+        }
+        still_good(&turn)?;
+        Ok(turn)
     }
 
     /// Every managed group of the organisation.
@@ -314,16 +332,11 @@ impl Work<Reach> {
     }
 }
 
-/// A turn with a group: to be held until the runners are in it, or the group is gone. Whoever brings runners into a group
-/// must not overrun `policy.maxRunners`, nor do so while it is deleted: GitHub may drop the runners of a deleted group into
-/// Default, where any repository could reach them.
-#[derive(Debug)]
-#[expect(dead_code, reason = "only held")]
-pub(super) enum Turn {
-    /// Others may bring runners or change single repositories, too; nobody deletes the group.
-    Together(OwnedRwLockReadGuard<()>),
-    /// Nobody else brings runners, changes repositories or deletes the group.
-    Alone(OwnedRwLockWriteGuard<()>),
+/// Refuses what a turn was waited for if it may be over by now: the process stood still, or the store is gone. To be asked right
+/// before a write. Whoever brings runners into a group must not overrun `policy.maxRunners`, nor do so while it is deleted:
+/// GitHub may drop the runners of a deleted group into Default, where any repository could reach them.
+pub(super) fn still_good(turn: &Turn) -> Result<(), Error> {
+    if turn.is_good() { Ok(()) } else { Err(Error::StoreUnavailable) }
 }
 
 /// The audit line of a write.

@@ -20,8 +20,6 @@ use crate::tls::{CertificateStore, Pair};
 const CHECK_AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
 /// How often a credential that worked is checked again: a permission may be withdrawn, the App suspended.
 const CHECK_EVERY: Duration = Duration::from_mins(10);
-/// How often records are compared with those that other processes wrote.
-const RECORDS_READ_EVERY: Duration = Duration::from_millis(500);
 /// How soon at the earliest, if something speaks against it.
 const DOUBTS_WAIT: Duration = Duration::from_secs(10);
 
@@ -152,20 +150,6 @@ async fn name_groups_without_team(state: &Shared) {
             }
         }
         Err(error) => tracing::warn!(%error, "which groups no team has can't be found out"),
-    }
-}
-
-/// Reads records that other processes changed, so that they are in force here within a second.
-pub(super) async fn follow_records(state: Shared) {
-    let Some(records) = state.organisation.groups.records() else { return };
-    // One statement, which mostly finds that nothing changed. A file has no other process.
-    while records.store().is_shared() {
-        tokio::time::sleep(RECORDS_READ_EVERY).await;
-        if records.is_loaded()
-            && let Err(error) = records.refresh().await
-        {
-            tracing::debug!(%error, "records can't be read; those in memory stay in force");
-        }
     }
 }
 

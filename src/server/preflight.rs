@@ -3,6 +3,7 @@
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -10,6 +11,7 @@ use super::settings_of;
 use crate::clock::Clock;
 use crate::config::{Config, Diagnostic, Loaded, Reference, Target, TlsFiles};
 use crate::github::{Authorities, Github, StartupProblem, check_private_key, read_authorities};
+use crate::replicas::Replicas;
 use crate::store::{self, Store};
 use crate::telemetry::check_log_file;
 use crate::tls::{self, TlsError};
@@ -76,7 +78,7 @@ pub async fn ask_store(loaded: &Loaded) -> Result<(), Diagnostic> {
 
 fn github_of(config: &Config) -> Result<Github, String> {
     let secret = config.credentials.read().map_err(|error| error.to_string())?;
-    Github::new(settings_of(config, secret), Clock::system()).map_err(|error| error.to_string())
+    Github::new(settings_of(config, secret), Arc::new(Replicas::none()), Clock::system()).map_err(|error| error.to_string())
 }
 
 /// The setting that is probably wrong.

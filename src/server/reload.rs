@@ -123,7 +123,7 @@ fn line_of(changes: &[Change]) -> String {
 
 /// Puts in force what may change while the service runs: policy, scopes and limits.
 fn put_in_force(config: &Config, state: &Shared, clock: &Clock) {
-    let (users, unknown_tokens) = limiters(config, clock);
+    let (users, unknown_tokens) = limiters(config, &state.organisation.replicas, clock);
     state.organisation.policy.store(Arc::new(config.policy.clone()));
     state.organisation.scopes.store(Arc::new(config.scopes.clone()));
     state.user_limiter.store(Arc::new(users));

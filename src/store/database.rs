@@ -30,6 +30,8 @@ const PROBE_EVERY: Duration = Duration::from_secs(1);
 pub(super) struct Database {
     pools: Pools,
     monitor: Arc<Monitor>,
+    /// Of statements that requests wait for.
+    quick_monitor: Arc<Monitor>,
     /// Set once the schema is what is needed.
     migrated: OnceCell<()>,
     /// Keeps other processes from the file.
@@ -65,6 +67,8 @@ enum Purpose {
     Read,
     Write,
     LongWrite,
+    /// A write that a request waits for, on a server.
+    Quick,
 }
 
 impl Database {
@@ -79,7 +83,8 @@ impl Database {
             StoreUrl::Postgres(url) => (Pools::Postgres(Box::new(Server::new(url, settings).await?)), None),
         };
         let monitor = Arc::new(Monitor::new(clock.clone()));
-        Ok(Self { pools, monitor, migrated: OnceCell::new(), lock: Mutex::new(lock) })
+        let quick_monitor = Arc::new(Monitor::deaf(clock.clone()));
+        Ok(Self { pools, monitor, quick_monitor, migrated: OnceCell::new(), lock: Mutex::new(lock) })
     }
 
     /// Connects and migrates, unless a server is out of reach.
@@ -120,6 +125,20 @@ impl Database {
         self.begin(Purpose::LongWrite).await
     }
 
+    /// Begins a transaction that a request waits for. How it ends says nothing about the store.
+    pub(super) async fn quick(&self) -> Result<Transaction, StoreError> {
+        self.is_migrated()?;
+        self.begin(Purpose::Quick).await
+    }
+
+    /// Connects, where requests would otherwise have to wait for it.
+    pub(super) async fn keep_quick_ready(&self) {
+        if let Pools::Postgres(server) = &self.pools {
+            // What goes wrong shows where the connection is needed.
+            let _ = tokio::time::timeout(LIMIT, server.connect_quick()).await;
+        }
+    }
+
     /// Whether the database is a server, where other processes work as well.
     pub(super) fn is_shared(&self) -> bool {
         matches!(self.pools, Pools::Postgres(_))
@@ -132,24 +151,36 @@ impl Database {
 
     async fn begin(&self, purpose: Purpose) -> Result<Transaction, StoreError> {
         let limit = if matches!(purpose, Purpose::LongWrite) { LONG_LIMIT } else { LIMIT };
-        let connection = observed(&self.monitor, LIMIT, self.connection(purpose)).await?;
+        let monitor = if matches!(purpose, Purpose::Quick) { &self.quick_monitor } else { &self.monitor };
+        let connection = observed(monitor, LIMIT, self.connection(purpose)).await?;
         let writes = !matches!(purpose, Purpose::Read);
-        Ok(Transaction { connection, monitor: self.monitor.clone(), limit, writes })
+        Ok(Transaction { connection, monitor: monitor.clone(), limit, writes })
     }
 
     async fn connection(&self, purpose: Purpose) -> Result<Connection, sqlx::Error> {
         match (&self.pools, purpose) {
             (Pools::Sqlite { readers, .. }, Purpose::Read) => begin_in(readers, "BEGIN").await,
-            (Pools::Sqlite { writer, .. }, Purpose::Write | Purpose::LongWrite) => {
+            (Pools::Sqlite { writer, .. }, Purpose::Write | Purpose::LongWrite | Purpose::Quick) => {
                 begin_in(writer, "BEGIN IMMEDIATE").await
             }
             (Pools::Postgres(server), purpose) => {
-                let pool: &PgPool = server.pool().await;
-                // The limit holds within this transaction alone, so that it doesn't matter whose the connection is next.
+                let pool: &PgPool = match purpose {
+                    Purpose::Quick => server.quick_pool(),
+                    Purpose::Read | Purpose::Write | Purpose::LongWrite => server.pool().await,
+                };
+                // The limit holds within this transaction alone, so that it doesn't matter whose the connection is next. Each
+                // statement has to see what others committed before it, whatever the server's default is.
                 let begin = match purpose {
                     Purpose::Read => "BEGIN READ ONLY; SET LOCAL statement_timeout = '5s'",
-                    Purpose::Write => "BEGIN; SET LOCAL statement_timeout = '5s'",
-                    Purpose::LongWrite => "BEGIN; SET LOCAL statement_timeout = '60s'",
+                    Purpose::Write => {
+                        "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = '5s'"
+                    }
+                    Purpose::LongWrite => {
+                        "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = '60s'"
+                    }
+                    Purpose::Quick => {
+                        "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = '50ms'"
+                    }
                 };
                 pool.begin_with(begin).await.map(Connection::Postgres)
             }

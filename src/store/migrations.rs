@@ -20,13 +20,22 @@ pub(super) struct Migration {
 }
 
 /// Every step. A step that was released is never changed.
-pub(super) const ALL: &[Migration] = &[Migration {
-    version: 1,
-    compatible_from: 1,
-    both: include_str!("migrations/1.sql"),
-    sqlite: include_str!("migrations/1.sqlite.sql"),
-    postgres: include_str!("migrations/1.postgres.sql"),
-}];
+pub(super) const ALL: &[Migration] = &[
+    Migration {
+        version: 1,
+        compatible_from: 1,
+        both: include_str!("migrations/1.sql"),
+        sqlite: include_str!("migrations/1.sqlite.sql"),
+        postgres: include_str!("migrations/1.postgres.sql"),
+    },
+    Migration {
+        version: 2,
+        compatible_from: 1,
+        both: "",
+        sqlite: "",
+        postgres: include_str!("migrations/2.postgres.sql"),
+    },
+];
 
 /// How it ended.
 #[derive(Debug, PartialEq, Eq)]

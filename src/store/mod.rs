@@ -16,6 +16,7 @@ mod migrations;
 mod postgres;
 mod records;
 mod settings;
+mod shared;
 mod sqlite;
 #[cfg(test)]
 mod tests;
@@ -33,6 +34,8 @@ pub use self::health::Health;
 pub use self::postgres::read_password;
 pub use self::records::{Added, Imported, Records};
 pub use self::settings::Settings;
+use self::shared::Quick;
+pub use self::shared::{GroupWrites, Pulse, Taken, ToldHold};
 pub use self::sqlite::{check_file, is_in_use};
 use crate::clock::Clock;
 
@@ -41,6 +44,7 @@ pub struct Store {
     database: Arc<Database>,
     events: Arc<Queue>,
     bounds: Bounds,
+    quick: Quick,
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -60,7 +64,7 @@ impl Store {
             tokio::spawn(events::write(events.clone(), database.clone(), clock.clone())),
             tokio::spawn(events::keep_bounded(database.clone(), bounds, clock)),
         ];
-        Ok(Self { database, events, bounds, tasks: Mutex::new(tasks) })
+        Ok(Self { database, events, bounds, quick: Quick::default(), tasks: Mutex::new(tasks) })
     }
 
     /// Asks a server whether it lets the service in, and has a schema that this version works with. Changes nothing. Of a

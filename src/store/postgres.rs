@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgSslMode};
-use sqlx::{ConnectOptions, Pool};
+use sqlx::ConnectOptions;
 
 use super::error::OpenError;
 use super::settings::Settings;
@@ -15,6 +15,8 @@ use crate::domain::text::{decoded, trimmed};
 
 /// Few statements are sent, none by requests that are answered from memory.
 const CONNECTIONS: u32 = 8;
+/// The same for statements that requests wait for: they take less than a millisecond each.
+const QUICK_CONNECTIONS: u32 = 4;
 /// How long is waited for a connection.
 const ACQUIRE: Duration = Duration::from_secs(3);
 /// A failover changes what a name stands for, so no connection is kept for long.
@@ -26,6 +28,8 @@ const MAX_PASSWORD: u64 = 4 * 1024;
 /// The connections to a server, which are made when they are needed.
 pub(super) struct Server {
     pool: PgPool,
+    /// For statements that requests wait for, so that they never wait for others.
+    quick: PgPool,
     password: Option<RotatedPassword>,
 }
 
@@ -49,35 +53,51 @@ impl Server {
             }
             _ => (options, None),
         };
-        let pool = PgPoolOptions::new()
-            .max_connections(CONNECTIONS)
-            .acquire_timeout(ACQUIRE)
-            .idle_timeout(IDLE)
-            .max_lifetime(LIFETIME)
-            .connect_lazy_with(options);
-        Ok(Self { pool, password })
+        let pool = |connections| {
+            let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE);
+            pool.idle_timeout(IDLE).max_lifetime(LIFETIME)
+        };
+        // A connection that broke shows by its first statement, and each that is asked whether it did costs a round trip.
+        let quick =
+            pool(QUICK_CONNECTIONS).test_before_acquire(false).connect_lazy_with(options.clone());
+        Ok(Self { pool: pool(CONNECTIONS).connect_lazy_with(options), quick, password })
     }
 
     /// The connections. One that has to be made is made with the password that is in the file now.
     pub(super) async fn pool(&self) -> &PgPool {
         if let Some(password) = &self.password {
-            password.refresh(&self.pool).await;
+            password.refresh([&self.pool, &self.quick]).await;
         }
         &self.pool
     }
 
+    /// The connections for statements that requests wait for.
+    pub(super) fn quick_pool(&self) -> &PgPool {
+        &self.quick
+    }
+
+    /// Makes one of these connections, unless one is idle: a request has no time for that.
+    pub(super) async fn connect_quick(&self) {
+        if self.quick.num_idle() == 0 {
+            drop(self.quick.acquire().await);
+        }
+    }
+
     pub(super) async fn close(&self) {
+        self.quick.close().await;
         self.pool.close().await;
     }
 }
 
 impl RotatedPassword {
     /// A file that can't be read leaves the password as it was: the old one may still work.
-    async fn refresh(&self, pool: &Pool<sqlx::Postgres>) {
+    async fn refresh(&self, pools: [&PgPool; 2]) {
         let Ok(now) = look(self.file.clone()).await else { return };
         let mut in_force = self.in_force.lock().unwrap_or_else(PoisonError::into_inner);
         if in_force.expose_secret() != now.expose_secret() {
-            pool.set_connect_options(self.options.clone().password(now.expose_secret()));
+            for pool in pools {
+                pool.set_connect_options(self.options.clone().password(now.expose_secret()));
+            }
             *in_force = now;
             tracing::info!("the store's password was read again");
         }

@@ -14,6 +14,7 @@ mod opening;
 mod outages;
 mod records;
 mod secrets;
+mod shared;
 mod tls;
 
 use sqlx::{ConnectOptions, Connection, PgConnection};

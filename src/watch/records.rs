@@ -19,6 +19,9 @@ const EVERY: Duration = Duration::from_hours(1);
 const FIRST_AFTER: Duration = Duration::from_mins(30);
 /// The time between the two lists that have to lack a group or team, and between two looks at least.
 const BETWEEN_LISTS: Duration = Duration::from_mins(1);
+/// How often creations are looked for whose process is gone, and after how many seconds they are taken for such.
+const LEFT_LOOKED_FOR_EVERY: Duration = Duration::from_mins(1);
+const LEFT_AFTER: u64 = 75;
 /// More records at once are not dropped: GitHub rather lists too little.
 const MAX_DROPPED: usize = 5;
 
@@ -93,6 +96,10 @@ impl RecordWatch {
             };
             if extent == Extent::Full {
                 next_full_look = self.clock.now() + EVERY;
+                // Of several processes one looks again and again. Whichever misses a group looks for it.
+                if !self.state.organisation.replicas.hold_lease() {
+                    continue;
+                }
                 self.settle_creations().await;
             }
             match self.look(extent).await {
@@ -102,6 +109,24 @@ impl RecordWatch {
                 }
             }
             self.clock.sleep(BETWEEN_LISTS).await;
+        }
+    }
+
+    /// Goes on with creations whose process is gone: it would have looked for them a minute after they began. Of several
+    /// processes one does. Ends only with the task that it runs in.
+    pub async fn settle_those_left(self) {
+        let organisation = &self.state.organisation;
+        let Some(records) = organisation.groups.records() else { return };
+        while organisation.replicas.is_shared() {
+            self.clock.sleep(LEFT_LOOKED_FOR_EVERY).await;
+            if !records.is_bound() || !organisation.replicas.hold_lease() {
+                continue;
+            }
+            let left = records.store().creations().await.unwrap_or_default();
+            let latest = self.clock.unix_seconds().saturating_sub(LEFT_AFTER);
+            for creation in left.into_iter().filter(|creation| creation.begun_at < latest) {
+                ops::settle(&work(&self.state, "group-add"), creation).await;
+            }
         }
     }
 

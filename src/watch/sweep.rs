@@ -1,5 +1,5 @@
 //! Periodic work: removes runners that have been offline for long. What was seen is kept in memory alone, so a
-//! restart only delays, and two replicas that sweep at once only find each other's work done.
+//! restart, or another process that sweeps from now on, only delays; and each runner is looked at again before it is removed.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::state::Shared;
 const MAX_REMOVED: usize = 100;
 /// A runner that nobody looked at for so many intervals may have been online meanwhile.
 const LONGEST_GAP: u32 = 3;
-/// A run begins up to this part of the interval early or late, so that replicas don't sweep in step.
+/// A run begins up to this part of the interval early or late, so that services don't sweep in step.
 const JITTER: f64 = 0.1;
 
 /// The sweep of offline runners, with what it saw so far.
@@ -57,6 +57,10 @@ impl Sweep {
     pub async fn run(mut self) {
         loop {
             tokio::time::sleep(with_jitter(self.settings.every)).await;
+            // Of several processes one sweeps.
+            if !self.state.organisation.replicas.hold_lease() {
+                continue;
+            }
             let report = self.once().await;
             metrics::sweep(if self.settings.dry_run { 0 } else { report.removed });
             tracing::info!(
@@ -81,6 +85,10 @@ impl Sweep {
         let due = self.see(groups);
         let mut report = Report::default();
         for (group, runners) in due {
+            if !self.state.organisation.replicas.hold_lease() {
+                tracing::warn!("another process sweeps from now on");
+                break;
+            }
             let left = MAX_REMOVED.saturating_sub(report.removed);
             let now: Vec<_> = runners.into_iter().take(left).collect();
             report.removed += self.remove(&group, now).await;

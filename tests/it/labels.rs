@@ -45,7 +45,6 @@ fn the_page_lists_just_the_values_that_labels_can_have() {
         ("limiter", all!(Limiter)),
         ("cause", all!(CutOff)),
         ("scarce", all!(Scarce)),
-        ("what", all!(Reloaded)),
     ] {
         let listed: Vec<String> = words(&documented(label));
         assert_eq!(listed.iter().cloned().collect::<BTreeSet<_>>(), expected, "{label}");
@@ -53,16 +52,24 @@ fn the_page_lists_just_the_values_that_labels_can_have() {
     }
 }
 
+/// What the page says of a label that has other values in another metric.
+fn listed_parts(page: &str) -> Vec<(&str, BTreeSet<String>)> {
+    let part = |part: &str| words(part).into_iter().collect();
+    page.split("; ").map(|text| (text.split_once(": ").unwrap().0, part(text))).collect()
+}
+
 #[test]
 fn the_page_lists_just_the_outcomes_of_calls_look_ups_and_reloads() {
-    let page = documented("outcome");
-    let listed: Vec<(&str, BTreeSet<String>)> = page
-        .split("; ")
-        .map(|part| (part.split_once(": ").unwrap().0, words(part).into_iter().collect()))
-        .collect();
     let expected =
         [("of calls", all!(CallOutcome)), ("of look-ups", all!(LookUp)), ("of reloads", all!(ReloadOutcome))];
-    assert_eq!(listed, expected);
+    assert_eq!(listed_parts(&documented("outcome")), expected);
+}
+
+#[test]
+fn the_page_lists_just_what_is_read_again_and_what_is_decided_alone() {
+    let alone = ["generation", "limit", "turn"].map(str::to_owned).into();
+    let expected = [("of reloads", all!(Reloaded)), ("of what was decided alone", alone)];
+    assert_eq!(listed_parts(&documented("what")), expected);
 }
 
 /// Those of a list that no source file names, such as `CallKind::Group`.

@@ -165,6 +165,23 @@ annotations:
 {{- if hasPrefix "sqlite:" (include "arm.storeURL" .) -}}true{{- end -}}
 {{- end -}}
 
+{{/* "true" if the pods share a store, and so act as one service. */}}
+{{- define "arm.sharedStore" -}}
+{{- if regexMatch "^postgres(ql)?://" (include "arm.storeURL" .) -}}true{{- end -}}
+{{- end -}}
+
+{{/* "true" if there may be more than one pod at a time, other than during an update. */}}
+{{- define "arm.severalPods" -}}
+{{- $most := ternary .Values.autoscaling.maxReplicas .Values.replicaCount .Values.autoscaling.enabled -}}
+{{- if gt (int $most) 1 -}}true{{- end -}}
+{{- end -}}
+
+{{/* "true" if a drain of nodes has to leave pods: with several of them, unless the values decide. */}}
+{{- define "arm.disruptionBudget" -}}
+{{- $enabled := toString .Values.podDisruptionBudget.enabled -}}
+{{- if or (eq $enabled "true") (and (eq $enabled "auto") (include "arm.severalPods" .)) -}}true{{- end -}}
+{{- end -}}
+
 {{- define "arm.strategy" -}}
 {{- .Values.strategy.type | default (ternary "Recreate" "RollingUpdate" (eq (include "arm.onePod" .) "true")) -}}
 {{- end -}}

@@ -64,8 +64,8 @@
 {{- if or .Values.autoscaling.enabled (gt (int .Values.replicaCount) 1) -}}
 {{- $wrong = append $wrong "SQLite is for one pod: set replicaCount: 1 and autoscaling.enabled: false, or use store.postgres" -}}
 {{- end -}}
-{{- if .Values.podDisruptionBudget.enabled -}}
-{{- $wrong = append $wrong "podDisruptionBudget is for more than one pod, and SQLite for one: set podDisruptionBudget.enabled: false, or use store.postgres" -}}
+{{- if eq (toString .Values.podDisruptionBudget.enabled) "true" -}}
+{{- $wrong = append $wrong "podDisruptionBudget is for more than one pod, and SQLite for one: leave podDisruptionBudget.enabled at auto, or use store.postgres" -}}
 {{- end -}}
 {{- if ne (include "arm.strategy" .) "Recreate" -}}
 {{- $wrong = append $wrong "with SQLite a pod has to stop before its successor starts: set strategy.type: Recreate, or use store.postgres" -}}

@@ -5,30 +5,34 @@ mod holds;
 mod shares;
 mod window;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::{HeaderMap, Method};
 use tokio::time::Instant;
 
-use self::holds::Holds;
+use self::holds::{Holds, Told};
 pub use self::shares::Share;
 use self::shares::Used;
 use self::window::{Change, Window};
 use super::call::Call;
 use super::error::{Class, Shortage};
-use super::hold::{Hold, resource};
+use super::hold::{Hold, MAX_WAIT, resource};
 use super::pace::Pace;
 use crate::account::Account;
 use crate::clock::Clock;
 use crate::domain::shares::Shares;
 use crate::metrics::{self, Scarce};
+use crate::replicas::Replicas;
+use crate::store::ToldHold;
 
 /// What a read and a write count for by GitHub's documentation of its secondary limits.
 const POINTS: (u32, u32) = (1, 5);
 /// Whoever used up a share is told to come again when so many calls are possible: when one is, the second of the same
 /// request would be refused.
 const CALLS_OF_A_REQUEST: u32 = 10;
+/// The part of the hour for everybody together who has nothing to do with the organisation.
+const OF_STRANGERS: f64 = 0.02;
 /// What is left of a request's time for the call itself, once it was its turn.
 const TIME_FOR_THE_CALL: Duration = Duration::from_secs(3);
 /// How long work of the service's own waits for its turn.
@@ -59,6 +63,18 @@ impl Inner {
 struct Shared {
     shares: Shares,
     pace: Pace,
+    /// Each process has a part of it all.
+    replicas: Arc<Replicas>,
+}
+
+impl Shared {
+    /// The shares in what this process may use.
+    fn shares(&self) -> Shares {
+        let part = |share| self.replicas.part_of(share);
+        let Shares { principal, team, system, reserve } = self.shares;
+        // The reserve is measured by what GitHub says is left for all.
+        Shares { principal: part(principal), team: part(team), system: part(system), reserve }
+    }
 }
 
 impl Budget {
@@ -68,9 +84,9 @@ impl Budget {
     }
 
     /// Of the credential that all share.
-    pub(super) fn of_all(shares: Shares, clock: Clock) -> Self {
-        let pace = Pace::new(clock.clone());
-        Self { shared: Some(Shared { shares, pace }), ..Self::of_one(clock) }
+    pub(super) fn of_all(shares: Shares, replicas: Arc<Replicas>, clock: Clock) -> Self {
+        let pace = Pace::new(replicas.clone(), clock.clone());
+        Self { shared: Some(Shared { shares, pace, replicas }), ..Self::of_one(clock) }
     }
 
     /// How long a call has to wait because GitHub asked to.
@@ -80,11 +96,12 @@ impl Budget {
 
     /// Refuses a call for which there is no share, or whose caller has to leave the rest of the hour to others.
     pub(super) fn check(&self, account: &Account) -> Result<(), Class> {
-        let Some(Shared { shares, .. }) = &self.shared else { return Ok(()) };
+        let Some(shared) = &self.shared else { return Ok(()) };
+        let shares = shared.shares();
         let (inner, now) = (self.lock(), self.clock.now());
         let Some(window) = inner.current_window(now) else { return Ok(()) };
         if let Some(short_for) = window.runs_short_for(now)
-            && let Some(whose) = inner.used.used_up(account, *shares, &window)
+            && let Some(whose) = inner.used.used_up(account, shares, &window)
         {
             metrics::scarce(whose.into());
             let retry_after = (short_for + window.time_for(CALLS_OF_A_REQUEST)).min(window.left(now));
@@ -153,7 +170,22 @@ impl Budget {
 
     /// GitHub asked to wait, in the response to a call that was sent at this time.
     pub(super) fn note(&self, call: &Call, hold: Hold, sent_at: Duration) {
-        self.lock().holds.note(hold, call.kind.endpoint(), sent_at, self.clock.now());
+        let wait = hold.wait;
+        let told = self.lock().holds.note(hold, call.kind.endpoint(), sent_at, self.clock.now());
+        if let (Some(told), Some(Shared { replicas, .. })) = (told, &self.shared) {
+            replicas.tell_hold(told.to_string(), wait);
+        }
+    }
+
+    /// Other processes were asked to wait.
+    pub(super) fn hear(&self, told: &[ToldHold]) {
+        let (mut inner, now) = (self.lock(), self.clock.now());
+        for ToldHold { scope, wait } in told {
+            if let Some(told) = Told::parse(scope) {
+                // As in what GitHub says itself, a longer wait is a mistake.
+                inner.holds.hear(&told, (*wait).min(MAX_WAIT), now);
+            }
+        }
     }
 
     /// Refuses those who have nothing to do with the organisation once all of them together used their part of the hour. The
@@ -161,12 +193,16 @@ impl Budget {
     pub(super) fn check_strangers(&self) -> Result<(), Duration> {
         let (inner, now) = (self.lock(), self.clock.now());
         match inner.current_window(now) {
-            Some(window) if inner.used.strangers_used_theirs(&window) => {
+            Some(window) if inner.used.strangers_used(self.part_of(OF_STRANGERS), &window) => {
                 metrics::scarce(Scarce::Strangers);
                 Err(window.left(now))
             }
             _ => Ok(()),
         }
+    }
+
+    fn part_of(&self, whole: f64) -> f64 {
+        self.shared.as_ref().map_or(whole, |shared| shared.replicas.part_of(whole))
     }
 
     /// So many calls were made for somebody who has nothing to do with the organisation.

@@ -8,9 +8,6 @@ use crate::domain::ids::{TeamId, UserId};
 use crate::domain::shares::Shares;
 use crate::metrics::Scarce;
 
-/// The part of the hour for everybody together who has nothing to do with the organisation.
-const OF_STRANGERS: f64 = 0.02;
-
 /// Whose share is used up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Share {
@@ -76,8 +73,9 @@ impl Used {
         self.all
     }
 
-    pub(super) fn strangers_used_theirs(&self, window: &Window) -> bool {
-        window.part(self.strangers) >= OF_STRANGERS
+    /// Whether strangers used this part of the hour.
+    pub(super) fn strangers_used(&self, part: f64, window: &Window) -> bool {
+        window.part(self.strangers) >= part
     }
 
     /// Whose share is used up.

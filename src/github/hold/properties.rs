@@ -1,5 +1,6 @@
 //! What GitHub says about waiting, well-formed or not.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -13,6 +14,7 @@ use crate::github::budget::Budget;
 use crate::github::call::Call;
 use crate::github::reply::Refusal;
 use crate::metrics::CallKind;
+use crate::replicas::Replicas;
 
 const NAMES: [&str; 5] =
     ["retry-after", "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset", "date"];
@@ -62,7 +64,7 @@ proptest! {
         }
         let hold = read(status, &map, now);
         let clock = Clock::manual();
-        let budget = Budget::of_all(Shares::default(), clock.clone());
+        let budget = Budget::of_all(Shares::default(), Arc::new(Replicas::none()), clock.clone());
         let call = Call::get(CallKind::Team, "/a/path".to_owned());
         budget.learn(&call, &map);
         if let Some(hold) = hold.clone() {

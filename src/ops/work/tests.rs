@@ -1,20 +1,19 @@
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use secrecy::SecretString;
 
 use super::*;
 use crate::access::{Administrators, Groups, Members, Ownership, Teams};
 use crate::clock::Clock;
 use crate::domain::cache_ttls::CacheTtls;
 use crate::domain::ids::RunnerId;
-use crate::domain::names::OrgName;
 use crate::domain::pattern::Rules;
 use crate::domain::policy::{AdministratorsTeam, JitPolicy, Policy, RepositoryPermission};
 use crate::domain::subject::Subjects;
 use crate::domain::template::GroupNameTemplate;
 use crate::github::{Runner, Settings};
-use crate::organisation::{HandedOut, RunnerTurns, Turns};
+use crate::organisation::{HandedOut, RunnerTurns};
+use crate::replicas::{Replicas, Turns};
 use crate::telemetry::{AuditRoom, Reserved};
 
 const TTLS: CacheTtls = CacheTtls {
@@ -28,19 +27,9 @@ const TTLS: CacheTtls = CacheTtls {
 
 /// Nothing is ever sent to its GitHub.
 fn organisation() -> Organisation {
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let (name, clock) = (OrgName::parse("acme").unwrap(), Clock::manual());
-    let settings = Settings {
-        org: name.clone(),
-        api_url: "http://127.0.0.1:1".to_owned(),
-        ca_file: None,
-        timeout: Duration::from_secs(1),
-        concurrency: 1,
-        shares: crate::domain::shares::Shares::default(),
-        app: None,
-        secret: SecretString::from("ghp_own"),
-    };
-    let github = Arc::new(Github::new(settings, clock.clone()).unwrap());
+    let (settings, clock, replicas) = (Settings::of_nobody(), Clock::manual(), Arc::new(Replicas::none()));
+    let name = settings.org.clone();
+    let github = Arc::new(Github::new(settings, replicas.clone(), clock.clone()).unwrap());
     let members = Arc::new(Members::new(github.clone(), clock.clone()));
     let template = GroupNameTemplate::parse("{team}").unwrap();
     Organisation {
@@ -65,8 +54,8 @@ fn organisation() -> Organisation {
         allow_open_groups: false,
         clock,
         views: crate::single_flight::SingleFlight::new(),
-        turns: Turns::default(),
-        creation_turns: Turns::default(),
+        turns: Turns::new(replicas.clone()),
+        replicas,
         runner_turns: RunnerTurns::default(),
         handed_out: HandedOut::default(),
     }

@@ -10,6 +10,7 @@ use crate::store::database::{Database, Transaction};
 use crate::store::error::StoreError;
 use crate::store::records::{id, to_signed};
 use crate::store::settings::Settings;
+use crate::store::shared::tidy;
 
 /// How long after the start, when there is less to do, and how often.
 const FIRST: Duration = Duration::from_mins(1);
@@ -85,6 +86,11 @@ struct Pruned {
 }
 
 async fn prune(database: &Database, bounds: Bounds, now: u64) -> Result<Pruned, StoreError> {
+    if database.is_shared() {
+        let mut transaction = begin(database).await?;
+        tidy(&mut transaction).await?;
+        transaction.commit().await?;
+    }
     let oldest = to_signed(now.saturating_sub(bounds.keep.as_secs()).saturating_mul(1_000))?;
     let (mut removed, mut kept) = (0, 0);
     loop {

@@ -67,6 +67,14 @@ fn documented_values() -> BTreeMap<String, BTreeSet<String>> {
     rows.into_iter().map(|row| (words(&row[0]).remove(0), words(&row[1]).into_iter().collect())).collect()
 }
 
+/// The same of a label that has other values in another metric: "of reloads: …; of what was decided alone: …".
+fn documented_parts(label: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let rows = cells(&operations(), "## Metrics", "| label |");
+    let cell = &rows.iter().find(|row| words(&row[0]) == [label]).unwrap()[1];
+    let part = |part: &str| (part.split_once(": ").unwrap().0.to_owned(), words(part).into_iter().collect());
+    cell.split("; ").map(part).collect()
+}
+
 /// The name of the metric that a series belongs to.
 fn metric_of(name: &str, types: &BTreeMap<String, String>) -> String {
     let is_histogram = |metric: &str| types.get(metric).is_some_and(|kind| kind == "histogram");
@@ -146,12 +154,15 @@ async fn what_somebody_waits_for_is_there_at_zero_before_it_happens() {
     for cause in &values["cause"] {
         assert_eq!(there("arm_connections_cut_off_total", &[("cause", cause)]), Some(0.0));
     }
-    for what in &values["what"] {
+    for what in &documented_parts("what")["of reloads"] {
         for outcome in ["failure", "success"] {
             let labels = [("outcome", outcome), ("what", what.as_str())];
             assert_eq!(there("arm_reloads_total", &labels), Some(0.0));
         }
         assert_eq!(there("arm_last_reload_successful", &[("what", what)]), Some(1.0));
+    }
+    for what in &documented_parts("what")["of what was decided alone"] {
+        assert_eq!(there("arm_store_fallbacks_total", &[("what", what)]), Some(0.0), "{what}");
     }
     for name in [
         "arm_github_shared_total",
@@ -165,7 +176,15 @@ async fn what_somebody_waits_for_is_there_at_zero_before_it_happens() {
     ] {
         assert_eq!(there(name, &[]), Some(0.0), "{name}");
     }
-    assert_eq!(there("arm_store_up", &[]), Some(1.0));
+    for (name, value) in [
+        ("arm_store_up", 1.0),
+        // Nobody shares anything with it, so it does the periodic work.
+        ("arm_replicas", 1.0),
+        ("arm_lease_held", 1.0),
+        ("arm_replicas_policies_differ", 0.0),
+    ] {
+        assert_eq!(there(name, &[]), Some(value), "{name}");
+    }
     service.stop().await;
 }
 

@@ -1,0 +1,77 @@
+//! Keeps in force what the processes that share the store tell each other.
+
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lc_rs::digest::{SHA256, digest};
+
+use crate::domain::pattern::Rules;
+use crate::domain::policy::Policy;
+use crate::metrics;
+use crate::organisation::Organisation;
+use crate::state::{Check, Shared};
+
+/// How often it is tried to find out whether the store is this organisation's.
+const BOUND_EVERY: Duration = Duration::from_millis(500);
+
+/// Tells the others what is new here, and puts in force what is new there. Never ends.
+pub(super) async fn follow(state: Shared) {
+    let organisation = &state.organisation;
+    let replicas = &organisation.replicas;
+    let Some(records) = organisation.records.as_ref().filter(|_| replicas.is_shared()) else { return };
+    // In the store of another organisation, nothing may be said. GitHub is asked only when it is known to respond.
+    loop {
+        let responds = matches!(*state.check.borrow(), Check::Passed);
+        if responds && records.bind().await.is_ok() {
+            break;
+        }
+        tokio::time::sleep(BOUND_EVERY).await;
+    }
+    let mut digests = Digests::default();
+    loop {
+        replicas.next_pulse().await;
+        match replicas.pulse(digests.of(organisation)).await {
+            Ok(pulse) => {
+                organisation.github.hear_holds(&pulse.holds);
+                if let Some(records) = organisation.groups.records()
+                    && let Err(error) = records.follow(pulse.records).await
+                {
+                    tracing::debug!(%error, "records can't be read; those in memory stay in force");
+                }
+            }
+            Err(error) => tracing::debug!(%error, "what is new can't be told or heard"),
+        }
+        metrics::lease_held(replicas.hold_lease());
+    }
+}
+
+/// The digest of the policy in force, made again when that changes.
+#[derive(Default)]
+struct Digests {
+    of: Option<(Arc<Policy>, Arc<Rules>)>,
+    digest: String,
+}
+
+impl Digests {
+    fn of(&mut self, organisation: &Organisation) -> &str {
+        let (policy, scopes) = (organisation.policy.load_full(), organisation.scopes.load_full());
+        let is_same = |(known, known_scopes): &(Arc<Policy>, Arc<Rules>)| {
+            Arc::ptr_eq(known, &policy) && Arc::ptr_eq(known_scopes, &scopes)
+        };
+        if !self.of.as_ref().is_some_and(is_same) {
+            self.digest = digest_of(&policy, &scopes);
+            self.of = Some((policy, scopes));
+        }
+        &self.digest
+    }
+}
+
+/// Made of how the values are shown, which may be another in another version: while one replaces the other, digests differ.
+fn digest_of(policy: &Policy, scopes: &Rules) -> String {
+    let bytes = digest(&SHA256, format!("{policy:?}{scopes:?}").as_bytes());
+    bytes.as_ref().iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
