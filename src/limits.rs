@@ -110,5 +110,3 @@ impl<K: Hash + Eq + Send + Sync + 'static> Buckets<K> {
         }
     }
 }
-
-

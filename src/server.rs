@@ -267,11 +267,7 @@ fn settings_of(config: &Config, secret: SecretString) -> Settings {
     }
 }
 
-fn limiters(
-    config: &Config,
-    replicas: &Arc<Replicas>,
-    clock: &Clock,
-) -> (UserLimiter, AddressLimiter) {
+fn limiters(config: &Config, replicas: &Arc<Replicas>, clock: &Clock) -> (UserLimiter, AddressLimiter) {
     let server = &config.server;
     (
         UserLimiter::new(server.rate_limit, server.rate_burst, replicas.clone(), clock),

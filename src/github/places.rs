@@ -189,8 +189,7 @@ impl Inner {
 
     /// Who is next: in turn, but those who have less than what one may have while others wait first.
     fn next(&mut self, fair_part: usize) -> Option<(Principal, oneshot::Sender<Place>)> {
-        let is_below =
-            |principal: &Principal| self.held.get(principal).copied().unwrap_or(0) < fair_part;
+        let is_below = |principal: &Principal| self.held.get(principal).copied().unwrap_or(0) < fair_part;
         let position = self.turns.iter().position(is_below).unwrap_or(0);
         let principal = self.turns.remove(position)?;
         let queue = self.waiting.get_mut(&principal)?;

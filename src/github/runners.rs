@@ -95,8 +95,7 @@ impl Github {
 
     /// Removes a runner, which is in this group, from the organisation. GitHub refuses it while a job runs on it.
     pub async fn delete_runner(&self, id: RunnerId, group: GroupId) -> Result<(), Error> {
-        let call =
-            Call::delete(CallKind::DeleteRunner, format!("/orgs/{}/actions/runners/{id}", self.org));
+        let call = Call::delete(CallKind::DeleteRunner, format!("/orgs/{}/actions/runners/{id}", self.org));
         self.generations.write(&[group], self.send(call)).await?;
         self.recent.removed(id).await;
         Ok(())

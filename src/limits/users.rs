@@ -74,7 +74,11 @@ impl Limit {
     fn outcome(&self, taken: Taken, interval: Duration) -> Result<Allowance, Limited> {
         let whole = interval * self.burst;
         let left = whole.saturating_sub(taken.clean_in).as_secs_f64() / interval.as_secs_f64();
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and the burst")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "between 0 and the burst"
+        )]
         let remaining = if taken.passed { (left as u32).min(self.burst) } else { 0 };
         let allowance = Allowance { limit: self.burst, remaining, reset: taken.clean_in };
         if taken.passed {
@@ -151,7 +155,8 @@ mod tests {
     fn what_the_store_counted_is_told_as_what_is_counted_here() {
         let limit = Limit::new("user", 2.0, 3, &Clock::manual());
         let (millis, interval) = (Duration::from_millis, interval(2.0));
-        let outcome = |passed, clean_in| limit.outcome(Taken { passed, clean_in: millis(clean_in) }, interval);
+        let outcome =
+            |passed, clean_in| limit.outcome(Taken { passed, clean_in: millis(clean_in) }, interval);
         assert_eq!(outcome(true, 500).unwrap(), Allowance { limit: 3, remaining: 2, reset: millis(500) });
         assert_eq!(outcome(true, 1_500).unwrap().remaining, 0);
         let limited = outcome(false, 1_200).unwrap_err();

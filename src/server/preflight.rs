@@ -78,7 +78,8 @@ pub async fn ask_store(loaded: &Loaded) -> Result<(), Diagnostic> {
 
 fn github_of(config: &Config) -> Result<Github, String> {
     let secret = config.credentials.read().map_err(|error| error.to_string())?;
-    Github::new(settings_of(config, secret), Arc::new(Replicas::none()), Clock::system()).map_err(|error| error.to_string())
+    Github::new(settings_of(config, secret), Arc::new(Replicas::none()), Clock::system())
+        .map_err(|error| error.to_string())
 }
 
 /// The setting that is probably wrong.

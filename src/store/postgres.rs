@@ -5,8 +5,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgSslMode};
 use sqlx::ConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgSslMode};
 
 use super::error::OpenError;
 use super::settings::Settings;
@@ -58,8 +58,7 @@ impl Server {
             pool.idle_timeout(IDLE).max_lifetime(LIFETIME)
         };
         // A connection that broke shows by its first statement, and each that is asked whether it did costs a round trip.
-        let quick =
-            pool(QUICK_CONNECTIONS).test_before_acquire(false).connect_lazy_with(options.clone());
+        let quick = pool(QUICK_CONNECTIONS).test_before_acquire(false).connect_lazy_with(options.clone());
         Ok(Self { pool: pool(CONNECTIONS).connect_lazy_with(options), quick, password })
     }
 

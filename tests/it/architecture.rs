@@ -20,10 +20,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("telemetry", &["config", "domain"]),
     ("store", &["clock", "config", "domain", "metrics"]),
     ("audit", &["config", "domain", "request", "store", "telemetry"]),
-    (
-        "github",
-        &["account", "clock", "domain", "metrics", "cache", "replicas", "single_flight", "store"],
-    ),
+    ("github", &["account", "clock", "domain", "metrics", "cache", "replicas", "single_flight", "store"]),
     (
         "access",
         &["account", "clock", "domain", "github", "limits", "metrics", "cache", "single_flight", "store"],

@@ -43,7 +43,9 @@ impl fmt::Display for Told {
         match self {
             Self::All => formatter.write_str("all"),
             Self::Endpoint(endpoint) => write!(formatter, "endpoint:{}", endpoint.as_str()),
-            Self::Resource(resource, endpoint) => write!(formatter, "resource:{resource}:{}", endpoint.as_str()),
+            Self::Resource(resource, endpoint) => {
+                write!(formatter, "resource:{resource}:{}", endpoint.as_str())
+            }
         }
     }
 }

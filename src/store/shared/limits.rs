@@ -35,8 +35,7 @@ impl Store {
         let interval = interval.as_secs_f64();
         let take = async {
             let mut transaction = self.database.quick().await?;
-            let row =
-                query!(&mut transaction, fetch_optional(bool, f64), TAKE, caller, interval, ahead)?;
+            let row = query!(&mut transaction, fetch_optional(bool, f64), TAKE, caller, interval, ahead)?;
             transaction.commit().await?;
             row.ok_or_else(|| StoreError::Unexpected("a request was not counted".to_owned()))
         };

@@ -56,8 +56,14 @@ impl Store {
         for hold in holds {
             execute!(&mut transaction, TELL, hold.scope.as_str(), hold.wait.as_secs_f64())?;
         }
-        let rows =
-            query!(&mut transaction, fetch_all(String, String, f64, i64), PULSE, replica, policy, GONE_AFTER)?;
+        let rows = query!(
+            &mut transaction,
+            fetch_all(String, String, f64, i64),
+            PULSE,
+            replica,
+            policy,
+            GONE_AFTER
+        )?;
         transaction.commit().await?;
         // What requests wait for should not have to connect first.
         self.database.keep_quick_ready().await;

@@ -92,11 +92,10 @@ async fn turns_come_in_order_one_alone_or_several_together() {
 async fn of_many_who_come_at_once_one_has_the_turn() {
     for (_site, stores) in processes().await {
         let holders: Vec<_> = (0..30).map(|number| format!("holder-{number}")).collect();
-        let joins =
-            holders.iter().enumerate().map(|(number, holder)| {
-                let store = &stores[number % 3];
-                async move { store.join_turn("group:1", holder, true, LONG).await.map(|came| (holder, came)) }
-            });
+        let joins = holders.iter().enumerate().map(|(number, holder)| {
+            let store = &stores[number % 3];
+            async move { store.join_turn("group:1", holder, true, LONG).await.map(|came| (holder, came)) }
+        });
         let joined = try_join_all(joins).await.unwrap();
         assert!(joined.iter().filter(|(_, came)| *came).count() <= 1, "{joined:?}");
         for _ in 0..30 {

@@ -29,6 +29,12 @@ pub async fn accepted(fleet: &Fleet, replica: usize, token: &str, a_second: u32,
     accepted
 }
 
+/// How often a process decided alone.
+pub async fn fallbacks(fleet: &Fleet) -> f64 {
+    let all = fleet.replicas.iter().map(|replica| replica.metric("arm_store_fallbacks_total{what=\"limit\""));
+    futures_util::future::join_all(all).await.into_iter().flatten().sum()
+}
+
 #[tokio::test]
 #[ignore = "needs PostgreSQL: .ci/run postgres"]
 async fn a_users_limit_counts_over_all_of_them_evenly_asked_or_not() {
@@ -40,8 +46,12 @@ async fn a_users_limit_counts_over_all_of_them_evenly_asked_or_not() {
     let eve = async { tokio::join!(ask(0, &cast.eve, 40), ask(1, &cast.eve, 10), ask(2, &cast.eve, 2)) };
     let (ada, eve) = tokio::join!(ada, eve);
     let expected = RATE * (1.0 + TIME.as_secs_f64());
+    let alone = fallbacks(&fleet).await;
     for (who, accepted) in [("evenly", ada.iter().sum::<u32>()), ("unevenly", eve.0 + eve.1 + eve.2)] {
         let off = f64::from(accepted) / expected - 1.0;
-        assert!(off.abs() <= TOLERANCE, "{who}: {accepted} of {expected}; {ada:?} {eve:?}");
+        assert!(
+            off.abs() <= TOLERANCE,
+            "{who}: {accepted} of {expected}; {ada:?} {eve:?}; alone {alone} times"
+        );
     }
 }
