@@ -32,7 +32,7 @@ pub struct Settings {
 #[cfg(test)]
 impl Settings {
     /// Of a GitHub that nobody asks anything.
-    pub fn of_nobody() -> Self {
+    pub(crate) fn of_nobody() -> Self {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         Self {
             org: OrgName::parse("acme").unwrap(),

@@ -72,7 +72,7 @@ impl Limit {
 
     /// What the store's count says.
     fn outcome(&self, taken: Taken, interval: Duration) -> Result<Allowance, Limited> {
-        let whole = interval * self.burst;
+        let (whole, ahead) = (interval * self.burst, interval * (self.burst - 1));
         let left = whole.saturating_sub(taken.clean_in).as_secs_f64() / interval.as_secs_f64();
         #[expect(
             clippy::cast_possible_truncation,
@@ -84,7 +84,7 @@ impl Limit {
         if taken.passed {
             return Ok(allowance);
         }
-        Err(Limited { allowance, retry_after: taken.clean_in.saturating_sub(whole - interval) })
+        Err(Limited { allowance, retry_after: taken.clean_in.saturating_sub(ahead) })
     }
 
     /// Whether the user is within this process's part of the limit, as one of so many.

@@ -88,19 +88,20 @@ impl Replicas {
     /// Counts one request of a caller over all processes. Nothing if this process has to decide alone.
     pub async fn take(&self, caller: &str, interval: Duration, burst: u32) -> Option<Taken> {
         let shared = self.0.as_ref()?;
-        shared.or_alone(Alone::Limit, shared.store.take(caller, interval, burst).await)
+        or_alone(Alone::Limit, shared.store.take(caller, interval, burst).await)
     }
 
     /// The writes to a group by all processes. Nothing if this process can't know of others'.
     pub async fn group_writes(&self, group: GroupId) -> Option<GroupWrites> {
         let shared = self.0.as_ref()?;
-        shared.or_alone(Alone::Generation, shared.store.group_writes(group, &shared.id).await)
+        or_alone(Alone::Generation, shared.store.group_writes(group, &shared.id).await)
     }
 
     /// Notes writes to groups that ended, before anybody is told so. If that can't be done now it is done later.
     pub async fn note_group_writes(&self, groups: &[GroupId]) {
         let Some(shared) = &self.0 else { return };
-        let noted = shared.unless_it_fails(shared.store.note_group_writes(groups, &shared.id)).await;
+        let noting = Box::pin(shared.store.note_group_writes(groups, &shared.id));
+        let noted = shared.unless_it_fails(noting).await;
         if noted.is_err() {
             shared.news.note_later(groups);
         }
@@ -163,11 +164,12 @@ impl Replicas {
     }
 }
 
-impl Shared {
-    fn or_alone<T>(&self, what: Alone, outcome: Result<T, StoreError>) -> Option<T> {
-        outcome.inspect_err(|_| metrics::decided_alone(what)).ok()
-    }
+/// What the store said, or nothing if this process has to decide alone.
+fn or_alone<T>(what: Alone, outcome: Result<T, StoreError>) -> Option<T> {
+    outcome.inspect_err(|_| metrics::decided_alone(what)).ok()
+}
 
+impl Shared {
     /// Does something with the store, unless it is known to fail: nobody waits for that.
     async fn unless_it_fails<T>(
         &self,

@@ -208,7 +208,7 @@ impl Shared {
         // Made first: whatever happens from here on, the place is left.
         let leaving = Leaving { store: self.store.clone(), runtime: self.runtime.clone() };
         let mut held = Held { holder, until, store: leaving, keeping: None };
-        let joining = self.store.join_turn(&subject, &held.holder, alone, TIME);
+        let joining = Box::pin(self.store.join_turn(&subject, &held.holder, alone, TIME));
         let mut is_turn = self.unless_it_fails(joining).await.map_err(NoTurn::Store)?;
         held.keeping = Some(self.keep(&held));
         while !is_turn {
@@ -216,7 +216,7 @@ impl Shared {
                 return Err(NoTurn::TooLate);
             }
             tokio::time::sleep(LOOKED_EVERY.mul_f64(0.5 + fastrand::f64())).await;
-            let looked = self.unless_it_fails(self.store.is_turn(&held.holder)).await;
+            let looked = self.unless_it_fails(Box::pin(self.store.is_turn(&held.holder))).await;
             let lost = || NoTurn::Store(StoreError::Unavailable("a place was lost".to_owned()));
             is_turn = looked.map_err(NoTurn::Store)?.ok_or_else(lost)?;
         }

@@ -9,7 +9,7 @@ use actions_runner_manager::domain::reason::Cause;
 use actions_runner_manager::github::MAX_ATTEMPTS;
 use actions_runner_manager::http::Operation;
 use actions_runner_manager::metrics::{
-    Cache, CallKind, CallOutcome, CutOff, Limiter, LookUp, ReloadOutcome, Reloaded, Scarce,
+    Alone, Cache, CallKind, CallOutcome, CutOff, Limiter, LookUp, ReloadOutcome, Reloaded, Scarce,
 };
 
 use crate::architecture::sources;
@@ -67,8 +67,7 @@ fn the_page_lists_just_the_outcomes_of_calls_look_ups_and_reloads() {
 
 #[test]
 fn the_page_lists_just_what_is_read_again_and_what_is_decided_alone() {
-    let alone = ["generation", "limit", "turn"].map(str::to_owned).into();
-    let expected = [("of reloads", all!(Reloaded)), ("of what was decided alone", alone)];
+    let expected = [("of reloads", all!(Reloaded)), ("of what was decided alone", all!(Alone))];
     assert_eq!(listed_parts(&documented("what")), expected);
 }
 

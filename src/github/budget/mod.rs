@@ -69,7 +69,7 @@ struct Shared {
 
 impl Shared {
     /// The shares in what this process may use.
-    fn shares(&self) -> Shares {
+    fn own_shares(&self) -> Shares {
         let part = |share| self.replicas.part_of(share);
         let Shares { principal, team, system, reserve } = self.shares;
         // The reserve is measured by what GitHub says is left for all.
@@ -96,8 +96,7 @@ impl Budget {
 
     /// Refuses a call for which there is no share, or whose caller has to leave the rest of the hour to others.
     pub(super) fn check(&self, account: &Account) -> Result<(), Class> {
-        let Some(shared) = &self.shared else { return Ok(()) };
-        let shares = shared.shares();
+        let Some(shares) = self.shared.as_ref().map(Shared::own_shares) else { return Ok(()) };
         let (inner, now) = (self.lock(), self.clock.now());
         let Some(window) = inner.current_window(now) else { return Ok(()) };
         if let Some(short_for) = window.runs_short_for(now)

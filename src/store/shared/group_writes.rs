@@ -47,13 +47,13 @@ impl Store {
     /// # Errors
     /// The store doesn't respond within 50 ms, or was slow a moment ago.
     pub async fn group_writes(&self, group: GroupId, replica: &str) -> Result<GroupWrites, StoreError> {
-        let read = async {
+        let read = Box::pin(async {
             let mut transaction = self.database.quick().await?;
             let group = to_signed(group.0)?;
             let row = query!(&mut transaction, fetch_optional(i64, Option<f64>), READ, group, replica)?;
             transaction.commit().await?;
             row.ok_or_else(|| StoreError::Unexpected("a sum is missing".to_owned()))
-        };
+        });
         let (count, others_latest) = self.quick.run(read).await?;
         Ok(GroupWrites { count: id(count)?, others_latest: others_latest.map(seconds) })
     }

@@ -33,12 +33,12 @@ impl Store {
     pub async fn take(&self, caller: &str, interval: Duration, burst: u32) -> Result<Taken, StoreError> {
         let ahead = interval.as_secs_f64() * f64::from(burst.saturating_sub(1));
         let interval = interval.as_secs_f64();
-        let take = async {
+        let take = Box::pin(async {
             let mut transaction = self.database.quick().await?;
             let row = query!(&mut transaction, fetch_optional(bool, f64), TAKE, caller, interval, ahead)?;
             transaction.commit().await?;
             row.ok_or_else(|| StoreError::Unexpected("a request was not counted".to_owned()))
-        };
+        });
         let (passed, clean_in) = self.quick.run(take).await?;
         Ok(Taken { passed, clean_in: seconds(clean_in) })
     }

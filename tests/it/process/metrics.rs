@@ -118,10 +118,7 @@ async fn what_somebody_waits_for_is_there_at_zero_before_it_happens() {
     let (service, _) = started().await;
     let scrape = scrape(&service).await;
     let values = documented_values();
-    let there = |name: &str, labels: &[(&str, &str)]| {
-        let labels = labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        scrape.series.get(&(name.to_owned(), labels)).copied()
-    };
+    let there = |name: &str, labels: &[(&str, &str)]| value_of(&scrape, name, labels);
     for operation in values["operation"].iter().filter(|operation| *operation != "none") {
         for (status, reason) in
             [("200", "none"), ("500", "internal"), ("502", "github_error"), ("503", "overloaded")]
@@ -176,6 +173,13 @@ async fn what_somebody_waits_for_is_there_at_zero_before_it_happens() {
     ] {
         assert_eq!(there(name, &[]), Some(0.0), "{name}");
     }
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn what_goes_well_is_there_from_the_start() {
+    let (service, _) = started().await;
+    let scrape = scrape(&service).await;
     for (name, value) in [
         ("arm_store_up", 1.0),
         // Nobody shares anything with it, so it does the periodic work.
@@ -183,9 +187,14 @@ async fn what_somebody_waits_for_is_there_at_zero_before_it_happens() {
         ("arm_lease_held", 1.0),
         ("arm_replicas_policies_differ", 0.0),
     ] {
-        assert_eq!(there(name, &[]), Some(value), "{name}");
+        assert_eq!(value_of(&scrape, name, &[]), Some(value), "{name}");
     }
     service.stop().await;
+}
+
+fn value_of(scrape: &Scrape, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+    let labels = labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    scrape.series.get(&(name.to_owned(), labels)).copied()
 }
 
 /// Whatever comes to somebody's mind; each round says the same with other words.
