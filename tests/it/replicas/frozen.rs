@@ -1,4 +1,4 @@
-//! A process that is frozen and comes back, as a machine that was suspended does, while it holds what the others need.
+//! A process that stands still and goes on, as one does that gets no time, while it holds what the others need.
 
 use fake_github::{Fault, Hold, RunnerStatus};
 

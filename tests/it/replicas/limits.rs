@@ -10,7 +10,8 @@ use crate::scene::acme;
 const RATE: f64 = 5.0;
 /// How long is asked.
 const TIME: Duration = Duration::from_mins(1);
-/// What may be missing or too much.
+/// What part may be missing or too much, in addition to what a process decided alone. On a machine with little to spare a
+/// statement now and then takes longer than the 50 ms that a request has for it.
 const TOLERANCE: f64 = 0.05;
 
 /// How many requests of a user one process accepts that is asked so often for so long. The limit refuses the others.
@@ -37,6 +38,7 @@ pub async fn fallbacks(fleet: &Fleet) -> f64 {
 
 #[tokio::test]
 #[ignore = "needs PostgreSQL: .ci/run postgres"]
+#[expect(clippy::print_stdout, reason = "figures for whoever wants to see them")]
 async fn a_users_limit_counts_over_all_of_them_evenly_asked_or_not() {
     let (world, cast) = acme();
     let fleet = Fleet::start(world, json!({ "server": { "rateLimit": RATE, "rateBurst": RATE } })).await;
@@ -45,13 +47,10 @@ async fn a_users_limit_counts_over_all_of_them_evenly_asked_or_not() {
     let ada = futures_util::future::join_all((0..REPLICAS).map(|replica| ask(replica, &cast.ada, 10)));
     let eve = async { tokio::join!(ask(0, &cast.eve, 40), ask(1, &cast.eve, 10), ask(2, &cast.eve, 2)) };
     let (ada, eve) = tokio::join!(ada, eve);
-    let expected = RATE * (1.0 + TIME.as_secs_f64());
-    let alone = fallbacks(&fleet).await;
-    for (who, accepted) in [("evenly", ada.iter().sum::<u32>()), ("unevenly", eve.0 + eve.1 + eve.2)] {
-        let off = f64::from(accepted) / expected - 1.0;
-        assert!(
-            off.abs() <= TOLERANCE,
-            "{who}: {accepted} of {expected}; {ada:?} {eve:?}; alone {alone} times"
-        );
+    let (expected, alone) = (RATE * (1.0 + TIME.as_secs_f64()), fallbacks(&fleet).await);
+    println!("evenly {ada:?}, unevenly {eve:?}, {expected} expected, {alone} decided alone");
+    for accepted in [ada.iter().sum::<u32>(), eve.0 + eve.1 + eve.2].map(f64::from) {
+        let range = expected * (1.0 - TOLERANCE)..=expected * (1.0 + TOLERANCE) + alone;
+        assert!(range.contains(&accepted), "{accepted} is not in {range:?}: {ada:?} {eve:?}");
     }
 }
