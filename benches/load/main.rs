@@ -16,6 +16,7 @@ mod hostile;
 mod load;
 mod operations;
 mod process;
+mod replicas;
 mod report;
 mod service;
 mod sizes;
@@ -73,6 +74,8 @@ enum Part {
     Bursts,
     /// Reads while GitHub fails one time in twenty; only if named
     Weather,
+    /// Three processes on one PostgreSQL, which `LOAD_STORE` names; only if named
+    Replicas,
 }
 
 /// Processes that the benchmark makes of itself.
@@ -131,6 +134,9 @@ fn measure(arguments: &Arguments) -> Outcome<()> {
     }
     if arguments.only.contains(&Part::Weather) {
         runtime.block_on(weather::measure(&extent, &mut report))?;
+    }
+    if arguments.only.contains(&Part::Replicas) {
+        runtime.block_on(replicas::measure(&extent, &mut report))?;
     }
     if wanted(Part::Operations) {
         runtime.block_on(operations::measure(&extent, &mut report))?;

@@ -21,7 +21,7 @@ const BINARY: &str = env!("CARGO_BIN_EXE_actions-runner-manager");
 /// The variable that names an earlier build to compare with.
 const OTHER_BINARY: &str = "LOAD_BINARY";
 /// The variable that gives the service a store, as `store.url`; `sqlite` for a file of its own.
-const STORE: &str = "LOAD_STORE";
+pub(crate) const STORE: &str = "LOAD_STORE";
 /// What the service logs once its credential is known to work.
 const ACCEPTED: &str = "GitHub accepts the credential";
 /// A service that isn't ready by then never will be.
@@ -51,8 +51,18 @@ pub(crate) enum Limits {
 impl Service {
     /// Starts the service and waits until it is ready.
     pub(crate) async fn start(github: &mut Github, limits: Limits) -> Outcome<Self> {
+        let store = std::env::var(STORE).ok();
+        Self::start_with(github, limits, store.as_deref()).await
+    }
+
+    /// The same with this store, or none, whatever the environment says.
+    pub(crate) async fn start_with(
+        github: &mut Github,
+        limits: Limits,
+        store: Option<&str>,
+    ) -> Outcome<Self> {
         github.clear()?;
-        let service = Self::spawn(&github.settings, limits, Stdio::null())?;
+        let service = Prepared::new(&github.settings, limits, store)?.spawn(Stdio::null())?;
         let minted = |kind: &String| kind.contains("access_tokens");
         let started = Instant::now();
         while !github.calls()?.kinds.keys().any(minted) {
@@ -66,7 +76,8 @@ impl Service {
 
     /// Starts the service and tells how long it took to be ready: it answers, and GitHub accepted its credential.
     pub(crate) async fn time_to_ready(github: &Github) -> Outcome<Duration> {
-        let prepared = Prepared::new(&github.settings, Limits::UnknownTokens)?;
+        let store = std::env::var(STORE).ok();
+        let prepared = Prepared::new(&github.settings, Limits::UnknownTokens, store.as_deref())?;
         let started = Instant::now();
         let mut service = prepared.spawn(Stdio::piped())?;
         service.answers(started).await?;
@@ -78,10 +89,6 @@ impl Service {
             }
         }
         Err("the service ended before it was ready".into())
-    }
-
-    fn spawn(settings: &Settings, limits: Limits, output: Stdio) -> Outcome<Self> {
-        Prepared::new(settings, limits)?.spawn(output)
     }
 
     /// Waits until the listener answers a request.
@@ -137,7 +144,7 @@ struct Prepared {
 }
 
 impl Prepared {
-    fn new(github: &Settings, limits: Limits) -> Outcome<Self> {
+    fn new(github: &Settings, limits: Limits, store: Option<&str>) -> Outcome<Self> {
         let folder = tempfile::tempdir()?;
         let (address, admin) = free_addresses()?;
         let (certificate, key) = fake_github::self_signed(&["localhost"])?;
@@ -162,8 +169,7 @@ impl Prepared {
         if let Limits::Off = limits {
             config["server"]["unknownTokenRate"] = json!(1_000_000);
         }
-        let store = std::env::var(STORE).ok();
-        if let Some(url) = &store {
+        if let Some(url) = store {
             let file = folder.path().join("state.db");
             let own = format!("sqlite://{}", file.display());
             config["store"] = json!({ "url": if url == "sqlite" { &own } else { url } });

@@ -132,10 +132,9 @@ impl Database {
     }
 
     /// Connects, where requests would otherwise have to wait for it.
-    pub(super) async fn keep_quick_ready(&self) {
+    pub(super) fn keep_quick_ready(&self) {
         if let Pools::Postgres(server) = &self.pools {
-            // What goes wrong shows where the connection is needed.
-            let _ = tokio::time::timeout(LIMIT, server.connect_quick()).await;
+            server.quick_pool();
         }
     }
 

@@ -1,12 +1,15 @@
 //! The store on a server, PostgreSQL's.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgSslMode};
+
+use tokio::runtime::Handle;
 
 use super::error::OpenError;
 use super::settings::Settings;
@@ -30,6 +33,10 @@ pub(super) struct Server {
     pool: PgPool,
     /// For statements that requests wait for, so that they never wait for others.
     quick: PgPool,
+    /// Whether a connection of these is being made.
+    is_growing: Arc<AtomicBool>,
+    /// Where that goes on: the runtime that lives longest.
+    runtime: Handle,
     password: Option<RotatedPassword>,
 }
 
@@ -59,7 +66,9 @@ impl Server {
         };
         // A connection that broke shows by its first statement, and each that is asked whether it did costs a round trip.
         let quick = pool(QUICK_CONNECTIONS).test_before_acquire(false).connect_lazy_with(options.clone());
-        Ok(Self { pool: pool(CONNECTIONS).connect_lazy_with(options), quick, password })
+        let (is_growing, runtime) = (Arc::default(), Handle::current());
+        let pool = pool(CONNECTIONS).connect_lazy_with(options);
+        Ok(Self { pool, quick, is_growing, runtime, password })
     }
 
     /// The connections. One that has to be made is made with the password that is in the file now.
@@ -70,16 +79,19 @@ impl Server {
         &self.pool
     }
 
-    /// The connections for statements that requests wait for.
+    /// The connections for statements that requests wait for. If none is idle, one more is made for those who come next: in
+    /// the time that a request has, it may not get through.
     pub(super) fn quick_pool(&self) -> &PgPool {
-        &self.quick
-    }
-
-    /// Makes one of these connections, unless one is idle: a request has no time for that.
-    pub(super) async fn connect_quick(&self) {
-        if self.quick.num_idle() == 0 {
-            drop(self.quick.acquire().await);
+        let is_short = self.quick.num_idle() == 0 && self.quick.size() < QUICK_CONNECTIONS;
+        if is_short && !self.is_growing.swap(true, Ordering::Relaxed) {
+            let (pool, is_growing) = (self.quick.clone(), self.is_growing.clone());
+            self.runtime.spawn(async move {
+                // What goes wrong shows where the connection is needed.
+                drop(pool.acquire().await);
+                is_growing.store(false, Ordering::Relaxed);
+            });
         }
+        &self.quick
     }
 
     pub(super) async fn close(&self) {

@@ -66,7 +66,7 @@ impl Store {
         )?;
         transaction.commit().await?;
         // What requests wait for should not have to connect first.
-        self.database.keep_quick_ready().await;
+        self.database.keep_quick_ready();
         let mut pulse = Pulse::default();
         for (kind, text, wait, value) in rows {
             match (kind.as_str(), text.as_str()) {

@@ -18,7 +18,7 @@ async fn processes() -> Vec<(Site, Vec<Store>)> {
     for site in Site::on_servers().await {
         let stores = vec![site.open().await, site.open().await, site.open().await];
         for store in &stores {
-            store.database.keep_quick_ready().await;
+            store.database.keep_quick_ready();
         }
         all.push((site, stores));
     }
