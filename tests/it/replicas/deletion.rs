@@ -71,7 +71,7 @@ impl Team {
                 // It came after the look at what would be removed with the group, which then stays.
                 (409, 200) => assert_eq!(is_in, Some(group), "{about}"),
                 (200, 200 | 404) => {
-                    assert_eq!((is_in, world.group(group).is_some()), (None, false), "{about}")
+                    assert_eq!((is_in, world.group(group).is_some()), (None, false), "{about}");
                 }
                 _ => panic!("{about}"),
             }

@@ -38,7 +38,6 @@ pub async fn fallbacks(fleet: &Fleet) -> f64 {
 
 #[tokio::test]
 #[ignore = "needs PostgreSQL: .ci/run postgres"]
-#[expect(clippy::print_stdout, reason = "figures for whoever wants to see them")]
 async fn a_users_limit_counts_over_all_of_them_evenly_asked_or_not() {
     let (world, cast) = acme();
     let fleet = Fleet::start(world, json!({ "server": { "rateLimit": RATE, "rateBurst": RATE } })).await;
