@@ -59,6 +59,7 @@ mod probes;
 mod process;
 mod proxy;
 mod recorded;
+mod replicas;
 mod repos;
 mod runners;
 mod runners_docs;

@@ -179,7 +179,7 @@ async fn a_recorded_group_that_became_default_or_inherited_is_protected() {
 }
 
 /// The world, its people, and somebody who administers the service.
-fn with_administrator() -> (World, Cast, GroupId, String) {
+pub fn with_administrator() -> (World, Cast, GroupId, String) {
     let (mut world, cast, group) = acme_with_groups();
     let root = world.add_member("root");
     let team = world.add_team("platform-admins");
@@ -188,6 +188,6 @@ fn with_administrator() -> (World, Cast, GroupId, String) {
     (world, cast, group, token)
 }
 
-fn administered() -> Value {
+pub fn administered() -> Value {
     json!({ "admin": { "team": "platform-admins" } })
 }

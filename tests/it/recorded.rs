@@ -19,6 +19,11 @@ pub fn record_groups(config: &Config, fake: &FakeGithub) {
     if !config.store.url.as_ref().is_some_and(|url| matches!(url, StoreUrl::Sqlite(_))) {
         return;
     }
+    record_all_groups(config, fake);
+}
+
+/// The same in any store that outlives a process.
+pub fn record_all_groups(config: &Config, fake: &FakeGithub) {
     let records: Vec<_> = fake.world(|world| {
         let record = |group: &fake_github::Group| {
             let owner = world.teams().find(|team| {
