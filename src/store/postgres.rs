@@ -82,8 +82,8 @@ impl Server {
         let pool = self.pool.clone();
         // To its end, whoever waits: sqlx takes a connection for one without a transaction until this was answered, so a
         // transaction that nobody waits for any more would stay open in the pool.
-        let begun = self.runtime.spawn(async move { pool.begin_with(begin).await }).await;
-        begun.unwrap_or(Err(sqlx::Error::PoolClosed))
+        let transaction = self.runtime.spawn(async move { pool.begin_with(begin).await }).await;
+        transaction.unwrap_or(Err(sqlx::Error::PoolClosed))
     }
 
     /// The connections for statements that requests wait for. If none is idle, one more is made for those who come next: in
