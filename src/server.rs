@@ -32,7 +32,6 @@ use crate::clock::Clock;
 use crate::config::{AdminListener, Config, Credentials, GroupProof, SecretError, ServerConfig, TlsFiles};
 use crate::github::{App, Github, Settings, SetupError};
 use crate::http::{self, Operation};
-use crate::limits::{AddressLimiter, UserLimiter};
 use crate::metrics;
 use crate::organisation::{HandedOut, Organisation, RunnerTurns};
 use crate::replicas::{Replicas, Turns};
@@ -189,7 +188,7 @@ fn build(
     check: watch::Receiver<Check>,
 ) -> Result<State, StartError> {
     let replicas = Arc::new(Replicas::on(store));
-    let (users, unknown_tokens) = limiters(config, &replicas, clock);
+    let (users, unknown_tokens) = reload::limiters(config, &replicas, clock);
     let github = Arc::new(Github::new(settings_of(config, secret), replicas.clone(), clock.clone())?);
     let identities = Identities::new(unknown_tokens, config.cache, github.clone(), clock.clone());
     let members = Arc::new(Members::new(github.clone(), clock.clone()));
@@ -265,14 +264,6 @@ fn settings_of(config: &Config, secret: SecretString) -> Settings {
         app,
         secret,
     }
-}
-
-fn limiters(config: &Config, replicas: &Arc<Replicas>, clock: &Clock) -> (UserLimiter, AddressLimiter) {
-    let server = &config.server;
-    (
-        UserLimiter::new(server.rate_limit, server.rate_burst, replicas.clone(), clock),
-        AddressLimiter::new(server.unknown_token_rate, clock.clone()),
-    )
 }
 
 fn listen(config: &Config, state: &Shared) -> Result<Listening, StartError> {

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use super::limiters;
 use super::watched::{KEEPS_CHANGING, Looks};
 use crate::audit::{self, AuditLog};
 use crate::clock::Clock;
 use crate::config::{self, Change, Config, Loaded, Problems, Snapshot, Sources};
 use crate::domain::text::one_line;
+use crate::limits::{AddressLimiter, UserLimiter};
 use crate::metrics::{self, ReloadOutcome, Reloaded};
+use crate::replicas::Replicas;
 use crate::state::Shared;
 
 /// Characters of a value that a log line shows. An audit line shows it as a whole.
@@ -128,4 +129,17 @@ fn put_in_force(config: &Config, state: &Shared, clock: &Clock) {
     state.organisation.scopes.store(Arc::new(config.scopes.clone()));
     state.user_limiter.store(Arc::new(users));
     state.identities.limit_unknown_tokens(unknown_tokens);
+}
+
+/// The limits that a configuration sets.
+pub(super) fn limiters(
+    config: &Config,
+    replicas: &Arc<Replicas>,
+    clock: &Clock,
+) -> (UserLimiter, AddressLimiter) {
+    let server = &config.server;
+    (
+        UserLimiter::new(server.rate_limit, server.rate_burst, replicas.clone(), clock),
+        AddressLimiter::new(server.unknown_token_rate, clock.clone()),
+    )
 }

@@ -16,6 +16,9 @@ pub struct Taken {
     pub clean_in: Duration,
 }
 
+/// Further ahead nobody's requests reach, whatever the limit: the database's times end somewhere.
+const LONGEST: Duration = Duration::from_hours(24 * 365);
+
 /// One statement, so that those who count at once wait for each other's row and nothing is counted twice.
 const TAKE: &str = "\
     INSERT INTO arm_limits AS kept (caller, clean_at, passed) \
@@ -39,10 +42,11 @@ impl Store {
         interval: Duration,
         burst: u32,
     ) -> Result<Taken, StoreError> {
+        let ahead = interval.saturating_mul(burst.saturating_sub(1)).min(LONGEST);
         let values = [
             ("caller", Value::Numbered(kind, id)),
             ("interval", Value::Seconds(interval)),
-            ("ahead", Value::Seconds(interval.saturating_mul(burst.saturating_sub(1)))),
+            ("ahead", Value::Seconds(ahead)),
         ];
         let (passed, clean_in) = self.quick.row(&self.database, Statement::of(TAKE, &values)).await?;
         Ok(Taken { passed, clean_in: seconds(clean_in) })
