@@ -113,9 +113,13 @@ struct Checks {
 }
 
 impl Checks {
-    async fn check(&self, id: GroupId) -> Result<RunnerGroup, Error> {
+    async fn check(
+        &self,
+        id: GroupId,
+        read: impl Future<Output = Result<RunnerGroup, Error>>,
+    ) -> Result<RunnerGroup, Error> {
         let key = (id, self.github.generation(id).await);
-        self.under_way.run(key, self.github.runner_group(id)).await
+        self.under_way.run(key, read).await
     }
 }
 

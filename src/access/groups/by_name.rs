@@ -66,7 +66,7 @@ impl ByName {
                 return entry.namesakes.require_managed();
             }
             if let Namesakes::One(group) = &entry.namesakes {
-                match Box::pin(checks.check(group.id)).await {
+                match Box::pin(checks.check(group.id, checks.github.runner_group(group.id))).await {
                     Ok(group) if name.is(&group.name) => {
                         self.remember(&group).await;
                         return managed(&group);

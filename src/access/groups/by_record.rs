@@ -45,17 +45,21 @@ impl ByRecord {
     /// The recorded group of the team.
     pub(super) async fn find(&self, team: &ManagedTeam, checks: &Checks) -> Result<ManagedGroup, GroupError> {
         let record = self.records.of_team(team.id()).await?.ok_or(GroupError::NotFound)?;
-        if let Some(entry) = self.entries.get(&record.group).await
-            && entry.fresh_until > self.clock.now()
-        {
+        if let Some(entry) = self.fresh(record.group).await {
             return managed(&entry.group);
         }
-        // Boxed: the usual case, a fresh entry, does without this large future.
-        match Box::pin(checks.check(record.group)).await {
-            Ok(group) => {
-                self.remember(&group).await;
-                managed(&group)
+        let read = async {
+            // Another check may have ended since.
+            if let Some(entry) = self.fresh(record.group).await {
+                return Ok(entry.group.clone());
             }
+            let group = checks.github.runner_group(record.group).await?;
+            self.remember(&group).await;
+            Ok(group)
+        };
+        // Boxed: the usual case, a fresh entry, does without this large future.
+        match Box::pin(checks.check(record.group, read)).await {
+            Ok(group) => managed(&group),
             Err(error) if error.is_not_found() => {
                 self.entries.forget(&record.group).await;
                 // The record stays: one 404 proves little.
@@ -64,6 +68,11 @@ impl ByRecord {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// A group that is used without a check.
+    async fn fresh(&self, id: GroupId) -> Option<Arc<Entry>> {
+        self.entries.get(&id).await.filter(|entry| entry.fresh_until > self.clock.now())
     }
 
     /// Remembers a group that was just created, or read.
