@@ -67,10 +67,10 @@ fn new_counters<K: Hash + Eq + Send + Sync + 'static, V: Clone + Send + Sync + '
 /// One bucket for each key.
 struct Buckets<K> {
     by_key: Cache<K, Arc<Bucket>>,
-    quota: Quota,
     clock: Clock,
 }
 
+/// What may be sent: so many in a second in the long run, and `burst` at once.
 fn quota(per_second: f64, burst: u32) -> Quota {
     let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
     let quota =
@@ -79,20 +79,12 @@ fn quota(per_second: f64, burst: u32) -> Quota {
 }
 
 impl<K: Hash + Eq + Send + Sync + 'static> Buckets<K> {
-    fn new(per_second: f64, burst: u32, clock: Clock) -> Self {
-        Self { by_key: new_counters(), quota: quota(per_second, burst), clock }
+    fn new(clock: Clock) -> Self {
+        Self { by_key: new_counters(), clock }
     }
 
-    fn check(&self, key: K) -> Result<Allowance, Limited> {
-        self.check_within(key, self.quota)
-    }
-
-    /// The same where it follows from the key how much is allowed.
-    fn check_with(&self, key: K, per_second: f64, burst: u32) -> Result<Allowance, Limited> {
-        self.check_within(key, quota(per_second, burst))
-    }
-
-    fn check_within(&self, key: K, quota: Quota) -> Result<Allowance, Limited> {
+    /// Counts one for this key, whose quota is always the same.
+    fn check(&self, key: K, quota: Quota) -> Result<Allowance, Limited> {
         let new = || Arc::new(RateLimiter::direct_with_clock(quota, self.clock.clone()).with_middleware());
         let bucket = self.by_key.get_with(key, new);
         let limit = quota.burst_size().get();

@@ -1,9 +1,10 @@
 //! Requests of each user, over all processes that share the store.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::{Allowance, Buckets, Limited, interval};
+use governor::Quota;
+
+use super::{Allowance, Buckets, Limited, quota};
 use crate::clock::Clock;
 use crate::domain::ids::UserId;
 use crate::replicas::Replicas;
@@ -24,7 +25,7 @@ struct Limit {
     /// Of which kind, in the store.
     kind: &'static str,
     per_second: f64,
-    burst: u32,
+    quota: Quota,
     /// In this process.
     here: Buckets<UserId>,
     /// In this process as one of so many, for as long as it can't count with the others.
@@ -50,16 +51,16 @@ impl UserLimiter {
     pub async fn check(&self, user: UserId, is_administrator: bool) -> Result<Allowance, Limited> {
         let limit = if is_administrator { &self.administrators } else { &self.users };
         // First, so that no flood reaches the store.
-        let allowance = limit.here.check(user)?;
+        let allowance = limit.here.check(user, limit.quota)?;
         if !self.replicas.is_shared() {
             return Ok(allowance);
         }
-        let interval = interval(limit.per_second);
-        match self.replicas.take(limit.kind, user.0, interval, limit.burst).await {
+        let (interval, burst) = (limit.quota.replenish_interval(), limit.quota.burst_size().get());
+        match self.replicas.take(limit.kind, user.0, interval, burst).await {
             Some(taken) => {
                 // Counted here as well: should the store fail, nobody begins anew.
                 let _ = limit.check_as_one_of(user, self.replicas.count());
-                limit.outcome(taken, interval)
+                limit.outcome(taken)
             }
             None => limit.check_as_one_of(user, self.replicas.count()),
         }
@@ -68,23 +69,22 @@ impl UserLimiter {
 
 impl Limit {
     fn new(kind: &'static str, per_second: f64, burst: u32, clock: &Clock) -> Self {
-        let burst = burst.max(1);
-        let here = Buckets::new(per_second, burst, clock.clone());
-        let as_one_of = Buckets::new(per_second, burst, clock.clone());
-        Self { kind, per_second, burst, here, as_one_of }
+        let (here, as_one_of) = (Buckets::new(clock.clone()), Buckets::new(clock.clone()));
+        Self { kind, per_second, quota: quota(per_second, burst), here, as_one_of }
     }
 
     /// What the store's count says.
-    fn outcome(&self, taken: Taken, interval: Duration) -> Result<Allowance, Limited> {
-        let (whole, ahead) = (interval * self.burst, interval * (self.burst - 1));
+    fn outcome(&self, taken: Taken) -> Result<Allowance, Limited> {
+        let (interval, burst) = (self.quota.replenish_interval(), self.quota.burst_size().get());
+        let (whole, ahead) = (interval * burst, interval * (burst - 1));
         let left = whole.saturating_sub(taken.clean_in).as_secs_f64() / interval.as_secs_f64();
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             reason = "between 0 and the burst"
         )]
-        let remaining = if taken.passed { (left as u32).min(self.burst) } else { 0 };
-        let allowance = Allowance { limit: self.burst, remaining, reset: taken.clean_in };
+        let remaining = if taken.passed { (left as u32).min(burst) } else { 0 };
+        let allowance = Allowance { limit: burst, remaining, reset: taken.clean_in };
         if taken.passed {
             return Ok(allowance);
         }
@@ -93,13 +93,15 @@ impl Limit {
 
     /// Whether the user is within this process's part of the limit, as one of so many.
     fn check_as_one_of(&self, user: UserId, replicas: u32) -> Result<Allowance, Limited> {
-        let burst = (self.burst / replicas).max(1);
-        self.as_one_of.check_with((user, replicas), self.per_second / f64::from(replicas), burst)
+        let part = quota(self.per_second / f64::from(replicas), self.quota.burst_size().get() / replicas);
+        self.as_one_of.check((user, replicas), part)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn limiter(per_second: f64, burst: u32, clock: &Clock) -> UserLimiter {
@@ -158,9 +160,8 @@ mod tests {
     #[test]
     fn what_the_store_counted_is_told_as_what_is_counted_here() {
         let limit = Limit::new("user", 2.0, 3, &Clock::manual());
-        let (millis, interval) = (Duration::from_millis, interval(2.0));
-        let outcome =
-            |passed, clean_in| limit.outcome(Taken { passed, clean_in: millis(clean_in) }, interval);
+        let millis = Duration::from_millis;
+        let outcome = |passed, clean_in| limit.outcome(Taken { passed, clean_in: millis(clean_in) });
         assert_eq!(outcome(true, 500).unwrap(), Allowance { limit: 3, remaining: 2, reset: millis(500) });
         assert_eq!(outcome(true, 1_500).unwrap().remaining, 0);
         let limited = outcome(false, 1_200).unwrap_err();

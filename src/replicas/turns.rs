@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use moka::sync::Cache;
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
 use tokio::task::AbortHandle;
 
@@ -72,7 +73,6 @@ pub struct Turns {
 }
 
 /// A turn, to be held for as long as nobody else may do what it excludes.
-#[derive(Debug)]
 #[must_use]
 pub struct Turn {
     everywhere: Option<Held>,
@@ -80,7 +80,6 @@ pub struct Turn {
     _here: Here,
 }
 
-#[derive(Debug)]
 #[expect(dead_code, reason = "only held")]
 enum Here {
     Together(OwnedRwLockReadGuard<()>),
@@ -150,16 +149,16 @@ impl Turn {
 }
 
 /// A place in the store: waiting, or held. Dropping it leaves it.
-#[derive(Debug)]
 struct Held {
     holder: String,
     end: Arc<SharedEnd>,
-    store: Leaving,
+    store: Arc<Store>,
+    /// Where it is left.
+    runtime: Handle,
     keeping: Option<AbortHandle>,
 }
 
 /// When a turn ends by itself; none once it has.
-#[derive(Debug)]
 struct SharedEnd(Mutex<Option<End>>);
 
 impl SharedEnd {
@@ -176,25 +175,13 @@ impl SharedEnd {
     }
 }
 
-/// What leaves a place.
-struct Leaving {
-    store: Arc<Store>,
-    runtime: tokio::runtime::Handle,
-}
-
-impl fmt::Debug for Leaving {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Leaving")
-    }
-}
-
 impl Drop for Held {
     fn drop(&mut self) {
         if let Some(keeping) = &self.keeping {
             keeping.abort();
         }
-        let (store, holder) = (self.store.store.clone(), std::mem::take(&mut self.holder));
-        self.store.runtime.spawn(async move {
+        let (store, holder) = (self.store.clone(), std::mem::take(&mut self.holder));
+        self.runtime.spawn(async move {
             if let Err(error) = store.leave_turn(&holder).await {
                 tracing::debug!(%error, "a turn ends by itself");
             }
@@ -207,8 +194,8 @@ impl Shared {
         let (holder, subject) = (uuid::Uuid::new_v4().simple().to_string(), subject.to_string());
         let end = Arc::new(SharedEnd(Mutex::new(Some(End::after(TIME)))));
         // Made first: whatever happens from here on, the place is left.
-        let leaving = Leaving { store: self.store.clone(), runtime: self.runtime.clone() };
-        let mut held = Held { holder, end, store: leaving, keeping: None };
+        let (store, runtime) = (self.store.clone(), self.runtime.clone());
+        let mut held = Held { holder, end, store, runtime, keeping: None };
         let joining = Box::pin(self.store.join_turn(&subject, &held.holder, alone, TIME));
         let mut is_turn = self.unless_it_fails(joining).await.map_err(NoTurn::Store)?;
         held.keeping = Some(self.keep(&held));
