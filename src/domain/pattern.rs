@@ -5,7 +5,7 @@ use std::fmt;
 use regex::{Regex, RegexBuilder};
 
 /// A literal, a glob with `*` within one path part, or `match:` and a regular expression. Always anchored
-/// at both ends and case-insensitive; matching takes linear time.
+/// at both ends, and case-insensitive unless it was made otherwise; matching takes linear time.
 #[derive(Clone)]
 pub struct Pattern {
     text: String,
@@ -31,6 +31,15 @@ const REGEX_PREFIX: &str = "match:";
 impl Pattern {
     /// Compiles a pattern.
     pub fn parse(text: &str) -> Result<Self, PatternError> {
+        Self::with_case(text, Case::Ignored)
+    }
+
+    /// Compiles a pattern that keeps case: of what a letter in another case makes something else, such as a git ref.
+    pub fn parse_case_sensitive(text: &str) -> Result<Self, PatternError> {
+        Self::with_case(text, Case::Kept)
+    }
+
+    fn with_case(text: &str, case: Case) -> Result<Self, PatternError> {
         let error = |reason: &str, position| PatternError {
             pattern: text.chars().take(200).collect(),
             reason: reason.to_owned(),
@@ -58,8 +67,7 @@ impl Pattern {
             None if text.is_empty() => return Err(error("it is empty", 1)),
             None => text.split('*').map(regex::escape).collect::<Vec<_>>().join("[^/]*"),
         };
-        let regex =
-            compile(&format!(r"\A(?:{body})\z"), Case::Ignored).map_err(|(reason, _)| error(&reason, 1))?;
+        let regex = compile(&format!(r"\A(?:{body})\z"), case).map_err(|(reason, _)| error(&reason, 1))?;
         Ok(Self { text: text.to_owned(), regex })
     }
 

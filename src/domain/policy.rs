@@ -1,5 +1,8 @@
 //! What the administrator allows, beyond what GitHub does.
 
+use std::time::Duration;
+
+use super::entry::EntryOperation;
 use super::ids::{TeamId, UserId};
 use super::names::TeamSlug;
 use super::pattern::Pattern;
@@ -23,6 +26,35 @@ pub struct Policy {
     pub jit: JitPolicy,
     /// The most runners that one group may hold; 0 is no limit.
     pub max_runners: u64,
+    /// What access entries may hold.
+    pub access: AccessPolicy,
+}
+
+/// The `policy.access` section.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AccessPolicy {
+    /// Operations that entries may hold; those that exist are narrowed by it.
+    pub operations: Vec<EntryOperation>,
+    /// The longest time that an entry may be good for.
+    pub max_age: Duration,
+    /// JIT configs in an hour by all entries of a team together.
+    pub per_hour: u32,
+    /// Whether a team token is good after its maker stopped maintaining the team.
+    pub tokens_outlive_creator: bool,
+    /// The same of other entries.
+    pub others_outlive_creator: bool,
+}
+
+impl Default for AccessPolicy {
+    fn default() -> Self {
+        Self {
+            operations: EntryOperation::DEFAULT.to_vec(),
+            max_age: Duration::from_hours(24 * 365),
+            per_hour: 600,
+            tokens_outlive_creator: false,
+            others_outlive_creator: true,
+        }
+    }
 }
 
 /// The team whose active maintainers are the administrators.

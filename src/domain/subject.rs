@@ -48,7 +48,8 @@ impl<I: From<u64>> Subject<I> {
 }
 
 impl<I: Copy + PartialEq> Subject<I> {
-    fn is(&self, id: I, name: &str) -> bool {
+    /// Whether it is about the one with this id and name.
+    pub fn is(&self, id: I, name: &str) -> bool {
         match self {
             Self::Id(own) => *own == id,
             Self::Name(pattern) => pattern.matches(name),

@@ -26,6 +26,7 @@ pub(super) fn policy_section(reader: &mut Reader) -> Valid<Policy> {
         repository_permission: repository_permission?,
         jit: JitPolicy { labels: labels?, max_labels: max_labels?, name_prefix: name_prefix? },
         max_runners: max_runners?,
+        access: crate::domain::policy::AccessPolicy::default(),
     })
 }
 

@@ -49,6 +49,7 @@ fn organisation() -> Organisation {
             repository_permission: RepositoryPermission::Read,
             jit: JitPolicy { labels: Vec::new(), max_labels: 0, name_prefix: String::new() },
             max_runners: 0,
+            access: crate::domain::policy::AccessPolicy::default(),
         }),
         scopes: ArcSwap::from_pointee(Rules::default()),
         allow_open_groups: false,
