@@ -1,25 +1,20 @@
 //! Whom a call to GitHub is made for. Each request has an account; work that no request is behind is the service's own.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use futures_util::future::BoxFuture;
+use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use tracing::Instrument;
 
 use crate::domain::ids::{TeamId, UserId};
+pub use crate::domain::principal::Principal;
 
 tokio::task_local! {
     static CURRENT: Account;
-}
-
-/// Who acts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Principal {
-    /// The service itself.
-    System,
-    /// A user, by GitHub's id.
-    User(UserId),
 }
 
 /// Whom the calls of one request are made for, as far as is known yet. Cloning gives the same account.
@@ -28,12 +23,28 @@ pub struct Account(Arc<Facts>);
 
 #[derive(Debug, Default)]
 struct Facts {
-    user: OnceLock<UserId>,
+    principal: OnceLock<Principal>,
+    creator: OnceLock<UserId>,
     team: OnceLock<TeamId>,
     has_standing: AtomicBool,
     is_urgent: AtomicBool,
     deadline: Option<Instant>,
     calls: AtomicU64,
+    one_change: OnceLock<OneChange>,
+}
+
+/// What a token that makes one change is asked before it makes it.
+pub trait Spend: fmt::Debug + Send + Sync {
+    /// Spends it; false if that was done before.
+    fn spend(&self) -> BoxFuture<'_, bool>;
+}
+
+/// The one change of a request's token.
+#[derive(Debug)]
+struct OneChange {
+    token: Box<dyn Spend>,
+    /// Set by the first call of the request that changes something.
+    may: OnceCell<bool>,
 }
 
 impl Account {
@@ -59,7 +70,12 @@ impl Account {
 
     /// Who acts.
     pub fn principal(&self) -> Principal {
-        self.0.user.get().map_or(Principal::System, |user| Principal::User(*user))
+        self.0.principal.get().copied().unwrap_or(Principal::System)
+    }
+
+    /// The user who let the principal act, if it is no user itself.
+    pub fn creator(&self) -> Option<UserId> {
+        self.0.creator.get().copied()
     }
 
     /// The team that it is about, once it is known.
@@ -87,9 +103,28 @@ impl Account {
         self.0.calls.load(Ordering::Relaxed)
     }
 
+    /// The caller's token makes one change, and is spent by the first call that changes something.
+    pub fn set_one_change(&self, token: Box<dyn Spend>) {
+        let _ = self.0.one_change.set(OneChange { token, may: OnceCell::new() });
+    }
+
+    /// Whether a call that changes something may be sent. The first one of a request spends its token, if that makes one change
+    /// only.
+    pub async fn may_change(&self) -> bool {
+        match self.0.one_change.get() {
+            Some(OneChange { token, may }) => *may.get_or_init(|| token.spend()).await,
+            None => true,
+        }
+    }
+
     /// The caller is known.
-    pub fn set_user(&self, user: UserId) {
-        let _ = self.0.user.set(user);
+    pub fn set_principal(&self, principal: Principal) {
+        let _ = self.0.principal.set(principal);
+    }
+
+    /// The maker of the access entry by which the caller acts is known.
+    pub fn set_creator(&self, user: UserId) {
+        let _ = self.0.creator.set(user);
     }
 
     /// The team is known.
@@ -126,7 +161,7 @@ mod tests {
     async fn calls_are_made_for_whoever_is_behind_the_task_and_otherwise_for_the_service() {
         assert_eq!(Account::current().principal(), Principal::System);
         let account = Account::of_request(Instant::now());
-        account.set_user(UserId(7));
+        account.set_principal(Principal::User(UserId(7)));
         let within = account.clone().scope(async { Account::current() }).await;
         assert_eq!(within.principal(), Principal::User(UserId(7)));
         within.count_call();

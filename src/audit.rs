@@ -10,16 +10,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub use self::limited::LimitedCallers;
 use self::record::Record;
 use crate::config::Change;
+use crate::domain::entry::EntryId;
 use crate::domain::ids::{GroupId, TeamId};
 use crate::domain::outcome::Outcome;
-use crate::domain::reason::Cause;
+use crate::domain::reason::{Cause, Reason};
 use crate::request::Context;
 use crate::store::Store;
 pub use crate::telemetry::NoRoom;
 use crate::telemetry::{AUDIT_TARGET, AuditRoom, Reserved};
 
-/// Bytes of a line in addition to its lists: names, ids, and a slug of the greatest length in several fields.
-const FIXED_PART: usize = 2 << 10;
+/// Bytes of a line in addition to its lists: names, ids, a slug of the greatest length in several fields, and what a token of an
+/// issuer says of its holder.
+const FIXED_PART: usize = 4 << 10;
 /// Bytes around an item of a list: quotes and a comma.
 const QUOTED: usize = 3;
 
@@ -97,6 +99,8 @@ pub struct Details {
     pub repositories: Vec<String>,
     /// Runners that were acted on.
     pub runners: Vec<String>,
+    /// An access entry that was made or removed.
+    pub entry: Option<EntryId>,
     /// Settings with another value than before.
     pub changes: Vec<Change>,
     /// GitHub's ids of the calls that changed, or were to change, something.
@@ -173,7 +177,9 @@ impl AuditLine {
         match serde_json::to_string(&record) {
             Ok(json) => {
                 tracing::info!(target: AUDIT_TARGET, reserved = progress.reserved.is_some(), record = json);
-                if let Some(store) = &self.0.log.store {
+                // Of what was free to try, and costs nothing, nothing is kept.
+                let is_kept = cause != Some(Cause::Reason(Reason::NotTrusted));
+                if let Some(store) = self.0.log.store.as_ref().filter(|_| is_kept) {
                     store.push_event(record.event(&self.0.context, json));
                 }
             }

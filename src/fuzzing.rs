@@ -3,6 +3,7 @@
 pub use crate::config::fuzzing::config;
 pub use crate::github::fuzzing::github_answer;
 pub use crate::http::fuzzing::request_parameters;
+pub use crate::oidc::fuzzing::oidc_token;
 
 #[cfg(test)]
 mod tests {
@@ -22,6 +23,7 @@ mod tests {
     fn what_the_fuzzers_found_worth_keeping_still_holds() {
         replay("config", super::config);
         replay("github_answer", super::github_answer);
+        replay("oidc_token", super::oidc_token);
         replay("request_parameters", super::request_parameters);
     }
 }

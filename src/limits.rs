@@ -2,8 +2,9 @@
 //! memory, and on a clock that tests can move. Those of users count over all processes that share the store.
 
 mod addresses;
+mod callers;
+mod hourly;
 mod unknown_teams;
-mod users;
 
 use std::hash::Hash;
 use std::num::NonZeroU32;
@@ -17,8 +18,9 @@ use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
 pub use self::addresses::{AddressLimiter, Reservation, UNKNOWN_TOKEN_BURST};
+pub use self::callers::CallerLimiter;
+pub use self::hourly::HourlyLimiter;
 pub use self::unknown_teams::UnknownTeamLimiter;
-pub use self::users::UserLimiter;
 use crate::clock::Clock;
 
 /// A user or network that was idle for this long is forgotten.

@@ -2,6 +2,7 @@
 //! or anything else that a caller sent.
 
 mod labels;
+mod oidc;
 mod replicas;
 
 use std::sync::OnceLock;
@@ -13,8 +14,10 @@ use metrics::{
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 pub use self::labels::{
-    Alone, Cache, CallKind, CallOutcome, CutOff, Limiter, LookUp, ReloadOutcome, Reloaded, Scarce,
+    Alone, Cache, CallKind, CallOutcome, CallerKind, CutOff, KeysFetched, Limiter, LookUp, ReloadOutcome,
+    Reloaded, Scarce,
 };
+pub use self::oidc::keys_fetched;
 pub use self::replicas::{decided_alone, lease_held, policies_differ, replicas};
 use crate::domain::reason::{Cause, Reason};
 
@@ -52,6 +55,7 @@ fn install() -> Option<PrometheusHandle> {
 fn describe() {
     let seconds = Unit::Seconds;
     describe_counter!("arm_requests_total", "Requests by operation, status and reason.");
+    describe_counter!("arm_requests_by_caller_total", "Requests by the kind of caller.");
     describe_histogram!("arm_request_duration_seconds", seconds, "Time to answer, by operation.");
     describe_counter!("arm_github_requests_total", "Calls to GitHub by kind, outcome and attempt.");
     describe_histogram!("arm_github_request_duration_seconds", seconds, "Time of a call, by kind.");
@@ -101,14 +105,19 @@ fn describe() {
         "arm_records_without_group",
         "Records whose group or team GitHub's lists lack, too many to be dropped."
     );
+    describe_store();
+    oidc::describe();
+    replicas::describe();
+    describe_gauge!("arm_build_info", "1, with the version as label.");
+}
+
+fn describe_store() {
     describe_gauge!("arm_store_up", "0 while the store fails.");
     describe_counter!("arm_store_events_written_total", "Events that were written to the store.");
     describe_counter!("arm_store_events_lost_total", "Events that the store never got.");
     describe_gauge!("arm_store_events_waiting", "Events that wait to be written to the store.");
     describe_gauge!("arm_store_events_kept", "Events in the store when they were last counted.");
     describe_gauge!("arm_store_events_limit", "The most events that the store keeps.");
-    replicas::describe();
-    describe_gauge!("arm_build_info", "1, with the version as label.");
 }
 
 /// Installs the metrics, and shows at 0 what an alert may wait for: Prometheus doesn't see the first
@@ -123,6 +132,9 @@ pub fn start(operations: impl IntoIterator<Item = &'static str>) {
         requests(operation, 200, NO_REASON).increment(0);
         // Asking for a histogram makes it appear.
         let _ = request_seconds(operation);
+    }
+    for caller in CallerKind::ALL {
+        by_caller(*caller).increment(0);
     }
     for call in CallKind::ALL {
         for outcome in [CallOutcome::Success, CallOutcome::NotGithub] {
@@ -162,15 +174,27 @@ pub fn start(operations: impl IntoIterator<Item = &'static str>) {
     store_events_lost(0);
     store_events_waiting(0);
     store_events_kept(0, 0);
+    oidc::start();
     replicas::start();
 }
 
 /// A request was answered, or given up by its caller. There is no operation when no route fits.
-pub fn request(operation: Option<&'static str>, status: u16, cause: Option<Cause>, took: Duration) {
+pub fn request(
+    operation: Option<&'static str>,
+    caller: CallerKind,
+    status: u16,
+    cause: Option<Cause>,
+    took: Duration,
+) {
+    by_caller(caller).increment(1);
     let operation = operation.unwrap_or(NO_REASON);
     let reason = cause.map_or(NO_REASON, Cause::as_str);
     requests(operation, status, reason).increment(1);
     request_seconds(operation).record(took);
+}
+
+fn by_caller(caller: CallerKind) -> Counter {
+    counter!("arm_requests_by_caller_total", "caller" => caller.as_str())
 }
 
 fn request_seconds(operation: &'static str) -> Histogram {

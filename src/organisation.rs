@@ -8,9 +8,11 @@ use bytes::Bytes;
 use moka::sync::Cache;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use crate::access::{Administrators, Groups, Members, Records, Teams};
+use crate::access::{Administrators, Entries, Groups, Members, Records, Teams};
 use crate::clock::Clock;
+use crate::domain::entry::EntryId;
 use crate::domain::ids::{GroupId, RunnerId};
+use crate::domain::issuer::Issuers;
 use crate::domain::names::OrgName;
 use crate::domain::pattern::Rules;
 use crate::domain::policy::Policy;
@@ -48,6 +50,10 @@ pub struct Organisation {
     pub policy: ArcSwap<Policy>,
     /// The scopes that tokens are handed out for.
     pub scopes: ArcSwap<Rules>,
+    /// What callers may do who are no users.
+    pub entries: Arc<Entries>,
+    /// Whose OIDC tokens are accepted.
+    pub issuers: ArcSwap<Issuers>,
     /// Who may act on every managed group.
     pub administrators: Administrators,
     /// Whether a group may be used that an owner opened to all repositories.
@@ -107,8 +113,8 @@ impl RunnerTurns {
     }
 }
 
-/// Runners whose JIT config was handed out.
-pub struct HandedOut(Cache<RunnerId, ()>);
+/// Runners whose JIT config was handed out, and by which access entry.
+pub struct HandedOut(Cache<RunnerId, Option<EntryId>>);
 
 impl Default for HandedOut {
     fn default() -> Self {
@@ -118,8 +124,13 @@ impl Default for HandedOut {
 
 impl HandedOut {
     /// The config of this runner was handed out.
-    pub fn insert(&self, runner: RunnerId) {
-        self.0.insert(runner, ());
+    pub fn insert(&self, runner: RunnerId, entry: Option<EntryId>) {
+        self.0.insert(runner, entry);
+    }
+
+    /// Whether it was handed out by this access entry.
+    pub fn is_of(&self, runner: RunnerId, entry: EntryId) -> bool {
+        self.0.get(&runner).flatten() == Some(entry)
     }
 
     /// Whether the config of this runner was handed out.

@@ -1,13 +1,19 @@
 //! The facts of one request. Each is set once, as soon as it is known; the access line, metrics and the audit line are
 //! made from them.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, OnceLock};
 
-use crate::account::Account;
+use serde::Serialize;
+use serde_json::json;
+
+use crate::account::{Account, Principal};
+use crate::domain::entry::EntryId;
 use crate::domain::ids::{TeamId, UserId};
 use crate::domain::names::{Login, TeamSlug};
 use crate::limits::Allowance;
+use crate::metrics::CallerKind;
 
 /// The facts of one request, or of something that the service does by itself. Cloning gives the same facts.
 #[derive(Debug, Clone)]
@@ -24,6 +30,7 @@ struct Facts {
     slug_of_named_team: OnceLock<TeamSlug>,
     team: OnceLock<Team>,
     as_administrator: OnceLock<()>,
+    entry: OnceLock<EntryId>,
     account: Account,
 }
 
@@ -43,16 +50,89 @@ pub enum Caller {
         /// The login.
         login: Login,
     },
+    /// Somebody with a token of an issuer.
+    Workload(Arc<Workload>),
+    /// Somebody with a team token, by its entry.
+    TokenHolder(EntryId),
     /// The service itself.
     System,
 }
 
+/// What a token of an issuer says of its holder, as far as lines of the log tell it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Workload {
+    /// As what it is counted.
+    #[serde(skip)]
+    pub principal: Principal,
+    /// Its name: the repository, or the subject.
+    #[serde(skip)]
+    pub name: String,
+    /// The issuer, by its name in the configuration.
+    pub issuer: String,
+    /// `sub`. For people: nothing goes by it where GitHub Actions issued the token.
+    pub subject: String,
+    /// What a run of GitHub Actions is.
+    #[serde(flatten)]
+    pub run: Option<Run>,
+}
+
+/// A run of GitHub Actions.
+#[derive(Debug, Clone, Serialize, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is the claim of that name")]
+pub struct Run {
+    pub repository: String,
+    pub repository_id: String,
+    pub event_name: String,
+    #[serde(rename = "ref", skip_serializing_if = "String::is_empty")]
+    pub git_ref: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub sha: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub environment: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub workflow_ref: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub job_workflow_ref: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub run_id: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub run_attempt: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub actor: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub actor_id: String,
+}
+
 impl Caller {
     /// The name in log lines.
-    pub fn name(&self) -> &str {
+    pub fn name(&self) -> Cow<'_, str> {
         match self {
-            Self::User { login, .. } => login.as_str(),
-            Self::System => "system",
+            Self::User { login, .. } => login.as_str().into(),
+            Self::Workload(workload) => workload.name.as_str().into(),
+            Self::TokenHolder(entry) => format!("token {entry}").into(),
+            Self::System => "system".into(),
+        }
+    }
+
+    /// Who it is, in JSON.
+    pub fn to_json(&self) -> String {
+        let workload = match self {
+            Self::Workload(workload) => Some(&**workload),
+            Self::User { .. } | Self::TokenHolder(_) | Self::System => None,
+        };
+        let described = json!({
+            "kind": self.kind(), "name": self.name(), "id": self.user_id(), "workload": workload,
+        });
+        described.to_string()
+    }
+
+    /// Its kind in a word.
+    pub fn kind(&self) -> CallerKind {
+        match self {
+            Self::User { .. } => CallerKind::User,
+            Self::Workload(_) => CallerKind::Workload,
+            Self::TokenHolder(_) => CallerKind::Token,
+            Self::System => CallerKind::System,
         }
     }
 
@@ -60,7 +140,17 @@ impl Caller {
     pub fn user_id(&self) -> Option<UserId> {
         match self {
             Self::User { id, .. } => Some(*id),
-            Self::System => None,
+            Self::Workload(_) | Self::TokenHolder(_) | Self::System => None,
+        }
+    }
+
+    /// As what it is counted.
+    pub fn principal(&self) -> Principal {
+        match self {
+            Self::User { id, .. } => Principal::User(*id),
+            Self::Workload(workload) => workload.principal,
+            Self::TokenHolder(entry) => Principal::Token(*entry),
+            Self::System => Principal::System,
         }
     }
 }
@@ -89,6 +179,7 @@ impl Context {
             slug_of_named_team: OnceLock::new(),
             team: OnceLock::new(),
             as_administrator: OnceLock::new(),
+            entry: OnceLock::new(),
             account,
         }))
     }
@@ -158,6 +249,11 @@ impl Context {
         self.0.as_administrator.get().is_some()
     }
 
+    /// The access entry by which the caller acts, if they are no user.
+    pub fn entry(&self) -> Option<EntryId> {
+        self.0.entry.get().copied()
+    }
+
     /// The operation was found.
     pub fn set_operation(&self, name: &'static str, is_older_form: bool) {
         let _ = self.0.operation.set(RequestedOperation { name, is_older_form });
@@ -165,9 +261,7 @@ impl Context {
 
     /// The caller is known.
     pub fn set_caller(&self, caller: Caller) {
-        if let Some(user) = caller.user_id() {
-            self.0.account.set_user(user);
-        }
+        self.0.account.set_principal(caller.principal());
         let _ = self.0.caller.set(caller);
     }
 
@@ -190,6 +284,14 @@ impl Context {
     pub fn set_team(&self, team: Team) {
         self.0.account.set_team(team.id);
         let _ = self.0.team.set(team);
+    }
+
+    /// The caller acts by this access entry, which this user made, if a user did.
+    pub fn set_entry(&self, entry: EntryId, creator: Option<UserId>) {
+        if let Some(creator) = creator {
+            self.0.account.set_creator(creator);
+        }
+        let _ = self.0.entry.set(entry);
     }
 
     /// It took the rights of an administrator.

@@ -1,6 +1,8 @@
 //! The only place where parts are wired: state, listener, start-up check, reload, graceful stop.
 
+mod access;
 mod background;
+mod build;
 mod listener;
 mod preflight;
 mod reload;
@@ -12,37 +14,29 @@ mod watched;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
-use arc_swap::ArcSwap;
-use secrecy::SecretString;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use self::background::{SecretFile, check_credential};
 use self::listener::Listening;
-pub use self::preflight::{ask_github, ask_store, problems, warnings};
+pub use self::preflight::{ask_github, ask_issuers, ask_store, problems, warnings};
 pub use self::reload::Configuration;
 use self::watched::{LOOKED_AT_EVERY, Looks};
-use crate::access::{Administrators, Groups, Identities, Members, Ownership, Records, Teams};
-use crate::audit::{AuditLog, LimitedCallers};
 use crate::clock::Clock;
-use crate::config::{AdminListener, Config, Credentials, GroupProof, SecretError, ServerConfig, TlsFiles};
-use crate::github::{App, Github, Settings, SetupError};
+use crate::config::{AdminListener, Config, GroupProof, SecretError, ServerConfig, TlsFiles};
+use crate::github::SetupError;
 use crate::http::{self, Operation};
 use crate::metrics;
-use crate::organisation::{HandedOut, Organisation, RunnerTurns};
-use crate::replicas::{Replicas, Turns};
-use crate::single_flight::SingleFlight;
+use crate::oidc::{self};
+use crate::state::Shared;
 pub use crate::state::{Check, Obstacle};
-use crate::state::{Shared, State};
 use crate::store::{self, OpenError, Store};
-use crate::telemetry;
 use crate::tls::{self, CertificateStore, TlsError};
 use crate::watch::{RecordWatch, Sweep};
-use crate::writes::Writes;
 
 /// How long requests under way may take to finish after the service was told to stop.
 pub const DRAIN: Duration = Duration::from_secs(25);
@@ -98,6 +92,9 @@ pub enum StartError {
     /// Nothing says which group is a team's.
     #[error("groups.name {}", Config::NO_GROUP_PROOF)]
     NoGroupProof,
+    /// Tokens of an issuer can't be checked.
+    #[error("{0}")]
+    Oidc(#[from] oidc::SetupError),
     /// The system gives no random numbers.
     #[error("the system gives no random numbers")]
     Random,
@@ -136,7 +133,8 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Server, StartError> 
         Some(settings) => Some(Arc::new(Store::open(&settings, clock.clone()).await?)),
         None => None,
     };
-    let state = Arc::new(build(config, &clock, (secret.clone(), certificates), store.as_ref(), check)?);
+    let state =
+        Arc::new(build::build(config, &clock, (secret.clone(), certificates), store.as_ref(), check)?);
     let (handle, serving, address) = listen(config, &state)?;
     let admin =
         config.server.admin.map(|admin| listen_for_admins(&config.server, admin, &state)).transpose()?;
@@ -161,6 +159,9 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Server, StartError> 
         background.push(tokio::spawn(watch().settle_those_left()));
     }
     background.push(tokio::spawn(replicas::follow(state.clone())));
+    background.push(tokio::spawn(access::tell_uses(state.clone())));
+    let configured = state.configured_access.subscribe();
+    background.push(tokio::spawn(access::keep_configured(state.clone(), configured)));
     if config.sweep.offline_runners.enabled {
         let sweep = Sweep::new(state.clone(), config.sweep.offline_runners.clone(), clock.clone());
         background.push(tokio::spawn(sweep.run()));
@@ -178,92 +179,6 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Server, StartError> 
 fn certificates(files: &TlsFiles) -> Result<Arc<CertificateStore>, StartError> {
     CertificateStore::load(&files.certificate, &files.key)
         .map_err(|cause| StartError::Certificate { setting: preflight::setting_of(&cause, files), cause })
-}
-
-fn build(
-    config: &Config,
-    clock: &Clock,
-    (secret, certificates): (SecretString, Option<Arc<CertificateStore>>),
-    store: Option<&Arc<Store>>,
-    check: watch::Receiver<Check>,
-) -> Result<State, StartError> {
-    let replicas = Arc::new(Replicas::on(store));
-    let (users, unknown_tokens) = reload::limiters(config, &replicas, clock);
-    let github = Arc::new(Github::new(settings_of(config, secret), replicas.clone(), clock.clone())?);
-    let identities = Identities::new(unknown_tokens, config.cache, github.clone(), clock.clone());
-    let members = Arc::new(Members::new(github.clone(), clock.clone()));
-    let records = store.map(|store| {
-        let api_url = config.github.api_url.as_str().to_owned();
-        Arc::new(Records::new(store.clone(), github.clone(), api_url))
-    });
-    let organisation = Organisation {
-        name: config.org.clone(),
-        teams: Teams::new(config.groups.name.clone(), config.cache, members.clone(), github.clone(), clock),
-        members,
-        groups: Groups::new(ownership(config, records.as_ref()), config.cache, github.clone(), clock.clone()),
-        administrators: Administrators::new(
-            config.administrators.clone(),
-            records.clone(),
-            github.clone(),
-            clock.clone(),
-        ),
-        allow_open_groups: config.groups.allow_open,
-        clock: clock.clone(),
-        github,
-        store: store.cloned(),
-        records,
-        policy: ArcSwap::from_pointee(config.policy.clone()),
-        scopes: ArcSwap::from_pointee(config.scopes.clone()),
-        views: SingleFlight::new(),
-        turns: Turns::new(replicas.clone()),
-        replicas,
-        runner_turns: RunnerTurns::default(),
-        handed_out: HandedOut::default(),
-    };
-    Ok(State {
-        organisation: Arc::new(organisation),
-        identities: Arc::new(identities.map_err(|_| StartError::Random)?),
-        user_limiter: ArcSwap::from_pointee(users),
-        audit_log: AuditLog::new(telemetry::audit_room(), store.cloned()),
-        limited_callers: LimitedCallers::here(),
-        writes: Writes::here(),
-        legacy_get: config.server.legacy_get,
-        docs: config.server.docs,
-        trusted_proxies: config.server.trusted_proxies.clone(),
-        request_deadline: (config.github.timeout * CALLS_IN_A_ROW).min(DRAIN.max(config.github.timeout)),
-        certificates,
-        check,
-        was_accepted: AtomicBool::new(false),
-        check_now: Notify::new(),
-        draining: AtomicBool::new(false),
-    })
-}
-
-/// What says which group is a team's.
-fn ownership(config: &Config, records: Option<&Arc<Records>>) -> Ownership {
-    match (config.group_proof(), records) {
-        (Some(GroupProof::Records), Some(records)) => Ownership::Recorded(records.clone()),
-        (Some(GroupProof::NamesWithIds), _) => Ownership::Named,
-        (Some(GroupProof::TrustedNames), _) => Ownership::TrustedNames,
-        (Some(GroupProof::Records | GroupProof::Disabled) | None, _) => Ownership::Disabled,
-    }
-}
-
-fn settings_of(config: &Config, secret: SecretString) -> Settings {
-    let app = match config.credentials {
-        Credentials::App { app_id, installation_id, .. } => Some(App { id: app_id, installation_id }),
-        Credentials::Token(_) => None,
-    };
-    Settings {
-        org: config.org.clone(),
-        api_url: config.github.api_url.as_str().to_owned(),
-        ca_file: config.github.ca_file.clone(),
-        timeout: config.github.timeout,
-        concurrency: config.github.concurrency,
-        shares: config.github.shares,
-        app,
-        secret,
-    }
 }
 
 fn listen(config: &Config, state: &Shared) -> Result<Listening, StartError> {
@@ -342,7 +257,8 @@ impl Server {
 
     /// Looks at all files now, and forgets who callers are and what they maintain: somebody may have lost it.
     pub fn reload(&self) {
-        self.state.identities.forget_all();
+        self.state.authentication.identities.forget_all();
+        self.state.organisation.entries.forget_all();
         self.state.organisation.teams.forget_all();
         self.state.organisation.members.forget_all();
         tracing::info!("cached identities and memberships were forgotten");
@@ -381,6 +297,9 @@ impl Server {
             serving.abort();
         }
         self.state.organisation.replicas.leave().await;
+        if let Err(error) = self.state.organisation.entries.tell_uses().await {
+            tracing::warn!(%error, "when access entries were used last could not be written");
+        }
         if let Some(store) = &self.state.organisation.store {
             let unwritten = store.close().await;
             if unwritten > 0 {

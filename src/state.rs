@@ -8,10 +8,11 @@ use arc_swap::ArcSwap;
 use ipnet::IpNet;
 use tokio::sync::{Notify, watch};
 
-use crate::access::{GroupError, Identities, Unresolved};
+use crate::access::{Authentication, GroupError, Unresolved, UsedTokens};
 use crate::audit::{AuditLog, LimitedCallers};
+use crate::domain::entry::configured::ConfiguredEntry;
 use crate::github::StartupProblem;
-use crate::limits::UserLimiter;
+use crate::limits::CallerLimiter;
 use crate::organisation::Organisation;
 use crate::tls::CertificateStore;
 use crate::writes::Writes;
@@ -57,9 +58,13 @@ pub struct State {
     /// The organisation that is served.
     pub organisation: Arc<Organisation>,
     /// Who callers are.
-    pub identities: Arc<Identities>,
-    /// Requests of each user.
-    pub user_limiter: ArcSwap<UserLimiter>,
+    pub authentication: Authentication,
+    /// Tokens that made the one change that they may make.
+    pub used_tokens: Arc<UsedTokens>,
+    /// Access entries of the configuration.
+    pub configured_access: watch::Sender<Vec<ConfiguredEntry>>,
+    /// Requests of each caller.
+    pub caller_limiter: ArcSwap<CallerLimiter>,
     /// Knows whether audit lines can be written.
     pub audit_log: AuditLog,
     /// Audit lines of callers over their limit.

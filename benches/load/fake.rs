@@ -6,7 +6,7 @@ use std::io::BufRead;
 use std::time::Duration;
 
 use fake_github::{
-    self, AppKey, Credential, Exchange, FakeGithub, Fault, GroupId, Options, Permission, RepoVisibility,
+    self, AppKey, Credential, Exchange, FakeGithub, Fault, GroupId, Options, Permission, RepoVisibility, Run,
     RunnerStatus, TokenKind, Visibility,
 };
 use serde::{Deserialize, Serialize};
@@ -89,6 +89,8 @@ pub(crate) struct Calls {
 pub(crate) const TEAM: &str = "payments";
 /// The start of its repositories' names.
 pub(crate) const REPOSITORY: &str = "repo-";
+/// What tokens of GitHub Actions are made for.
+pub(crate) const AUDIENCE: &str = "https://arm.example.com";
 /// A team of the same maintainer that has no group yet.
 pub(crate) const SPARE_TEAM: &str = "spare";
 /// More than GitHub ever allows: what is measured here is not the limit.
@@ -116,6 +118,7 @@ pub(crate) fn run(size: &World) -> Outcome<()> {
         let order = order?;
         match order.split_once(' ').unwrap_or((&order, "")) {
             ("calls", _) => say(&serde_json::to_string(&calls(&fake, &settings.others))?),
+            ("tokens", count) => say(&serde_json::to_string(&tokens(&fake, count.parse()?))?),
             (name, value) => {
                 obey(&fake, name, value)?;
                 say("done");
@@ -123,6 +126,12 @@ pub(crate) fn run(size: &World) -> Outcome<()> {
         }
     }
     Ok(())
+}
+
+/// Tokens of jobs that were pushed to the main branch of the team's first repository.
+fn tokens(fake: &FakeGithub, count: usize) -> Vec<String> {
+    let run = Run::of(ORG, &format!("{REPOSITORY}0"));
+    (0..count).map(|_| fake.token_of(&run, AUDIENCE).lifetime(3_600).sign()).collect()
 }
 
 /// Follows an order that gives nothing back.

@@ -58,6 +58,11 @@ impl Github {
         self.process.order(&format!("weather {one_in}")).map(drop)
     }
 
+    /// So many tokens of jobs that were pushed to the main branch of the team's first repository.
+    pub(crate) fn tokens(&mut self, count: usize) -> Outcome<Vec<String>> {
+        Ok(serde_json::from_str(&self.process.order(&format!("tokens {count}"))?)?)
+    }
+
     /// The calls since `clear`.
     pub(crate) fn calls(&mut self) -> Outcome<Calls> {
         Ok(serde_json::from_str(&self.process.order("calls")?)?)

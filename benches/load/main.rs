@@ -22,6 +22,7 @@ mod service;
 mod sizes;
 mod speed;
 mod weather;
+mod workloads;
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -74,6 +75,8 @@ enum Part {
     Bursts,
     /// Reads while GitHub fails one time in twenty; only if named
     Weather,
+    /// JIT configs for workflows, and verifying their tokens; only if named
+    Workloads,
     /// Three processes on one PostgreSQL, which `LOAD_STORE` names; only if named
     Replicas,
 }
@@ -134,6 +137,9 @@ fn measure(arguments: &Arguments) -> Outcome<()> {
     }
     if arguments.only.contains(&Part::Weather) {
         runtime.block_on(weather::measure(&extent, &mut report))?;
+    }
+    if arguments.only.contains(&Part::Workloads) {
+        runtime.block_on(workloads::measure(&mut report))?;
     }
     if arguments.only.contains(&Part::Replicas) {
         runtime.block_on(replicas::measure(&extent, &mut report))?;

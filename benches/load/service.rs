@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 
 use crate::Outcome;
 use crate::client::{Connection, HERE, Target, request};
-use crate::fake::Settings;
+use crate::fake::{AUDIENCE, Settings};
 use crate::github::Github;
 
 /// The service's binary, built as `cargo bench` builds it, unless [`OTHER_BINARY`] names another.
@@ -155,6 +155,8 @@ impl Prepared {
             "privateKeyFile": "key.pem",
             "github": { "apiURL": github.url },
             "groups": { "name": "{team}-{id}" },
+            "oidc": { "audience": AUDIENCE, "issuers": { "github-actions": {} } },
+            "policy": { "access": { "perHour": 10_000 } },
             "server": {
                 "address": "127.0.0.1",
                 "port": address.port(),

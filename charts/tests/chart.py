@@ -41,13 +41,14 @@ def blocks(document: Path, language: str = "yaml") -> list[Any]:
 
 def least(**more: Any) -> dict[str, Any]:
     """LEAST with `more` laid over it, key by key."""
-    return _laid_over(copy.deepcopy(LEAST), more)
+    return laid_over(copy.deepcopy(LEAST), more)
 
 
-def _laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+def laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """`below`, changed, with `above` over it, key by key."""
     for key, value in above.items():
         if isinstance(value, dict) and isinstance(below.get(key), dict):
-            below[key] = _laid_over(below[key], value)
+            below[key] = laid_over(below[key], value)
         else:
             below[key] = value
     return below

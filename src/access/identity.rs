@@ -15,7 +15,7 @@ use tokio::runtime::Handle;
 use tracing::Instrument;
 
 pub(super) use self::session::Session;
-pub use self::token::{CallerToken, TokenError};
+pub use self::token::{CallerToken, ShownToken, TokenError};
 use self::verdict::{Verdict, examine};
 use super::{AccessError, Caller, TokenUse};
 use crate::cache::{Cache, Era};
@@ -101,6 +101,11 @@ impl Identities {
     /// Replaces the limit on refused tokens; all addresses start anew, and nothing else is forgotten.
     pub fn limit_unknown_tokens(&self, limiter: AddressLimiter) {
         self.addresses.store(Arc::new(limiter));
+    }
+
+    /// Counts a token that was refused without GitHub. The error is how long the address has to wait.
+    pub(super) fn refuse(&self, address: IpAddr) -> Result<(), Duration> {
+        self.addresses.load().refuse(address)
     }
 
     /// Forgets whose tokens are, calls to GitHub under way included: somebody may have lost their access since. Which
@@ -287,7 +292,7 @@ mod tests {
             reservation.use_up();
         }
         let identities = Arc::new(Identities::new(limiter, TTLS, nowhere(), clock).unwrap());
-        let token = CallerToken::from_header("ghp_abc").unwrap();
+        let ShownToken::Github(token) = ShownToken::from_header("ghp_abc").unwrap() else { panic!() };
         let hash = identities.hash(&token);
         let (refuse, refused) = tokio::sync::oneshot::channel();
         let other = identities.look_ups.run(hash, async {

@@ -2,10 +2,15 @@
 //! [`ManagedGroup`], so an operation that demands one can't be reached without the checks behind it.
 
 mod administrators;
+mod authentication;
+mod entries;
 mod groups;
 mod identity;
 mod members;
+mod mirror;
+mod one_use;
 mod records;
+mod requester;
 mod rights;
 mod scopes;
 mod team_ids;
@@ -15,16 +20,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::administrators::{Administrators, Unresolved};
+pub use self::authentication::Authentication;
+pub use self::entries::{Candidates, Entries, Terms, Void};
 pub use self::groups::{Begun, Creation, GroupError, Groups, ManagedGroup, Ownership, Settled};
 use self::identity::Session;
-pub use self::identity::{CallerToken, Identities, TokenError};
+pub use self::identity::{CallerToken, Identities, ShownToken, TokenError};
 pub use self::members::Members;
+pub use self::one_use::UsedTokens;
 pub use self::records::Records;
+pub use self::requester::{Requester, TokenHolder, Workload};
 pub use self::rights::{Right, Rights};
 pub use self::scopes::{ScopeAuthority, ScopeHolder};
 pub use self::teams::{Maintainer, Teams};
+use crate::domain::entry::AccessEntry;
 use crate::domain::ids::{TeamId, UserId};
-use crate::domain::names::{Login, TeamSlug};
+use crate::domain::names::{Label, Login, TeamSlug};
 use crate::domain::policy::Policy;
 use crate::domain::scope::Scope;
 use crate::domain::template::GroupName;
@@ -98,10 +108,17 @@ impl Caller {
 }
 
 /// Who acts for a team. The service itself never needs an [`Authority`]: its periodic work has an [`Oversight`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Principal {
     /// A user, by a token of their own.
     User(Caller),
+    /// Somebody who is no user, by an access entry of the team's.
+    Holder {
+        /// Who.
+        requester: Requester,
+        /// The entry.
+        entry: Arc<AccessEntry>,
+    },
 }
 
 /// The team that somebody acts for, as GitHub reports it.
@@ -176,10 +193,23 @@ impl Authority {
         &self.principal
     }
 
-    /// The user who acts.
-    pub fn caller(&self) -> &Caller {
-        let Principal::User(caller) = &self.principal;
-        caller
+    /// The user who acts, for what only users may do.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn caller(&self) -> Result<&Caller, AccessError> {
+        match &self.principal {
+            Principal::User(caller) => Ok(caller),
+            Principal::Holder { .. } => Err(AccessError::NotTrusted),
+        }
+    }
+
+    /// The access entry by which it is acted, if it is no user who does.
+    pub fn entry(&self) -> Option<&AccessEntry> {
+        match &self.principal {
+            Principal::User(_) => None,
+            Principal::Holder { entry, .. } => Some(entry),
+        }
     }
 
     /// For which team.
@@ -214,6 +244,33 @@ pub enum AccessError {
     /// A token without a user behind it.
     #[error("the token belongs to no user")]
     UnsupportedToken,
+    /// A team token that there is not, or no more.
+    #[error("there is no such team token, or no more")]
+    UnknownTeamToken,
+    /// A token of an OIDC issuer that is not good; says why, for the log.
+    #[error("the OIDC token was refused: {0}")]
+    InvalidOidcToken(String),
+    /// A token of an OIDC issuer that is not configured.
+    #[error("the issuer of the token is not configured")]
+    UnknownIssuer,
+    /// The keys of a token's issuer can't be had.
+    #[error("the keys of the token's issuer can't be had")]
+    IssuerUnavailable {
+        /// When it is tried again.
+        retry_after: Duration,
+    },
+    /// A token that makes one change needs an id.
+    #[error("the token has no `jti`")]
+    TokenWithoutId,
+    /// Only users may do this.
+    #[error("not a user's token")]
+    NotAUser,
+    /// No access entry of the team lets the caller do this.
+    #[error("no access entry fits")]
+    NotTrusted,
+    /// None lets them ask for this label.
+    #[error("no access entry lets the caller ask for the label {0}")]
+    LabelNotTrusted(Label),
     /// A token that any application may hold, where one is required that its owner made.
     #[error("the token may be held by another application")]
     TokenOfAnApplication,

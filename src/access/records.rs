@@ -3,13 +3,12 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use arc_swap::ArcSwapOption;
-use tokio::sync::{Mutex, OnceCell};
+use tokio::sync::OnceCell;
 
 use super::GroupError;
-use crate::domain::ids::{GroupId, OrganisationId, TeamId};
+use super::mirror::{Mirror, Source};
+use crate::domain::ids::{GroupId, TeamId};
 use crate::domain::record::{GroupRecord, PendingCreation};
 use crate::github::Github;
 use crate::store::{Added, Store, StoreError};
@@ -20,16 +19,9 @@ pub struct Records {
     github: Arc<Github>,
     /// GitHub's address, as the store remembers it.
     api_url: String,
-    /// The organisation's id.
-    organisation: OnceCell<OrganisationId>,
     /// Set once the store is known to be of this organisation: ids of another's would be of other groups.
     bound: OnceCell<()>,
-    /// None until the store was read for the first time.
-    image: ArcSwapOption<Image>,
-    /// Set when the store may hold what the memory doesn't.
-    image_is_stale: AtomicBool,
-    /// Held by those who change what is in memory, so that no change is lost to another.
-    changing: Mutex<()>,
+    image: Mirror<Image>,
 }
 
 /// The records at one moment, found by either side.
@@ -38,6 +30,12 @@ struct Image {
     revision: u64,
     by_team: HashMap<TeamId, GroupRecord>,
     teams: HashMap<GroupId, TeamId>,
+}
+
+impl super::mirror::Image for Image {
+    fn revision(&self) -> u64 {
+        self.revision
+    }
 }
 
 impl Image {
@@ -73,16 +71,7 @@ impl Image {
 impl Records {
     /// The records of this store. Nothing is read yet.
     pub fn new(store: Arc<Store>, github: Arc<Github>, api_url: String) -> Self {
-        Self {
-            store,
-            github,
-            api_url,
-            organisation: OnceCell::new(),
-            bound: OnceCell::new(),
-            image: ArcSwapOption::empty(),
-            image_is_stale: AtomicBool::new(false),
-            changing: Mutex::default(),
-        }
+        Self { store, github, api_url, bound: OnceCell::new(), image: Mirror::default() }
     }
 
     /// Makes sure that the store is this organisation's.
@@ -97,8 +86,7 @@ impl Records {
         if !self.store.is_good() {
             return Err(StoreError::Unavailable("it fails at the moment".to_owned()).into());
         }
-        let ask = async || self.github.organisation_id().await;
-        let organisation = *self.organisation.get_or_try_init(ask).await?;
+        let organisation = self.github.organisation_id().await?;
         let bind = async || {
             let outcome = self.store.bind(&self.api_url, organisation.0).await;
             if let Err(error @ StoreError::OtherGithub { .. }) = &outcome {
@@ -119,15 +107,17 @@ impl Records {
         self.bound.initialized()
     }
 
+    /// Whether it is, and works as far as is known.
+    pub fn is_usable(&self) -> bool {
+        self.is_bound() && self.store.is_good()
+    }
+
     /// Reads the records again if they have another revision than those in memory. Not before they are needed here.
     ///
     /// # Errors
     /// The store can't be read; what is in memory stays.
     pub async fn follow(&self, revision: u64) -> Result<(), StoreError> {
-        match self.image.load_full() {
-            Some(image) if image.revision != revision => self.refresh().await,
-            Some(_) | None => Ok(()),
-        }
+        self.image.follow(revision, self).await
     }
 
     /// Reads what other processes, or nobody here so far, changed.
@@ -135,17 +125,7 @@ impl Records {
     /// # Errors
     /// The store can't be read; what is in memory stays.
     pub async fn refresh(&self) -> Result<(), StoreError> {
-        let _changing = self.changing.lock().await;
-        if let Some(image) = self.image.load_full()
-            && self.store.records_revision().await? == image.revision
-        {
-            self.image_is_stale.store(false, Ordering::Relaxed);
-            return Ok(());
-        }
-        let read = self.store.records().await?;
-        self.image_is_stale.store(false, Ordering::Relaxed);
-        self.image.store(Some(Arc::new(Image::of(read.revision, read.records))));
-        Ok(())
+        self.image.refresh(self).await
     }
 
     /// The record of a team.
@@ -173,20 +153,11 @@ impl Records {
     }
 
     async fn image(&self) -> Result<Arc<Image>, GroupError> {
-        if let Some(image) = self.image.load_full().filter(|_| self.bound.initialized()) {
-            let is_stale = self.image_is_stale.load(Ordering::Relaxed);
-            // As long as the store fails, what is in memory goes on to count.
-            if !is_stale || !self.store.is_good() || Box::pin(self.refresh()).await.is_err() {
-                return Ok(image);
-            }
+        if !self.bound.initialized() {
+            // Boxed, since it happens once.
+            Box::pin(self.bind()).await?;
         }
-        // Boxed, since it happens once.
-        Box::pin(async {
-            self.bind().await?;
-            self.refresh().await?;
-            self.image.load_full().ok_or(StoreError::Unavailable("it was not read yet".to_owned()).into())
-        })
-        .await
+        Ok(self.image.image(self).await?)
     }
 
     /// Records that a group is a team's, unless either has another record; the record is kept for good when this returns.
@@ -195,7 +166,7 @@ impl Records {
     /// The store can't be written.
     pub async fn add(&self, record: &GroupRecord) -> Result<Added, StoreError> {
         let write = Box::pin(self.store.add_record(record));
-        self.change(write, |image, added| image.note(added, record)).await
+        self.image.change(write, |image, added| image.note(added, record)).await
     }
 
     /// The same for the group that a pending creation made; nothing if that is pending no more.
@@ -213,7 +184,7 @@ impl Records {
                 image.note(added, record);
             }
         };
-        self.change(write, note).await
+        self.image.change(write, note).await
     }
 
     /// The group is the team's no longer. Whether it was.
@@ -222,7 +193,7 @@ impl Records {
     /// The store can't be written.
     pub async fn remove(&self, team: TeamId, group: GroupId) -> Result<bool, StoreError> {
         let write = Box::pin(self.store.remove_record(team, group));
-        self.change(write, |image, _| image.remove(team, group)).await
+        self.image.change(write, |image, _| image.remove(team, group)).await
     }
 
     /// What came of a team's creation is not known yet, if anything.
@@ -232,37 +203,19 @@ impl Records {
     pub async fn pending(&self, team: TeamId) -> Result<Option<PendingCreation>, StoreError> {
         Ok(self.store.creations().await?.into_iter().find(|creation| creation.team == team))
     }
+}
 
-    async fn change<T>(
-        &self,
-        write: impl Future<Output = Result<T, StoreError>>,
-        apply: impl FnOnce(&mut Image, &T),
-    ) -> Result<T, StoreError> {
-        let _changing = self.changing.lock().await;
-        // A write whose outcome is lost, or that is given up, may have been done all the same.
-        let mut outcome_is_lost = Doubt { image_is_stale: &self.image_is_stale, remains: true };
-        let outcome = write.await?;
-        outcome_is_lost.remains = false;
-        // Its revision stays that of the last reading: the next one finds what others changed meanwhile.
-        if let Some(image) = self.image.load_full() {
-            let mut image = Image::clone(&image);
-            apply(&mut image, &outcome);
-            self.image.store(Some(Arc::new(image)));
-        }
-        Ok(outcome)
+impl Source<Image> for Records {
+    async fn revision(&self) -> Result<u64, StoreError> {
+        self.store.records_revision().await
     }
-}
 
-/// Has the records read again, if it remains.
-struct Doubt<'a> {
-    image_is_stale: &'a AtomicBool,
-    remains: bool,
-}
+    async fn read(&self) -> Result<Image, StoreError> {
+        let read = self.store.records().await?;
+        Ok(Image::of(read.revision, read.records))
+    }
 
-impl Drop for Doubt<'_> {
-    fn drop(&mut self) {
-        if self.remains {
-            self.image_is_stale.store(true, Ordering::Relaxed);
-        }
+    fn is_good(&self) -> bool {
+        self.store.is_good()
     }
 }

@@ -1,6 +1,9 @@
 //! What a caller may be allowed to do. An operation names the right that it takes; a caller's standing says which
 //! rights they hold.
 
+use crate::domain::entry::{AccessEntry, EntryOperation};
+use crate::domain::policy::AccessPolicy;
+
 /// A right, as narrow as it may ever be given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -27,6 +30,26 @@ pub enum Right {
     RunnersList,
     /// `runners-remove`.
     RunnersRemove,
+    /// `demand`.
+    Demand,
+    /// `diagnose`.
+    Diagnose,
+}
+
+impl From<EntryOperation> for Right {
+    fn from(operation: EntryOperation) -> Self {
+        match operation {
+            EntryOperation::JitconfigGenerate => Self::JitconfigGenerate,
+            EntryOperation::Demand => Self::Demand,
+            EntryOperation::Diagnose => Self::Diagnose,
+            EntryOperation::RunnersList => Self::RunnersList,
+            EntryOperation::RunnersRemove => Self::RunnersRemove,
+            EntryOperation::GroupList => Self::GroupList,
+            EntryOperation::GroupShow => Self::GroupShow,
+            EntryOperation::ReposAdd => Self::ReposAdd,
+            EntryOperation::ReposRemove => Self::ReposRemove,
+        }
+    }
 }
 
 /// A set of rights.
@@ -52,6 +75,13 @@ impl Rights {
             index += 1;
         }
         Self(set)
+    }
+
+    /// What the holder of an entry may do under a policy.
+    pub fn of_entry(entry: &AccessEntry, policy: &AccessPolicy) -> Self {
+        let allowed = |operation: &&EntryOperation| policy.operations.contains(operation);
+        let rights = entry.operations.iter().filter(allowed).map(|operation| Right::from(*operation));
+        rights.fold(Self(0), |set, right| Self(set.0 | 1 << right as u8))
     }
 
     /// Whether the right is among them.

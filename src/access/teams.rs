@@ -1,5 +1,7 @@
 //! Does this user actively maintain this team? GitHub is asked with the service's own credential.
 
+mod by_entries;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;

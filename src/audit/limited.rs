@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use super::AuditLine;
-use crate::domain::ids::UserId;
 use crate::domain::outcome::Outcome;
+use crate::domain::principal::Principal;
 use crate::domain::reason::Cause;
 use crate::request::Caller;
 
@@ -17,7 +17,7 @@ const COUNTED_FOR: Duration = Duration::from_secs(1);
 
 /// Refusals that are counted and not written yet.
 pub struct LimitedCallers {
-    by_user: Arc<Mutex<HashMap<UserId, Window>>>,
+    by_caller: Arc<Mutex<HashMap<Principal, Window>>>,
     runtime: Handle,
 }
 
@@ -32,31 +32,31 @@ struct Window {
 impl LimitedCallers {
     /// Writes on the current runtime.
     pub fn here() -> Self {
-        Self { by_user: Arc::default(), runtime: Handle::current() }
+        Self { by_caller: Arc::default(), runtime: Handle::current() }
     }
 
     /// Counts a refused request of a known caller; its line is left to this.
     pub fn count(&self, line: &AuditLine, cause: Cause) {
-        let user = line.0.context.caller().and_then(Caller::user_id);
-        let Some(user) = user.filter(|_| line.claim()) else { return };
-        let mut callers = locked(&self.by_user);
-        if let Some(window) = callers.get_mut(&user) {
+        let caller = line.0.context.caller().map(Caller::principal);
+        let Some(caller) = caller.filter(|_| line.claim()) else { return };
+        let mut callers = locked(&self.by_caller);
+        if let Some(window) = callers.get_mut(&caller) {
             window.count += 1;
             line.give_up();
             return;
         }
-        callers.insert(user, Window { line: line.clone(), cause, count: 1 });
-        let by_user = self.by_user.clone();
+        callers.insert(caller, Window { line: line.clone(), cause, count: 1 });
+        let by_caller = self.by_caller.clone();
         self.runtime.spawn(async move {
             tokio::time::sleep(COUNTED_FOR).await;
-            let window = locked(&by_user).remove(&user);
+            let window = locked(&by_caller).remove(&caller);
             window.iter().for_each(Window::write);
         });
     }
 
     /// Writes what is counted so far, before the process ends.
     pub fn write_all(&self) {
-        let windows = std::mem::take(&mut *locked(&self.by_user));
+        let windows = std::mem::take(&mut *locked(&self.by_caller));
         windows.values().for_each(Window::write);
     }
 }
@@ -69,6 +69,6 @@ impl Window {
 }
 
 /// A panic elsewhere must not lose what was counted.
-fn locked(callers: &Mutex<HashMap<UserId, Window>>) -> MutexGuard<'_, HashMap<UserId, Window>> {
+fn locked(callers: &Mutex<HashMap<Principal, Window>>) -> MutexGuard<'_, HashMap<Principal, Window>> {
     callers.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,5 +1,6 @@
 //! An audit line as it is written. Fields that don't apply are omitted.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use serde::Serialize;
@@ -9,7 +10,8 @@ use crate::config::Change;
 use crate::domain::ids::{GroupId, TeamId, UserId};
 use crate::domain::outcome::Outcome;
 use crate::domain::reason::Cause;
-use crate::request::{Caller, Context};
+use crate::metrics::CallerKind;
+use crate::request::{Caller, Context, Workload};
 use crate::store::Event;
 use crate::telemetry::AUDIT_TARGET;
 
@@ -32,10 +34,19 @@ pub(super) struct Record<'a> {
     reason: Option<Cause>,
     #[serde(skip_serializing_if = "Option::is_none")]
     count: Option<u64>,
+    /// What the caller is.
     #[serde(skip_serializing_if = "Option::is_none")]
-    user: Option<&'a str>,
+    caller: Option<CallerKind>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     user_id: Option<UserId>,
+    /// What the token of an issuer says of its holder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    workload: Option<&'a Workload>,
+    /// The access entry by which the caller acts, or that the operation is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    entry: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     client: Option<IpAddr>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -85,8 +96,11 @@ impl<'a> Record<'a> {
     /// The same as an event for the store; `json` is this record.
     pub(super) fn event(&self, context: &Context, json: String) -> Event {
         let caller = context.caller().map(|caller| match caller {
-            Caller::User { id, .. } => format!("user:{id}"),
             Caller::System => "system".to_owned(),
+            caller => {
+                let principal = caller.principal();
+                format!("{}:{}", principal.kind(), principal.number())
+            }
         });
         Event {
             at_ms: u64::try_from(chrono::Utc::now().timestamp_millis()).unwrap_or(0),
@@ -122,8 +136,14 @@ impl<'a> Record<'a> {
             outcome,
             reason,
             count: details.count,
+            caller: context.caller().map(Caller::kind),
             user: context.caller().map(Caller::name),
             user_id: context.caller().and_then(Caller::user_id),
+            workload: match context.caller() {
+                Some(Caller::Workload(workload)) => Some(workload),
+                _ => None,
+            },
+            entry: details.entry.or_else(|| context.entry()).map(|entry| entry.to_string()),
             client: context.client(),
             team: context.team_name(),
             team_id: team.map(|team| team.id),

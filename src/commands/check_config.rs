@@ -17,7 +17,8 @@ use super::runtime::on_runtime;
 pub(super) struct Flags {
     #[arg(
         long,
-        help = "Ask GitHub as well whether it accepts the credential, and what that may do; and the store's server"
+        help = "Ask GitHub as well whether it accepts the credential, and what that may do; the issuers of OIDC tokens; and the \
+                store's server"
     )]
     online: bool,
     #[arg(long, help = "Print one JSON object: problems, warnings, and every setting with its source")]
@@ -53,6 +54,10 @@ async fn check(sources: &Sources, online: bool) -> Report {
     let of_store = |problem: &Diagnostic| problem.key().is_some_and(|key| key.starts_with("store."));
     if let Some(loaded) = loaded.as_ref().filter(|_| online && !found.iter().any(of_store)) {
         found.extend(server::ask_store(loaded).await.err());
+    }
+    let of_issuers = |problem: &Diagnostic| problem.key().is_some_and(|key| key.starts_with("oidc."));
+    if let Some(loaded) = loaded.as_ref().filter(|_| online && !found.iter().any(of_issuers)) {
+        found.extend(server::ask_issuers(loaded).await);
     }
     let github = match to_ask {
         Some(_) => GithubCheck::Done,

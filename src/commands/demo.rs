@@ -12,10 +12,13 @@ use actions_runner_manager::clock::Clock;
 use actions_runner_manager::config::{self, Sources};
 use actions_runner_manager::server::{self, Configuration, DRAIN, StartError};
 use actions_runner_manager::telemetry;
-use fake_github::{AppKey, Demo, DemoPerson, FakeGithub, Options};
+use fake_github::{AppKey, Demo, DemoPerson, DemoWorkflow, FakeGithub, Options};
 
 use super::output::print;
 use super::serve::{Signals, run_until_stopped, watch};
+
+/// What tokens of GitHub Actions have to be made for.
+const AUDIENCE: &str = "https://arm.example.com";
 
 /// Runs the demo until it is told to stop.
 pub(super) async fn run(port: u16) -> Result<(), String> {
@@ -23,10 +26,12 @@ pub(super) async fn run(port: u16) -> Result<(), String> {
     let mut demo = fake_github::demo();
     let key = AppKey::generate().map_err(|_| "the system gives no random numbers".to_owned())?;
     demo.world.set_app_key(&key);
-    let people = People::of(&demo);
+    let mut people = People::of(&demo);
+    let workflow = demo.workflow.clone();
     let settings = (demo.world.app_id(), demo.world.installation_id().0);
     let github = FakeGithub::start(demo.world, &Options::default())
         .map_err(|cause| format!("the demo's GitHub can't start: {cause}"))?;
+    people.sign(&workflow, &github);
     let folder = tempfile::Builder::new()
         .prefix("actions-runner-manager-demo-")
         .permissions(Permissions::from_mode(0o700))
@@ -60,16 +65,28 @@ struct People {
     other_maintainer: DemoPerson,
     member: DemoPerson,
     stranger: DemoPerson,
+    workflow: DemoPerson,
+    pull_request: DemoPerson,
 }
 
 impl People {
     fn of(demo: &Demo) -> Self {
+        // Their tokens are signed by the demo's GitHub, which is not started yet.
+        let job = |login, about| DemoPerson { login, about, token: String::new() };
         Self {
             maintainer: demo.maintainer.clone(),
             other_maintainer: demo.other_maintainer.clone(),
             member: demo.member.clone(),
             stranger: demo.stranger.clone(),
+            workflow: job("a job on main", "of the repository platform-api"),
+            pull_request: job("a job of a pull request", "in the same repository"),
         }
+    }
+
+    /// Gives the jobs the tokens that GitHub Actions would give them.
+    fn sign(&mut self, workflow: &DemoWorkflow, github: &FakeGithub) {
+        self.workflow.token = workflow.token(github, AUDIENCE);
+        self.pull_request.token = workflow.token_of_pull_request(github, AUDIENCE);
     }
 }
 
@@ -81,6 +98,7 @@ fn configuration(org: &str, (app, installation): (u64, u64), github: &str, port:
          privateKeyFile: key.pem\n\
          github: {{apiURL: \"{github}\"}}\n\
          store: {{url: \"sqlite::memory:\"}}\n\
+         oidc: {{audience: \"{AUDIENCE}\", issuers: {{github-actions: {{}}}}}}\n\
          logging: {{level: error, format: text}}\n\
          server:\n  address: 127.0.0.1\n  port: {port}\n  rateLimit: 50\n  \
          tls: {{certFile: tls.crt, keyFile: tls.key}}\n...\n"
@@ -126,8 +144,9 @@ fn quote(text: &str) -> String {
 /// A request of the tour: who sends it, its method, what it is for, and what comes of it.
 type Step<'a> = (&'a DemoPerson, &'static str, &'static str, &'static str);
 
-fn steps(people: &People) -> [Step<'_>; 14] {
-    let People { maintainer, other_maintainer, member, stranger } = people;
+fn steps(people: &People) -> [Step<'_>; 17] {
+    let People { maintainer, other_maintainer, member, stranger, .. } = people;
+    let workflow_steps = steps_of_workflows(people);
     [
         (stranger, "GET", "status", "any valid token is told that the server is ready"),
         (maintainer, "GET", "group-list?team=platform", "what is in the group of a team you maintain"),
@@ -145,6 +164,9 @@ fn steps(people: &People) -> [Step<'_>; 14] {
             "jitconfig-generate?team=platform&labels=self-hosted,linux",
             "a config for run.sh: one runner, one job, in your group alone",
         ),
+        workflow_steps[0],
+        workflow_steps[1],
+        workflow_steps[2],
         (maintainer, "GET", "runners-list?team=platform&status=idle", "the runners that wait for a job"),
         (
             maintainer,
@@ -168,6 +190,32 @@ fn steps(people: &People) -> [Step<'_>; 14] {
         (maintainer, "DELETE", "group-delete?team=platform", "refused: it still has runners"),
         (member, "GET", "group-list?team=platform", "refused: a plain member"),
         (stranger, "GET", "group-list?team=../../user", "refused: not a name"),
+    ]
+}
+
+/// What a workflow may do, and what not.
+fn steps_of_workflows(people: &People) -> [Step<'_>; 3] {
+    let People { maintainer, workflow, pull_request, .. } = people;
+    [
+        (
+            maintainer,
+            "POST",
+            "access-add?team=platform&kind=github-actions&repository=platform-api&environment=runners\
+             &operations=jitconfig-generate&labels=linux",
+            "jobs with the protected environment `runners` may have JIT configs, and nothing else",
+        ),
+        (
+            workflow,
+            "POST",
+            "jitconfig-generate?team=platform&labels=linux",
+            "with the token that GitHub gave the job and nobody's own; it makes one change, so only once",
+        ),
+        (
+            pull_request,
+            "POST",
+            "jitconfig-generate?team=platform&labels=linux",
+            "refused: the entry is for pushes and the like",
+        ),
     ]
 }
 

@@ -5,8 +5,16 @@ use serde::Serialize;
 use super::loaded::Loaded;
 
 /// Sections and settings that take effect while the service runs. All others require a restart.
-const LIVE: [&str; 6] =
-    ["policy", "scopes", "server.rateLimit", "server.rateBurst", "server.unknownTokenRate", "logging.level"];
+const LIVE: [&str; 8] = [
+    "policy",
+    "scopes",
+    "oidc",
+    "access",
+    "server.rateLimit",
+    "server.rateBurst",
+    "server.unknownTokenRate",
+    "logging.level",
+];
 
 /// How a secret is shown.
 const SECRET: &str = "<secret>";

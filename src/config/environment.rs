@@ -20,6 +20,9 @@ pub(super) const NAMED: [(&str, &str); 10] = [
 ];
 pub(super) const PREFIX: &str = "ARM_";
 
+/// Sections for whose variables others have names as well: Terraform's provider for Azure reads `ARM_OIDC_TOKEN`.
+const OF_OTHERS: [&str; 1] = ["OIDC"];
+
 /// The variables that may be settings.
 pub(super) struct Environment(Vec<Variable>);
 
@@ -59,7 +62,7 @@ impl Environment {
         let in_section = |name: &str| {
             let section =
                 name.strip_prefix(PREFIX).and_then(|rest| rest.split_once('_')).map(|(first, _)| first);
-            section.is_some_and(|section| {
+            section.filter(|section| !OF_OTHERS.contains(section)).is_some_and(|section| {
                 let first = |key: &'static str| key.split_once('.').map(|(first, _)| first);
                 known.iter().filter_map(|key| first(key)).any(|known| known.eq_ignore_ascii_case(section))
             })

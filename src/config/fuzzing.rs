@@ -9,6 +9,8 @@ use super::loaded::{DEFAULT_FILE, Loaded, Snapshot, Sources};
 use super::problem::Problems;
 use super::references::Noticed;
 use crate::domain::checks::assert_is_one_segment;
+use crate::domain::entry::{EntryOperation, HolderRequest};
+use crate::domain::issuer::is_of_actions;
 use crate::domain::policy::AdministratorsTeam;
 
 /// A comment that starts so sets a variable: `#env NAME=VALUE`.
@@ -112,6 +114,36 @@ fn check_config(config: &Config) {
     assert!(config.store.keep >= DAY && config.store.grace <= DAY && config.store.most_events >= 1_000);
     assert!((1..=100).contains(&config.policy.jit.max_labels));
     assert!(config.sweep.offline_runners.every >= Duration::from_secs(1));
+    check_callers(config);
     let is_open = config.server.tls.files.is_none() && !config.server.tls.terminated_elsewhere;
     assert!(!is_open || config.server.bind_address().ip().is_loopback(), "plain HTTP leaves the host");
+}
+
+/// Whoever is no user acts by an issuer that is configured, and by conditions that bind.
+fn check_callers(config: &Config) {
+    for issuer in config.oidc.iter() {
+        assert!(reqwest::Url::parse(&issuer.url).is_ok(), "{}", issuer.url);
+        assert_eq!(config.oidc.with_url(&issuer.url), Some(issuer), "two issuers have one URL");
+        assert!(!issuer.audience.is_empty() && !issuer.algorithms.is_empty());
+        assert!(issuer.is_actions || !is_of_actions(&issuer.url), "{}", issuer.url);
+    }
+    for entry in &config.access {
+        let request = &entry.request;
+        assert!(
+            !request.operations.is_empty() && !request.operations.contains(&EntryOperation::RunnersRemove)
+        );
+        let makes_runners = request.operations.contains(&EntryOperation::JitconfigGenerate);
+        assert!(!makes_runners || !request.labels.is_empty());
+        match &request.holder {
+            HolderRequest::GithubActions(run) => {
+                assert!(config.oidc.actions().is_some() && !run.events.is_empty());
+                assert!(run.git_ref.is_some() || run.environment.is_some());
+            }
+            HolderRequest::Oidc(conditions) => {
+                let issuer = config.oidc.named(&conditions.issuer);
+                assert!(issuer.is_some_and(|issuer| !issuer.is_actions) && !conditions.subject.is_empty());
+            }
+            HolderRequest::Token => unreachable!("a configuration can't hold a team token"),
+        }
+    }
 }

@@ -25,6 +25,7 @@ mod reader;
 mod references;
 mod sections;
 mod unknown;
+mod url;
 mod values;
 mod warnings;
 
@@ -41,8 +42,11 @@ pub use logging::{LogFormat, LogLevel, LoggingConfig};
 pub use origin::{Setting, Source};
 pub use problem::Problems;
 pub use references::{Noticed, Reference, Target};
+pub use url::ApiUrl;
 
 use crate::domain::cache_ttls::CacheTtls;
+use crate::domain::entry::configured::ConfiguredEntry;
+use crate::domain::issuer::Issuers;
 use crate::domain::names::OrgName;
 use crate::domain::pattern::Rules;
 use crate::domain::policy::{AdministratorsTeam, Policy};
@@ -76,6 +80,10 @@ pub struct Config {
     pub policy: Policy,
     /// The scopes that the token proxy serves. Read again on SIGHUP.
     pub scopes: Rules,
+    /// Whose tokens are accepted in addition to GitHub's. Read again on SIGHUP.
+    pub oidc: Issuers,
+    /// Entries of the administrator's. Read again on SIGHUP.
+    pub access: Vec<ConfiguredEntry>,
     /// The team whose active maintainers may act on every managed group.
     pub administrators: AdministratorsTeam,
     /// Periodic work.
@@ -96,10 +104,6 @@ pub struct GithubConfig {
     /// Who may use how much of the hour's calls.
     pub shares: Shares,
 }
-
-/// The root of GitHub's REST API: https, or http to a loopback address; never ends in a slash.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ApiUrl(String);
 
 /// The `groups` section.
 #[derive(Debug, Clone, PartialEq)]
@@ -252,44 +256,6 @@ pub struct OfflineSweep {
     pub groups: SweepScope,
     /// Whether the sweep only logs what it would remove.
     pub dry_run: bool,
-}
-
-impl ApiUrl {
-    /// Takes a URL without query, fragment and user.
-    ///
-    /// # Errors
-    /// States what was expected; never quotes the text, which may contain a password.
-    pub fn parse(text: &str) -> Result<Self, &'static str> {
-        let uri: http::Uri = text.parse().map_err(|_| "expected a URL, such as https://HOST/api/v3")?;
-        let host = uri.host().unwrap_or_default();
-        match uri.scheme_str() {
-            _ if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) => {
-                return Err("expected a URL without user and password");
-            }
-            _ if text.contains(['?', '#']) => return Err("expected a URL without query and fragment"),
-            Some("https") if !host.is_empty() => {}
-            Some("http") if is_loopback(host) => {}
-            Some("http") => return Err("expected https://; http:// is for a loopback address only"),
-            _ => return Err("expected a URL that starts with https://"),
-        }
-        Ok(Self(text.trim_end_matches('/').to_owned()))
-    }
-
-    /// The URL as text, without a slash at its end.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// Whether calls travel unencrypted, which only happens inside this host.
-    pub fn is_plain(&self) -> bool {
-        self.0.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http:"))
-    }
-}
-
-fn is_loopback(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost")
-        || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 impl ServerConfig {

@@ -71,6 +71,10 @@ impl Node {
                 let trimmed = |item: &Item| Item { node: item.node.trimmed(), ..*item };
                 Self::List(items.iter().map(trimmed).collect())
             }
+            Self::Section(entries) => {
+                let trimmed = |entry: &Entry| Entry { node: entry.node.trimmed(), ..entry.clone() };
+                Self::Section(entries.iter().map(trimmed).collect())
+            }
             other => other.clone(),
         }
     }
@@ -118,6 +122,22 @@ impl Node {
             Self::List(items) => show_list(items.iter().map(|item| &item.node)),
         }
     }
+
+    /// The same with all that is in it, sections included.
+    pub(super) fn display_all(&self) -> String {
+        match self {
+            Self::List(items) => {
+                let items: Vec<_> = items.iter().map(|item| item.node.display_all()).collect();
+                format!("[{}]", items.join(", "))
+            }
+            Self::Section(entries) => {
+                let shown = |entry: &Entry| format!("{}: {}", entry.key, entry.node.display_all());
+                let entries: Vec<_> = entries.iter().map(shown).collect();
+                format!("{{{}}}", entries.join(", "))
+            }
+            other => format!("{:?}", other.display()),
+        }
+    }
 }
 
 /// Values in the form of a list.
@@ -128,7 +148,7 @@ pub(super) fn show_list<'a>(items: impl Iterator<Item = &'a Node>) -> String {
 
 /// Whether a text is a key or token that was put into the wrong setting.
 pub(super) fn looks_secret(text: &str) -> bool {
-    let starts = ["LS0tLS1CRUdJTi", "github_pat_", "ghp_", "gho_", "ghu_", "ghs_", "ghr_"];
+    let starts = ["LS0tLS1CRUdJTi", "github_pat_", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "armt_"];
     let text = unwrapped(text);
     text.contains("-----BEGIN") || starts.iter().any(|start| text.starts_with(start))
 }

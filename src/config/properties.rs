@@ -31,7 +31,7 @@ use Kind::{Flag, List, Span, Text, Whole, Word};
 const DAY: u64 = 24 * 3_600;
 const PATTERNS: &[&str] = &["*", "payments", "team-*", "match:a{1,2}|b", "my-org/*", "ä"];
 const SUBJECTS: &[&str] = &["*", "payments", "team-*", "match:a{1,2}|b", "id:123", "id:1"];
-const SETTINGS: [(&str, Kind); 42] = [
+const SETTINGS: [(&str, Kind); 48] = [
     ("org", Text("[A-Za-z0-9][A-Za-z0-9-]{0,30}")),
     ("github.timeout", Span(1, 600)),
     ("github.concurrency", Whole(1, 10_000)),
@@ -70,6 +70,12 @@ const SETTINGS: [(&str, Kind); 42] = [
     ("policy.jit.maxLabels", Whole(1, 100)),
     ("policy.jit.namePrefix", Text("[A-Za-z0-9._-]{1,9}(\\{team\\})?")),
     ("policy.maxRunners", Whole(0, u64::MAX)),
+    ("policy.access.operations", List(&["demand", "jitconfig-generate", "repos-add"])),
+    ("policy.access.maxAge", Span(3_600, 365 * DAY)),
+    ("policy.access.perHour", Whole(1, 1_000_000)),
+    ("policy.access.outlivesCreator.token", Flag),
+    ("policy.access.outlivesCreator.others", Flag),
+    ("oidc.audience", Text("https://[a-z]{1,9}[.]example")),
     ("scopes.allow", List(PATTERNS)),
     ("scopes.deny", List(PATTERNS)),
     ("sweep.offlineRunners.every", Span(1, DAY)),
@@ -193,7 +199,7 @@ proptest! {
     fn an_unknown_key_is_refused_wherever_it_stands(
         settings in every_setting(),
         section in select(vec!["", "github.", "logging.", "server.", "server.tls.", "cache.", "policy.",
-            "policy.teams.", "policy.jit.", "scopes.", "store.", "sweep.", "sweep.offlineRunners."]),
+            "policy.teams.", "policy.jit.", "policy.access.", "oidc.", "scopes.", "store.", "sweep.", "sweep.offlineRunners."]),
         name in "[a-z]{3,12}x[a-zA-Z0-9_-]{0,4}",
         value in select(vec![json!(1), json!("a"), json!({ "a": 1 }), json!(["b"]), json!(null), json!(true)]),
     ) {
@@ -223,6 +229,80 @@ proptest! {
     }
 }
 
+/// Keys of issuers and entries, and others.
+const KEYS: &[&str] = &[
+    "url",
+    "audience",
+    "algorithms",
+    "maxLifetime",
+    "jwksURL",
+    "jwksFile",
+    "jwksTokenFile",
+    "caFile",
+    "teams",
+    "subjects",
+    "team",
+    "kind",
+    "operations",
+    "labels",
+    "per_hour",
+    "repository",
+    "ref",
+    "environment",
+    "events",
+    "issuer",
+    "subject",
+    "claims",
+    "note",
+    "a.b",
+    "colour",
+    "\u{1}",
+];
+
+fn part() -> impl Strategy<Value = Value> {
+    let words = select(vec![
+        json!("https://a.example"),
+        json!("id:7"),
+        json!("oidc"),
+        json!("github-actions"),
+        json!("refs/heads/main"),
+        json!("a"),
+        json!(["demand"]),
+        json!(["jitconfig-generate"]),
+        json!({ "a": "b" }),
+        json!({ "a": 1 }),
+        json!(["a=b", "a=c"]),
+        json!(5),
+        json!(null),
+        json!(true),
+        json!("1h"),
+        json!(""),
+        json!([[]]),
+    ]);
+    prop::collection::btree_map(select(KEYS), words, 0..8).prop_map(|entries| json!(entries))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 128, ..ProptestConfig::default() })]
+
+    #[test]
+    fn issuers_and_entries_of_any_kind_are_taken_or_explained_and_mean_the_same_in_a_variable(
+        issuers in prop::collection::btree_map("[a-z]{1,3}|github-actions|a b|\u{1}", part(), 0..4),
+        entries in prop::collection::vec(part(), 0..4),
+    ) {
+        let minimal = "org: my-org\ntoken: a-token\nserver: {tls: {enabled: false}}\n";
+        let (issuers, entries) = (json!(issuers).to_string(), json!(entries).to_string());
+        let in_file = load(&format!("{minimal}oidc: {{issuers: {issuers}}}\naccess: {entries}\n"), &[]);
+        let variables = [("ARM_OIDC_ISSUERS".to_owned(), issuers), ("ARM_ACCESS".to_owned(), entries)];
+        let in_variables = load(minimal, &variables);
+        prop_assert_eq!(in_file.is_ok(), in_variables.is_ok());
+        if let (Ok(one), Ok(other)) = (&in_file, &in_variables) {
+            prop_assert_eq!(effect(one), effect(other));
+            prop_assert_eq!(one.warnings(None).len(), other.warnings(None).len());
+        }
+    }
+}
+
 /// Pieces that YAML is made of, and keys of ours.
 fn piece() -> impl Strategy<Value = String> {
     let fixed = select(vec![
@@ -233,6 +313,12 @@ fn piece() -> impl Strategy<Value = String> {
         "admin:",
         "policy: {teams: {allow: [",
         "scopes:\n",
+        "oidc: {audience: a, issuers: {github-actions: {",
+        "  issuers:\n    a:\n      url: https://a.example\n",
+        "access:\n",
+        "- {team: a, kind: oidc, issuer: a, subject: b, operations: [demand], claims: ",
+        "#env ARM_ACCESS=[{kind: oidc, claims: {a: b}}]\n",
+        "#env ARM_OIDC_ISSUERS={a: {url: http://[::1]/}}\n",
         "privateKey: |\n",
         "  ",
         "\n",

@@ -2,11 +2,13 @@
 
 mod lists;
 mod notes;
+mod parts;
 
 use std::path::PathBuf;
 
 pub(super) use self::lists::{Split, items_of};
 use self::notes::Notes;
+pub(super) use self::parts::{Inner, Part};
 use super::diagnostic::Diagnostic;
 use super::environment::{Environment, variable_of};
 use super::file::File;
@@ -144,18 +146,17 @@ impl Reader {
 
     /// Reads a path; see [`Reader::path`].
     pub(super) fn read_path(&mut self, found: &Found) -> Valid<PathBuf> {
-        let text = self.read(found, |node| match text_or_empty(node) {
-            Ok(text) if looks_secret(&text) || text.contains('\n') => Err(Complaint::Message(
-                "expected the path of a file; this looks like what should be inside it".to_owned(),
-            )),
-            Ok(text) if !text.is_empty() => Ok(text),
-            _ => Err(Complaint::Expected("the path of a file".to_owned())),
-        })?;
-        let base = match (&found.origin, &self.file) {
+        let text = self.read(found, path_text)?;
+        Ok(self.resolve(&found.origin, &text))
+    }
+
+    /// The path that a text from somewhere means; see [`Reader::path`].
+    fn resolve(&self, origin: &Origin, text: &str) -> PathBuf {
+        let base = match (origin, &self.file) {
             (Origin::File(_), Some(file)) => &file.folder,
             _ => &self.working_directory,
         };
-        Ok(base.join(text))
+        base.join(text)
     }
 
     /// Reads a secret: neither a message nor the list of settings repeats it.
@@ -262,12 +263,15 @@ impl Reader {
     }
 
     fn setting(&self, (key, value, origin): &(&'static str, String, Option<Origin>)) -> Setting {
-        let source = match (origin, &self.file) {
+        Setting { path: (*key).to_owned(), value: value.clone(), source: self.source_at(origin.as_ref()) }
+    }
+
+    fn source_at(&self, origin: Option<&Origin>) -> Source {
+        match (origin, &self.file) {
             (Some(Origin::Variable(name)), _) => Source::Variable(name.clone()),
             (Some(Origin::File(position)), Some(file)) => file.source_at(Some(*position)),
             _ => Source::Default,
-        };
-        Setting { path: (*key).to_owned(), value: value.clone(), source }
+        }
     }
 
     fn diagnostic(&self, problem: &Problem) -> Diagnostic {
@@ -291,6 +295,16 @@ fn diagnose(key: &str, source: Option<Source>, message: &str) -> Diagnostic {
     match key {
         "" => Diagnostic::new(None, source, message),
         key => Diagnostic::of_setting(key, source, message),
+    }
+}
+
+fn path_text(node: &Node) -> Outcome<String> {
+    match text_or_empty(node) {
+        Ok(text) if looks_secret(&text) || text.contains('\n') => Err(Complaint::Message(
+            "expected the path of a file; this looks like what should be inside it".to_owned(),
+        )),
+        Ok(text) if !text.is_empty() => Ok(text),
+        _ => Err(Complaint::Expected("the path of a file".to_owned())),
     }
 }
 

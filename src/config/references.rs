@@ -20,7 +20,7 @@ pub struct Noticed {
 #[derive(Debug, Clone)]
 pub struct Reference {
     /// The full key of the setting.
-    pub key: &'static str,
+    pub key: String,
     /// Who set it.
     pub source: Source,
     /// What it names.
@@ -42,6 +42,10 @@ pub enum Target {
     StoreFile(PathBuf),
     /// The file of the password for the store.
     StorePassword(PathBuf),
+    /// A file of an issuer's keys.
+    IssuerKeys(PathBuf),
+    /// A file of the token that is sent to where an issuer's keys are.
+    IssuerToken(PathBuf),
     /// A file that log lines or audit lines are written to.
     Log(PathBuf),
     /// An address to listen on.
@@ -51,7 +55,7 @@ pub enum Target {
 impl Reference {
     /// Reports a problem with what the setting names.
     pub fn problem(&self, message: &str) -> Diagnostic {
-        Diagnostic::of_setting(self.key, Some(self.source.clone()), message)
+        Diagnostic::of_setting(&self.key, Some(self.source.clone()), message)
     }
 }
 

@@ -1,15 +1,19 @@
 //! Every key with its default and its parser: one function for each section of `config.yml`.
 
+mod access;
 mod app;
 mod groups;
+mod oidc;
 mod policy;
 mod store;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use self::access::{Around, access};
 use self::app::credentials_section;
 use self::groups::{administrators, groups};
+use self::oidc::oidc;
 use self::policy::policy_section;
 use self::store::store;
 use super::node::Node;
@@ -35,6 +39,8 @@ const HOUR: Duration = Duration::from_hours(1);
 const MAX_CONNECTIONS: u64 = 1_000_000;
 /// No response should be cached for longer, and no sweep should run less often.
 const DAY: Duration = Duration::from_hours(24);
+/// Nobody looks for what was done longer ago, and nothing should be good for longer.
+const DECADE: Duration = Duration::from_hours(3_653 * 24);
 const MONTH: Duration = Duration::from_hours(31 * 24);
 
 /// Reads all sections. An invalid one ends reading only after all have been read, so that every problem is reported.
@@ -49,6 +55,8 @@ pub(super) fn read(reader: &mut Reader) -> Valid<Config> {
     let cache = cache(reader);
     let policy = policy_section(reader);
     let scopes = rules(reader, "scopes.allow", "scopes.deny");
+    let oidc = oidc(reader, github.as_ref().ok());
+    let access = access(reader, Around { org: org.as_ref().ok(), issuers: oidc.as_ref().ok() });
     let administrators = administrators(reader);
     let sweep = sweep(reader);
     Ok(Config {
@@ -63,6 +71,8 @@ pub(super) fn read(reader: &mut Reader) -> Valid<Config> {
         cache: cache?,
         policy: policy?,
         scopes: scopes?,
+        oidc: oidc?,
+        access: access?,
         administrators: administrators?,
         sweep: sweep?,
     })

@@ -9,7 +9,7 @@ use super::problem::Problem;
 use crate::domain::text::one_line;
 
 /// The maximum number of characters of an unknown key that a message repeats.
-const MAX_QUOTED: usize = 60;
+const MAX_QUOTED: usize = 64;
 
 /// Duplicate keys, unknown keys, and values where a section should be.
 pub(super) fn in_document(root: &Node, known: &[&'static str]) -> Vec<Problem> {
@@ -24,6 +24,28 @@ pub(super) fn in_document(root: &Node, known: &[&'static str]) -> Vec<Problem> {
         }),
     }
     problems
+}
+
+/// Duplicate keys in what a variable holds of a key.
+pub(super) fn duplicates_below(key: &str, root: &Node) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    find_duplicates(root, &mut vec![key.to_owned()], &mut problems);
+    problems
+}
+
+/// Keys of a section that none of `known` is, each with its problem.
+pub(super) fn in_part<'a>(
+    path: &str,
+    entries: &'a [Entry],
+    known: &[&'static str],
+) -> Vec<(&'a Entry, Problem)> {
+    let unknown = entries.iter().filter(|entry| !known.contains(&entry.key.as_str()));
+    let problem = |entry: &'a Entry| {
+        let message = format!("unknown key{}", suggestion(&entry.key, known));
+        let origin = Some(Origin::File(entry.position));
+        (entry, Problem { origin, key: format!("{path}.{}", shown_key(&entry.key)), message })
+    };
+    unknown.map(problem).collect()
 }
 
 fn find_duplicates(node: &Node, path: &mut Vec<String>, problems: &mut Vec<Problem>) {
@@ -112,6 +134,11 @@ fn is_below(key: &str, section: &str) -> bool {
 /// A key as a message repeats it.
 fn mask_secret(key: &str) -> String {
     if looks_secret(key) { "<secret>".to_owned() } else { key.to_owned() }
+}
+
+/// The same of a key that the administrator chose: short, and in one line.
+pub(super) fn shown_key(key: &str) -> String {
+    one_line(&mask_secret(key), MAX_QUOTED)
 }
 
 fn joined(path: &[String]) -> String {

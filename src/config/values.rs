@@ -6,6 +6,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::node::Node;
+use crate::domain::duration;
 use crate::domain::names::NameError;
 use crate::domain::pattern::Pattern;
 use crate::domain::subject::{Subject, SubjectError};
@@ -154,7 +155,7 @@ pub(super) fn duration(min: Duration, max: Duration) -> impl Fn(&Node) -> Outcom
     move |node| {
         let span = match node {
             Node::Whole(0) => Some(Duration::ZERO),
-            Node::Text(text) | Node::Variable(text) => parse_duration(text.trim()),
+            Node::Text(text) | Node::Variable(text) => duration::parse(text.trim()),
             _ => None,
         };
         match span {
@@ -163,21 +164,6 @@ pub(super) fn duration(min: Duration, max: Duration) -> impl Fn(&Node) -> Outcom
             Some(span) if span > max => expected(format!("a duration, at most {}", in_words(max))),
             Some(span) => Ok(span),
         }
-    }
-}
-
-fn parse_duration(text: &str) -> Option<Duration> {
-    let unit_at = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(unit_at);
-    let number: u64 = number.parse().ok()?;
-    match unit.trim_start() {
-        "" if number == 0 => Some(Duration::ZERO),
-        "ms" => Some(Duration::from_millis(number)),
-        "s" => Some(Duration::from_secs(number)),
-        "m" => number.checked_mul(60).map(Duration::from_secs),
-        "h" => number.checked_mul(3600).map(Duration::from_secs),
-        "d" => number.checked_mul(86_400).map(Duration::from_secs),
-        _ => None,
     }
 }
 
@@ -242,6 +228,12 @@ pub(super) fn pattern(node: &Node) -> Outcome<Pattern> {
     Pattern::parse(&text_or_empty(node)?).map_err(|error| Complaint::Message(error.to_string()))
 }
 
+/// A pattern that keeps case.
+pub(super) fn case_sensitive_pattern(node: &Node) -> Outcome<Pattern> {
+    Pattern::parse_case_sensitive(&text_or_empty(node)?)
+        .map_err(|error| Complaint::Message(error.to_string()))
+}
+
 /// A pattern of names, or `id:` and an id.
 pub(super) fn subject<I: From<u64>>(node: &Node) -> Outcome<Subject<I>> {
     // In YAML `id: 123`, with a blank, is a section.
@@ -269,28 +261,6 @@ pub(super) fn choice<T: Copy>(choices: &'static [(&'static str, T)]) -> impl Fn(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn durations_have_one_number_and_one_unit() {
-        for (text, milliseconds) in [
-            ("500ms", 500),
-            ("10s", 10_000),
-            ("5m", 300_000),
-            ("1h", 3_600_000),
-            ("90d", 7_776_000_000),
-            ("0", 0),
-            ("0s", 0),
-            ("10 s", 10_000),
-        ] {
-            assert_eq!(parse_duration(text), Some(Duration::from_millis(milliseconds)), "{text}");
-        }
-        for text in
-            ["", "10", "s", "1.5s", "-1s", "1h30m", "1D", "10S", "10 S", "1_0s", "99999999999999999999s"]
-        {
-            assert_eq!(parse_duration(text), None, "{text}");
-        }
-        assert_eq!(parse_duration(&format!("{}h", u64::MAX)), None, "too long to count in seconds");
-    }
 
     #[test]
     fn whole_numbers_come_as_tools_write_them() {

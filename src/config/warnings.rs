@@ -1,5 +1,6 @@
 //! What is legal and dangerous: one table of rules. `check-config` prints what they find, and `serve` logs it at start.
 
+mod access;
 mod files;
 mod outside;
 mod policy;
@@ -20,7 +21,7 @@ use crate::domain::certificate::Validity;
 type Rule = (&'static str, fn(&Facts<'_>) -> Vec<String>);
 
 /// Every rule, in the order of `config.example.yml`.
-const RULES: [Rule; 54] = [
+const RULES: [Rule; 61] = [
     ("token", outside::personal_token),
     ("privateKeyFile", files::private_key),
     ("tokenFile", files::token),
@@ -70,6 +71,13 @@ const RULES: [Rule; 54] = [
     ("policy.jit.labels", policy::no_label),
     ("scopes.allow", policy::scopes_elsewhere),
     ("scopes.allow", policy::scopes_as_regex),
+    ("oidc.issuers", access::issuers_without_store),
+    ("oidc.issuers", access::another_actions_issuer),
+    ("access", access::teams_by_name),
+    ("access", access::operations_beyond_policy),
+    ("access", access::labels_for_nothing),
+    ("access", access::void_entries),
+    ("access", access::subjects_like_patterns),
     ("admin.team", policy::administrators_by_name),
     ("sweep.offlineRunners.every", policy::frequent_sweep),
     ("sweep.offlineRunners.offlineFor", policy::hasty_sweep),

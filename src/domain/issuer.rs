@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::ids::TeamId;
-use super::names::TeamSlug;
+use super::names::{Form, NameError, TeamSlug};
 use super::pattern::Pattern;
 use super::subject::Subject;
 use super::words::words;
@@ -117,6 +117,20 @@ impl Issuers {
 }
 
 impl Issuer {
+    /// The form of a name.
+    pub const EXPECTED_NAME: &'static str = "an issuer's name: 1 to 64 of A-Z a-z 0-9 . _ -";
+    const NAME: Form = Form::new("._-", 64);
+
+    /// Takes a name. Case counts: names are keys of the configuration.
+    pub fn parse_name(text: &str) -> Result<String, NameError> {
+        Self::NAME.fits(text).then(|| text.to_owned()).ok_or(NameError::new(Self::EXPECTED_NAME))
+    }
+
+    /// What [`Issuer::parse_name`] takes, as a regular expression, not anchored.
+    pub fn name_pattern() -> String {
+        Self::NAME.pattern()
+    }
+
     /// Whether entries of this team may name it.
     pub fn serves_team(&self, id: TeamId, slug: &TeamSlug) -> bool {
         self.teams.is_empty() || self.teams.iter().any(|subject| subject.is(id, slug.as_str()))
@@ -126,6 +140,56 @@ impl Issuer {
     pub fn has_subject(&self, subject: &str) -> bool {
         self.subjects.is_empty() || self.subjects.iter().any(|pattern| pattern.matches(subject))
     }
+}
+
+/// The issuer of GitHub Actions that belongs to the GitHub whose REST API this is the root of.
+pub fn actions_of(api_url: &str) -> String {
+    match (Github::of(api_url), scheme_and_authority(api_url)) {
+        (Github::Com, _) => ACTIONS_ON_GITHUB_COM.to_owned(),
+        (Github::DataResidency { subdomain }, _) => format!("https://token.actions.{subdomain}.ghe.com"),
+        (Github::EnterpriseServer, (scheme, authority)) => format!("{scheme}://{authority}/_services/token"),
+    }
+}
+
+/// Whether this is the root of the REST API of an Enterprise Server.
+pub fn is_of_enterprise_server(api_url: &str) -> bool {
+    Github::of(api_url) == Github::EnterpriseServer
+}
+
+/// The kinds of GitHub.
+#[derive(Debug, PartialEq, Eq)]
+enum Github {
+    /// github.com.
+    Com,
+    /// An enterprise's own part of ghe.com.
+    DataResidency {
+        /// The enterprise's part of the host.
+        subdomain: String,
+    },
+    /// A server of somebody's own.
+    EnterpriseServer,
+}
+
+impl Github {
+    fn of(api_url: &str) -> Self {
+        let (_, authority) = scheme_and_authority(api_url);
+        let host = authority.strip_suffix(":443").unwrap_or(&authority);
+        let subdomain = host.strip_prefix("api.").and_then(|rest| rest.strip_suffix(".ghe.com"));
+        match subdomain {
+            _ if host == "api.github.com" => Self::Com,
+            Some(subdomain) if !subdomain.is_empty() => {
+                Self::DataResidency { subdomain: subdomain.to_owned() }
+            }
+            _ => Self::EnterpriseServer,
+        }
+    }
+}
+
+/// Both in lower case, as issuers write them.
+fn scheme_and_authority(url: &str) -> (String, String) {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("https", url));
+    let authority = rest.split('/').next().unwrap_or_default();
+    (scheme.to_ascii_lowercase(), authority.to_ascii_lowercase())
 }
 
 /// Whether a URL is that of an issuer of Actions tokens, in any spelling: those are used by the preset alone, since anybody can
@@ -143,6 +207,24 @@ pub fn is_of_actions(url: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_github_has_its_own_issuer_of_actions() {
+        for (api_url, issuer) in [
+            ("https://api.github.com", ACTIONS_ON_GITHUB_COM),
+            ("HTTPS://API.github.com:443", ACTIONS_ON_GITHUB_COM),
+            ("https://api.acme.ghe.com", "https://token.actions.acme.ghe.com"),
+            ("https://ghes.example.com/api/v3", "https://ghes.example.com/_services/token"),
+            ("https://GHES.example.com:8443/api/v3", "https://ghes.example.com:8443/_services/token"),
+            ("http://127.0.0.1:4711", "http://127.0.0.1:4711/_services/token"),
+            ("http://[::1]:4711/api/v3", "http://[::1]:4711/_services/token"),
+            ("https://api.ghe.com", "https://api.ghe.com/_services/token"),
+        ] {
+            assert_eq!(actions_of(api_url), issuer, "{api_url}");
+            assert!(is_of_actions(issuer), "{issuer}");
+            assert_eq!(is_of_enterprise_server(api_url), issuer.ends_with("/_services/token"), "{api_url}");
+        }
+    }
 
     #[test]
     fn issuers_of_actions_are_recognised_in_any_spelling() {

@@ -5,6 +5,7 @@ pub mod certificate;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod checks;
 pub mod claims;
+pub mod duration;
 pub mod entry;
 pub mod group_reference;
 pub mod ids;
@@ -20,6 +21,7 @@ pub mod principal;
 pub mod reason;
 pub mod record;
 pub mod reference;
+pub mod remote_url;
 pub mod scope;
 pub mod shares;
 pub mod store_url;

@@ -52,8 +52,10 @@ impl Pattern {
         if let Some((at, _)) = text.chars().enumerate().find(|(_, character)| character.is_control()) {
             return Err(error("a control character", at + 1));
         }
-        if text.trim() != text {
-            let place = if text.trim_start() == text { text.chars().count() } else { 1 };
+        // Programs that read the API's description take the byte order mark for white space as well.
+        let is_blank = |character: char| character.is_whitespace() || character == '\u{feff}';
+        if text.trim_matches(is_blank) != text {
+            let place = if text.starts_with(is_blank) { 1 } else { text.chars().count() };
             return Err(error("white space at an end", place));
         }
         let body = match text.strip_prefix(REGEX_PREFIX) {

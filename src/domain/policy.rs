@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::entry::EntryOperation;
+use super::entry::{EntryKind, EntryOperation};
 use super::ids::{TeamId, UserId};
 use super::names::TeamSlug;
 use super::pattern::Pattern;
@@ -43,6 +43,16 @@ pub struct AccessPolicy {
     pub tokens_outlive_creator: bool,
     /// The same of other entries.
     pub others_outlive_creator: bool,
+}
+
+impl AccessPolicy {
+    /// Whether an entry of this kind goes on when its maker no longer maintains the team.
+    pub fn outlives_creator(&self, kind: EntryKind) -> bool {
+        match kind {
+            EntryKind::Token => self.tokens_outlive_creator,
+            EntryKind::GithubActions | EntryKind::Oidc => self.others_outlive_creator,
+        }
+    }
 }
 
 impl Default for AccessPolicy {

@@ -19,10 +19,14 @@ words! {
         MissingToken = "missing_token",
         /// GitHub doesn't accept the token, or it can't be one.
         InvalidToken = "invalid_token",
-        /// A token without a user.
+        /// A token without a user, or of a kind that may not do this.
         UnsupportedToken = "unsupported_token",
+        /// The token makes one change, and made it.
+        TokenUsed = "token_used",
         /// No active maintainer of the team, whether it exists or not.
         NotAMaintainer = "not_a_maintainer",
+        /// No access entry of the team lets the caller, who is no user, do this.
+        NotTrusted = "not_trusted",
         /// A rule of the administrator's.
         DeniedByPolicy = "denied_by_policy",
         /// The group is never managed here, or not in this way.
@@ -33,6 +37,8 @@ words! {
         RepoNotFound = "repo_not_found",
         /// No such runner in the group.
         RunnerNotFound = "runner_not_found",
+        /// The team has no such access entry.
+        AccessNotFound = "access_not_found",
         /// Nothing at this path.
         NotFound = "not_found",
         /// The path has other methods.
@@ -59,6 +65,8 @@ words! {
         GithubRateLimited = "github_rate_limited",
         /// GitHub can't be reached.
         GithubUnavailable = "github_unavailable",
+        /// The issuer of the token can't be reached, and its keys are not known.
+        IssuerUnavailable = "issuer_unavailable",
         /// Too much is being worked on.
         Overloaded = "overloaded",
         /// The store is required, and fails.
@@ -79,9 +87,13 @@ impl Reason {
             | Self::UnknownParameter
             | Self::ConflictingParameter
             | Self::InvalidBody => 400,
-            Self::MissingToken | Self::InvalidToken | Self::UnsupportedToken => 401,
-            Self::NotAMaintainer | Self::GroupProtected | Self::DeniedByPolicy => 403,
-            Self::GroupNotFound | Self::RepoNotFound | Self::RunnerNotFound | Self::NotFound => 404,
+            Self::MissingToken | Self::InvalidToken | Self::UnsupportedToken | Self::TokenUsed => 401,
+            Self::NotAMaintainer | Self::NotTrusted | Self::GroupProtected | Self::DeniedByPolicy => 403,
+            Self::GroupNotFound
+            | Self::RepoNotFound
+            | Self::RunnerNotFound
+            | Self::AccessNotFound
+            | Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::GroupExists | Self::GroupNotEmpty | Self::RunnerExists => 409,
             Self::PayloadTooLarge => 413,
@@ -92,6 +104,7 @@ impl Reason {
             Self::GithubError => 502,
             Self::GithubRateLimited
             | Self::GithubUnavailable
+            | Self::IssuerUnavailable
             | Self::ShuttingDown
             | Self::Overloaded
             | Self::StoreUnavailable => 503,

@@ -127,6 +127,7 @@ impl Call {
             self.kind,
             CallKind::TeamRepository
                 | CallKind::RepositoryPermission
+                | CallKind::Environment
                 | CallKind::RepositoryRegistrationToken
                 | CallKind::RepositoryRemovalToken
         )

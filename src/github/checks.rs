@@ -7,8 +7,8 @@ use octocrab::jsonwebtoken::EncodingKey;
 use octocrab::models::AppId;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::authorities::Authorities;
 use super::settings::SetupError;
+use crate::outbound::Authorities;
 
 /// Checks that the App could sign with this key.
 pub fn check_private_key(pem: &SecretString) -> Result<(), SetupError> {

@@ -106,7 +106,9 @@ impl Circuit {
             Some(Class::Unreachable { .. }) => inner.evidence.unreachable += 1,
             Some(Class::Timeout | Class::Faulty { .. }) => inner.evidence.add_faulty(kind, principal),
             // Perhaps held back here, which says nothing about GitHub.
-            Some(Class::Overloaded | Class::RateLimited { .. } | Class::ShareSpent { .. }) => {}
+            Some(
+                Class::Overloaded | Class::RateLimited { .. } | Class::ShareSpent { .. } | Class::TokenUsed,
+            ) => {}
             Some(
                 Class::NotFound
                 | Class::Unauthorized

@@ -51,6 +51,8 @@ pub enum Class {
     },
     /// Too many calls are under way and queued here.
     Overloaded,
+    /// Not sent: the caller's token makes one change, and made it.
+    TokenUsed,
     /// No response within the deadline.
     Timeout,
     /// No connection to GitHub, or none is tried because GitHub seems to be down.
@@ -84,7 +86,7 @@ impl Class {
     /// Whether it is about whoever made the call, so that the same call by somebody else may well succeed.
     pub fn is_of_the_caller(&self) -> bool {
         match self {
-            Self::ShareSpent { .. } | Self::Overloaded => true,
+            Self::ShareSpent { .. } | Self::Overloaded | Self::TokenUsed => true,
             Self::RateLimited { why, .. } => *why != Shortage::Hold,
             _ => false,
         }
@@ -108,6 +110,7 @@ impl Class {
             Self::RateLimited { .. } => CallOutcome::RateLimited,
             Self::ShareSpent { .. } => CallOutcome::ShareSpent,
             Self::Overloaded => CallOutcome::Overloaded,
+            Self::TokenUsed => CallOutcome::TokenUsed,
             Self::Timeout => CallOutcome::Timeout,
             Self::Unreachable { .. } => CallOutcome::Unreachable,
             Self::Faulty { .. } => CallOutcome::Faulty,

@@ -96,7 +96,11 @@ fn check_error(error: &Error, hold: Option<&Hold>) {
         | Class::NotGithub
         | Class::Conflict
         | Class::Unexpected => {}
-        Class::Overloaded | Class::ShareSpent { .. } | Class::Timeout | Class::Unreachable { .. } => {
+        Class::Overloaded
+        | Class::ShareSpent { .. }
+        | Class::Timeout
+        | Class::TokenUsed
+        | Class::Unreachable { .. } => {
             assert!(!is_limited, "a response tells nothing of the kind");
         }
     }

@@ -1,12 +1,12 @@
 //! Typed calls to GitHub's REST API. The only module that knows octocrab.
 
-mod authorities;
 mod budget;
 mod call;
 mod checks;
 mod circuit;
 mod client;
 mod credential;
+mod environments;
 mod error;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
@@ -19,7 +19,6 @@ mod owners;
 mod pace;
 mod paging;
 mod places;
-mod proxy;
 mod recent;
 mod reply;
 mod runners;
@@ -36,16 +35,15 @@ use std::time::Duration;
 
 use octocrab::Octocrab;
 use secrecy::SecretString;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, OnceCell};
 
-pub use self::authorities::Authorities;
 use self::budget::Budget;
 pub use self::budget::Share;
 use self::call::Call;
 pub use self::checks::{check_private_key, read_authorities};
 pub use self::circuit::CircuitState;
 use self::client::with_token;
-use self::credential::Credential;
+use self::credential::{Credential, Scope};
 pub use self::credential::{StartupProblem, TokenState};
 pub use self::error::{Class, Error, Shortage};
 pub use self::generations::Generation;
@@ -63,7 +61,8 @@ use self::transport::Transport;
 pub use self::types::{JitRunner, Membership, Repository, Runner, RunnerGroup, RunnerToken, Team, User};
 pub use self::writes::WriteIds;
 use crate::clock::Clock;
-use crate::domain::names::{OrgName, RepoName};
+use crate::domain::ids::OrganisationId;
+use crate::domain::names::OrgName;
 use crate::metrics::CallKind;
 use crate::replicas::Replicas;
 use crate::store::ToldHold;
@@ -96,6 +95,8 @@ pub struct Github {
     generations: Generations,
     shared_lists: SharedLists,
     kept_pages: KeptPages,
+    /// The organisation's id, once it was asked for.
+    organisation: OnceCell<OrganisationId>,
     /// Notified when something speaks against the credential.
     doubts: Notify,
 }
@@ -123,6 +124,7 @@ impl Github {
             generations: Generations::new(replicas),
             shared_lists: SharedLists::new(),
             kept_pages: KeptPages::new(),
+            organisation: OnceCell::new(),
             doubts: Notify::new(),
         })
     }
@@ -223,9 +225,9 @@ impl Github {
         Ok(User { scopes, ..reply.parse()? })
     }
 
-    /// Sends a call about one repository, if possible with a token that may administer it and nothing else.
-    async fn send_for_repository(&self, call: Call, name: &RepoName) -> Result<Reply, Error> {
-        let outcome = Box::pin(self.credential.send(Some(name), &call)).await;
+    /// Sends a call about one repository, if possible with a token that reaches nothing else.
+    async fn send_for_repository(&self, call: Call, scope: Scope<'_>) -> Result<Reply, Error> {
+        let outcome = Box::pin(self.credential.send(scope, &call)).await;
         // What it may not do in one repository says nothing about the organisation.
         self.note(&outcome, |class| *class == Class::ServiceRefused);
         outcome
@@ -233,7 +235,7 @@ impl Github {
 
     /// Sends a call as the App's installation (or the configured token).
     async fn send(&self, call: Call) -> Result<Reply, Error> {
-        let mut outcome = Box::pin(self.credential.send(None, &call)).await;
+        let mut outcome = Box::pin(self.credential.send(Scope::Organisation, &call)).await;
         for pause in LAG_PAUSES {
             let may_lag = match (&outcome, call.group()) {
                 (Err(error), Some(group)) if error.is_not_found() => self.recent.may_lag(group).await,
@@ -243,7 +245,7 @@ impl Github {
                 break;
             }
             tokio::time::sleep(pause).await;
-            outcome = Box::pin(self.credential.send(None, &call)).await;
+            outcome = Box::pin(self.credential.send(Scope::Organisation, &call)).await;
         }
         let is_doubtful =
             |class: &Class| matches!(class, Class::ServiceRefused | Class::Forbidden(_) | Class::NotGithub);

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::call::Call;
+use super::credential::Scope;
 use super::paging::Listed;
 use super::types::{JitRunner, Runner, RunnerLabel, RunnerToken};
 use super::{Error, Github};
@@ -46,13 +47,23 @@ impl Github {
     /// A token with which runners are registered at a repository.
     pub async fn repository_registration_token(&self, name: &RepoName) -> Result<RunnerToken, Error> {
         let path = format!("/repos/{}/{name}/actions/runners/registration-token", self.org);
-        self.send_for_repository(Call::post(CallKind::RepositoryRegistrationToken, path), name).await?.parse()
+        self.send_for_repository(
+            Call::post(CallKind::RepositoryRegistrationToken, path),
+            Scope::Administration(name),
+        )
+        .await?
+        .parse()
     }
 
     /// A token with which a repository's runners are removed.
     pub async fn repository_removal_token(&self, name: &RepoName) -> Result<RunnerToken, Error> {
         let path = format!("/repos/{}/{name}/actions/runners/remove-token", self.org);
-        self.send_for_repository(Call::post(CallKind::RepositoryRemovalToken, path), name).await?.parse()
+        self.send_for_repository(
+            Call::post(CallKind::RepositoryRemovalToken, path),
+            Scope::Administration(name),
+        )
+        .await?
+        .parse()
     }
 
     /// Registers a runner for one job in a group, before it exists. GitHub adds no labels of its own.

@@ -11,10 +11,11 @@ use super::budget::Budget;
 use super::call::Call;
 use super::error::{Class, Error, Shortage};
 use super::reply::{Reply, request_id};
-use super::transport::{Transport, chain, unreachable};
+use super::transport::{Transport, unreachable};
 use super::writes;
 use crate::account::Account;
 use crate::metrics::{self, CallKind, CallOutcome};
+use crate::outbound::chain;
 
 /// A page of 100 repositories is about 600 KiB; nothing that this service asks for is larger than this.
 const MAX_RESPONSE_BYTES: usize = 8 << 20;
@@ -82,6 +83,7 @@ impl Sending<'_> {
         let mut attempt = 1;
         loop {
             let turn = self.transport.turn(call, self.account.principal(), deadline).await?;
+            self.spend_token().await?;
             let outcome = self.counted_attempt(attempt, deadline).await;
             drop(turn);
             let error = match outcome {
@@ -106,6 +108,20 @@ impl Sending<'_> {
             }
             attempt += 1;
         }
+    }
+
+    /// What changes something is sent only if the caller's token may still make a change. What is held back spends nothing.
+    async fn spend_token(&self) -> Result<(), Error> {
+        if self.call.is_repeatable() {
+            return Ok(());
+        }
+        if let Some(retry_after) = self.budget.hold(self.call) {
+            return Err(self.not_sent(Class::RateLimited { retry_after, why: Shortage::Hold }));
+        }
+        if self.account.may_change().await {
+            return Ok(());
+        }
+        Err(self.call.fails(Class::TokenUsed, "not sent: the caller's token made its one change"))
     }
 
     /// How long to wait before the call is sent again; none if that is in vain, or not allowed, or if GitHub asks for more

@@ -5,7 +5,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use super::call::Call;
 use super::owners;
 use super::paging::{Listed, PAGE_SIZE};
-use super::types::{CollaboratorPermission, Membership, Organisation, Repository, Team};
+use super::types::{CollaboratorPermission, Membership, Organisation, Repository, Team, User};
 use super::{Error, Github};
 use crate::domain::ids::{OrganisationId, UserId};
 use crate::domain::names::{Login, RepoName, TeamSlug};
@@ -37,10 +37,25 @@ impl Listed for Team {
 }
 
 impl Github {
-    /// The organisation's id, which stays when it is renamed.
+    /// The organisation's id, which stays when it is renamed. Asked for once.
     pub async fn organisation_id(&self) -> Result<OrganisationId, Error> {
-        let call = Call::get(CallKind::Organisation, format!("/orgs/{}", self.org));
-        Ok(self.send(call).await?.parse::<Organisation>()?.id)
+        let ask = async || {
+            let call = Call::get(CallKind::Organisation, format!("/orgs/{}", self.org));
+            Ok(Box::pin(self.send(call)).await?.parse::<Organisation>()?.id)
+        };
+        self.organisation.get_or_try_init(ask).await.copied()
+    }
+
+    /// The login that the user with this id has; none if there is no such user any more.
+    pub async fn login_of(&self, user: UserId) -> Result<Option<Login>, Error> {
+        match self.send(Call::get(CallKind::UserById, format!("/user/{user}"))).await {
+            Ok(reply) => {
+                let found: User = reply.parse()?;
+                Ok(Login::parse(&found.login).ok().filter(|_| found.id == user))
+            }
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// All teams of the organisation.

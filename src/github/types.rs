@@ -122,6 +122,33 @@ pub struct Repository {
     pub role_name: Option<String>,
 }
 
+/// An environment of a repository. Only what says whether it is protected.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Environment {
+    pub(super) name: String,
+    #[serde(default)]
+    protection_rules: Vec<ProtectionRule>,
+    #[serde(default)]
+    deployment_branch_policy: Option<serde::de::IgnoredAny>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct ProtectionRule {
+    #[serde(rename = "type", default)]
+    kind: String,
+    #[serde(default)]
+    reviewers: Vec<serde::de::IgnoredAny>,
+}
+
+impl Environment {
+    /// Whether somebody has to review a job before it runs in it, or only some branches may.
+    pub(super) fn is_protected(&self) -> bool {
+        let is_reviewed =
+            |rule: &ProtectionRule| rule.kind == "required_reviewers" && !rule.reviewers.is_empty();
+        self.deployment_branch_policy.is_some() || self.protection_rules.iter().any(is_reviewed)
+    }
+}
+
 /// What somebody may do with a repository. Only what is used here.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct RepositoryPermissions {

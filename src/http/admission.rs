@@ -9,15 +9,16 @@ use actix_web::http::header;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 
 use super::body;
+use super::caller::caller_of;
 use super::endpoint::{Admitted, Description, Endpoint};
 use super::error::ApiError;
 use super::field::ParameterSet;
 use super::standing::Standing;
-use crate::access::{AccessError, Caller, CallerToken, TokenError};
+use crate::access::{AccessError, CallerToken, Requester, ShownToken, TokenError};
 use crate::audit::AuditLine;
 use crate::metrics;
 use crate::ops::{self, Work};
-use crate::request::{self, Context};
+use crate::request::Context;
 use crate::state::{Shared, State};
 
 impl<E: Endpoint> FromRequest for Admitted<E> {
@@ -37,17 +38,21 @@ async fn admit<E: Endpoint>(request: &HttpRequest, payload: Payload) -> Result<A
     // A token is there.
     let token = token(request)?;
     // It is valid. An address that sent too many refused ones is turned away.
-    let caller = arrival.authenticate(&token).await?;
+    let requester = arrival.authenticate(&token).await?;
     body::authenticated(request);
     // The caller is within their limit, and what they do can be written down.
-    arrival.limit(&caller).await?;
-    // The administrator lets this user use the service. Behind the limit, so that a flood of such refusals is bounded, and
-    // each says what is left of it.
-    arrival.permit(&caller)?;
+    arrival.limit(&requester).await?;
+    // The administrator lets them use the service. Behind the limit, so that a flood of such refusals is bounded, and each
+    // says what is left of it.
+    arrival.permit(&requester)?;
+    // A token that makes one change can make one.
+    if E::DESCRIPTION.changes_something() {
+        arrival.prepare_change(&requester)?;
+    }
     let work = arrival.work();
     // The team, or what else the request is about, is well-formed, and the caller may do this there.
     let mut sent = body::read(request, payload, work.line()).await?;
-    let standing = E::Standing::find(&work, &caller, E::DESCRIPTION.right, &mut sent).await?;
+    let standing = E::Standing::find(&work, &requester, E::DESCRIPTION.right, &mut sent).await?;
     // The other parameters are well-formed, and the operation knows all of them.
     let parameters = E::Parameters::take(&mut sent, &work.organisation().name)?;
     sent.nothing_else()?;
@@ -75,20 +80,23 @@ impl Arrival {
         Ok(Self { state, context, line })
     }
 
-    async fn authenticate(&self, token: &CallerToken) -> Result<Caller, ApiError> {
-        let State { identities, .. } = &*self.state;
-        let caller = identities.identify(token, self.context.limited_address()).await?;
+    async fn authenticate(&self, token: &ShownToken) -> Result<Requester, ApiError> {
+        let requester = self.state.authentication.identify(token, self.context.limited_address()).await?;
         // From here on whatever happens leaves a line, so there has to be room for it.
         let room = self.line.reserve(0);
-        self.context.set_caller(request::Caller::User { id: caller.id(), login: caller.login().clone() });
+        self.context.set_caller(caller_of(&requester));
         room.map_err(ops::Error::from)?;
-        Ok(caller)
+        Ok(requester)
     }
 
-    async fn limit(&self, caller: &Caller) -> Result<(), ApiError> {
+    async fn limit(&self, requester: &Requester) -> Result<(), ApiError> {
         let administrators = &self.state.organisation.administrators;
-        let is_administrator = administrators.were_lately(caller.id()).await;
-        let outcome = self.state.user_limiter.load_full().check(caller.id(), is_administrator).await;
+        let is_administrator = match requester.user() {
+            Ok(caller) => administrators.were_lately(caller.id()).await,
+            Err(_) => false,
+        };
+        let limiter = self.state.caller_limiter.load_full();
+        let outcome = limiter.check(requester.principal(), is_administrator).await;
         let allowance = outcome.as_ref().map_or_else(|limited| limited.allowance, |allowance| *allowance);
         self.context.set_allowance(allowance);
         outcome.map(drop).map_err(|limited| {
@@ -97,8 +105,17 @@ impl Arrival {
         })
     }
 
-    fn permit(&self, caller: &Caller) -> Result<(), ApiError> {
-        Ok(caller.require_permitted(&self.state.organisation.policy.load())?)
+    fn permit(&self, requester: &Requester) -> Result<(), ApiError> {
+        Ok(requester.require_permitted(&self.state.organisation.policy.load())?)
+    }
+
+    fn prepare_change(&self, requester: &Requester) -> Result<(), ApiError> {
+        if let Requester::Workload(workload) = requester
+            && let Some(token) = self.state.used_tokens.spending(workload)?
+        {
+            self.context.account().set_one_change(token);
+        }
+        Ok(())
     }
 
     fn work(self) -> Work<()> {
@@ -107,7 +124,7 @@ impl Arrival {
     }
 }
 
-fn token(request: &HttpRequest) -> Result<CallerToken, ApiError> {
+fn token(request: &HttpRequest) -> Result<ShownToken, ApiError> {
     let mut headers = request.headers().get_all(header::AUTHORIZATION);
     let header = headers.next().ok_or(ApiError::MissingToken)?;
     // Two tokens would leave open whose request this is.
@@ -115,7 +132,7 @@ fn token(request: &HttpRequest) -> Result<CallerToken, ApiError> {
         return Err(ApiError::MalformedToken("Send one Authorization header, not several"));
     }
     let header = header.to_str().map_err(|_| ApiError::MalformedToken(CallerToken::EXPECTED))?;
-    CallerToken::from_header(header).map_err(|error| match error {
+    ShownToken::from_header(header).map_err(|error| match error {
         TokenError::Missing => ApiError::MissingToken,
         TokenError::Malformed(message) => ApiError::MalformedToken(message),
         TokenError::Unsupported => ApiError::Access(AccessError::UnsupportedToken),

@@ -24,7 +24,7 @@ use crate::account::Account;
 use crate::audit::{AuditLine, AuditLog};
 use crate::domain::outcome::Outcome;
 use crate::domain::reason::Cause;
-use crate::metrics;
+use crate::metrics::{self, CallerKind};
 use crate::request::{Caller, Context};
 use crate::state::Shared;
 
@@ -206,7 +206,8 @@ impl Exchange {
         self.access_line_written.set(true);
         let took = self.started.elapsed();
         let context = &self.context;
-        metrics::request(context.operation(), status, cause, took);
+        let kind = context.caller().map_or(CallerKind::Unknown, Caller::kind);
+        metrics::request(context.operation(), kind, status, cause, took);
         tracing::info!(
             target: "access",
             method = self.method.as_str(),
@@ -218,7 +219,9 @@ impl Exchange {
             client = context.client().map(tracing::field::display),
             client_unreadable_hop = self.has_unreadable_hop.then_some(true),
             client_request_id = self.client_request_id,
-            user = context.caller().map(Caller::name),
+            user = context.caller().map(Caller::name).as_deref(),
+            caller = context.caller().map(|caller| caller.kind().as_str()),
+            entry = context.entry().map(tracing::field::display),
             team = context.team_name(),
             "request",
         );

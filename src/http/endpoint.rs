@@ -10,6 +10,7 @@ use super::error::ApiError;
 use super::field::ParameterSet;
 use super::standing::Standing;
 use crate::access::Right;
+use crate::domain::entry::EntryOperation;
 use crate::domain::reason::Reason;
 use crate::ops::Work;
 
@@ -56,6 +57,16 @@ impl Description {
         *method == Method::GET && self.legacy_get
     }
 
+    /// Whether no access entry is even looked at for it.
+    pub(super) fn is_for_users_alone(&self) -> bool {
+        self.right == Right::Administer || matches!(self.tag, Tag::Access)
+    }
+
+    /// Whether an access entry can hold it.
+    pub(super) fn is_for_entries(&self) -> bool {
+        EntryOperation::ALL.iter().any(|operation| Right::from(*operation) == self.right)
+    }
+
     /// Whether it does more than to read.
     pub(super) fn changes_something(&self) -> bool {
         self.methods != [Method::GET]
@@ -84,12 +95,13 @@ pub(super) enum Tag {
     Repositories,
     Runners,
     Tokens,
+    Access,
     Service,
 }
 
 impl Tag {
-    pub(super) const ALL: [Self; 5] =
-        [Self::Groups, Self::Repositories, Self::Runners, Self::Tokens, Self::Service];
+    pub(super) const ALL: [Self; 6] =
+        [Self::Groups, Self::Repositories, Self::Runners, Self::Tokens, Self::Access, Self::Service];
 
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -97,6 +109,7 @@ impl Tag {
             Self::Repositories => "Repositories",
             Self::Runners => "Runners",
             Self::Tokens => "Tokens",
+            Self::Access => "Access",
             Self::Service => "Service",
         }
     }
@@ -107,6 +120,9 @@ impl Tag {
             Self::Repositories => "The repositories that may use the group.",
             Self::Runners => "The self-hosted runners in the group.",
             Self::Tokens => "Tokens with which runners are registered and removed.",
+            Self::Access => {
+                "What callers may do who are no users: workflows, other workloads, holders of team tokens."
+            }
             Self::Service => "The service itself.",
         }
     }
@@ -134,6 +150,15 @@ impl ResponseDescription {
         Self {
             schema: json!({ "type": "string", "const": text }),
             example: json!(text),
+            components: Vec::new(),
+        }
+    }
+
+    /// A sentence that begins like this and ends with the id of an access entry.
+    pub(super) fn sentence_about_entry(begins: &str) -> Self {
+        Self {
+            schema: json!({ "type": "string", "pattern": format!("^{begins}[0-9a-f]{{16}}$") }),
+            example: json!(format!("{begins}9f2c4e6a8b0d1f35")),
             components: Vec::new(),
         }
     }

@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 use super::error::ApiError;
 use super::parameters::{MAX_ITEMS, Parameters, invalid, malformed};
 use super::value::Value;
-use crate::domain::names::OrgName;
+use crate::domain::names::{Label, OrgName};
 use crate::domain::text::one_line;
 
 /// An item that is not of its form is repeated to the caller up to this length.
@@ -243,7 +243,9 @@ macro_rules! field_tuples {
     )*};
 }
 
-field_tuples! { (A) (A B) (A B C) (A B C D) (A B C D E) (A B C D E F) (A B C D E F G) }
+field_tuples! { (A) (A B) (A B C) (A B C D) (A B C D E) (A B C D E F) (A B C D E F G)
+    (A B C D E F G H I J K L M N O P)
+}
 
 impl FieldTuple for () {
     type Values = ();
@@ -268,6 +270,11 @@ pub(super) trait ParameterSet: Sized + 'static {
 
     /// Checks what no field can check alone.
     fn from_values(values: <Self::Fields as FieldTuple>::Values) -> Result<Self, ApiError>;
+
+    /// The labels that are asked for, which access entries bound.
+    fn labels(&self) -> &[Label] {
+        &[]
+    }
 
     /// Takes all of them out of what was sent.
     fn take(sent: &mut Parameters, org: &OrgName) -> Result<Self, ApiError> {

@@ -3,10 +3,12 @@
 pub mod admin;
 mod admission;
 pub mod body;
+mod caller;
 mod client_address;
 mod docs;
 mod edge;
 mod endpoint;
+mod entry_values;
 mod envelope;
 mod error;
 mod field;

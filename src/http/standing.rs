@@ -1,12 +1,15 @@
 //! Where the caller of an operation has to stand, and what proves it.
 
+mod holders;
+
+use self::holders::{candidates, choose};
 use super::error::ApiError;
-use super::field::{Field, FieldDescription};
+use super::field::{Field, FieldDescription, ParameterSet};
 use super::parameters::{Parameters, invalid};
 use super::value::TeamOrAll;
 use crate::access::{
-    AccessError, Authority, Caller, Maintainer, ManagedTeam, Oversight, Reach, Right, Rights, ScopeAuthority,
-    ScopeHolder,
+    AccessError, Authority, Caller, Candidates, Maintainer, ManagedTeam, Oversight, Reach, Requester, Right,
+    Rights, ScopeAuthority, ScopeHolder,
 };
 use crate::domain::reference::TeamReference;
 use crate::domain::scope::Scope;
@@ -26,7 +29,7 @@ pub(super) trait Standing<P>: 'static {
     /// The caller's standing, held against the right that the operation takes.
     async fn find(
         work: &Work<()>,
-        caller: &Caller,
+        requester: &Requester,
         right: Right,
         sent: &mut Parameters,
     ) -> Result<Self::Found, ApiError>;
@@ -46,7 +49,7 @@ impl<P> Standing<P> for AnyCaller {
         None
     }
 
-    async fn find(_: &Work<()>, _: &Caller, _: Right, _: &mut Parameters) -> Result<(), ApiError> {
+    async fn find(_: &Work<()>, _: &Requester, _: Right, _: &mut Parameters) -> Result<(), ApiError> {
         Ok(())
     }
 
@@ -55,12 +58,52 @@ impl<P> Standing<P> for AnyCaller {
     }
 }
 
-/// Active maintainers of the team that the request names.
+/// Active maintainers of the team that the request names, and whoever an access entry of the team lets do this.
 pub(super) struct OfTeam;
 
 const TEAM: Field<TeamReference> = Field::required("team", "The team whose group it is about", "payments");
 
-impl<P> Standing<P> for OfTeam {
+/// Whoever may act for a team, before the policy is applied.
+pub(super) enum Found {
+    Maintainer(Maintainer),
+    /// By one of these access entries.
+    Holder(Box<Candidates>),
+}
+
+impl<P: ParameterSet> Standing<P> for OfTeam {
+    type Found = Found;
+    type Proof = Authority;
+
+    fn field() -> Option<FieldDescription> {
+        Some(TEAM.description())
+    }
+
+    async fn find(
+        work: &Work<()>,
+        requester: &Requester,
+        right: Right,
+        sent: &mut Parameters,
+    ) -> Result<Found, ApiError> {
+        let team = TEAM.take(sent, &work.organisation().name)?;
+        work.context().set_named_team(team.to_string());
+        match requester {
+            Requester::User(caller) => Ok(Found::Maintainer(maintainer(work, caller, &team, right).await?)),
+            requester => Ok(Found::Holder(Box::new(candidates(work, requester, &team, right).await?))),
+        }
+    }
+
+    async fn prove(found: Found, work: &Work<()>, parameters: &P) -> Result<Authority, ApiError> {
+        match found {
+            Found::Maintainer(maintainer) => Ok(maintainer.under(&work.organisation().policy.load())?),
+            Found::Holder(candidates) => choose(work, *candidates, parameters.labels()).await,
+        }
+    }
+}
+
+/// Active maintainers of the team that the request names, with a token that no other application holds.
+pub(super) struct OfMaintainers;
+
+impl<P> Standing<P> for OfMaintainers {
     type Found = Maintainer;
     type Proof = Authority;
 
@@ -70,10 +113,12 @@ impl<P> Standing<P> for OfTeam {
 
     async fn find(
         work: &Work<()>,
-        caller: &Caller,
+        requester: &Requester,
         right: Right,
         sent: &mut Parameters,
     ) -> Result<Maintainer, ApiError> {
+        let caller = requester.user()?;
+        caller.require_own_token()?;
         let team = TEAM.take(sent, &work.organisation().name)?;
         work.context().set_named_team(team.to_string());
         maintainer(work, caller, &team, right).await
@@ -84,7 +129,7 @@ impl<P> Standing<P> for OfTeam {
     }
 }
 
-/// Active maintainers of the team that the request names; and administrators, for any team's group or for all of them.
+/// Those of [`OfTeam`]; and administrators, for any team's group or for all of them.
 pub(super) struct Everywhere;
 
 const TEAM_OR_ALL: Field<TeamOrAll> = Field::required(
@@ -93,9 +138,16 @@ const TEAM_OR_ALL: Field<TeamOrAll> = Field::required(
     "payments",
 );
 
-impl<P> Standing<P> for Everywhere {
+/// Whoever may act for a team or for all, before the policy is applied.
+pub(super) enum FoundReach {
     /// What the policy says comes behind the parameters.
-    type Found = Result<Reach, AccessError>;
+    Known(Result<Reach, AccessError>),
+    /// By one of these access entries.
+    Holder(Box<Candidates>),
+}
+
+impl<P: ParameterSet> Standing<P> for Everywhere {
+    type Found = FoundReach;
     type Proof = Reach;
 
     fn field() -> Option<FieldDescription> {
@@ -104,19 +156,25 @@ impl<P> Standing<P> for Everywhere {
 
     async fn find(
         work: &Work<()>,
-        caller: &Caller,
+        requester: &Requester,
         right: Right,
         sent: &mut Parameters,
     ) -> Result<Self::Found, ApiError> {
         let organisation = work.organisation();
         let administrators = &organisation.administrators;
-        let team = match TEAM_OR_ALL.take(sent, &organisation.name)? {
+        let named = TEAM_OR_ALL.take(sent, &organisation.name)?;
+        let Requester::User(caller) = requester else {
+            let TeamOrAll::Team(team) = named else { return Err(AccessError::NotTrusted.into()) };
+            work.context().set_named_team(team.to_string());
+            return Ok(FoundReach::Holder(Box::new(candidates(work, requester, &team, right).await?)));
+        };
+        let team = match named {
             TeamOrAll::All if administrators.are_named() => {
                 work.context().set_named_team("*".to_owned());
                 let oversight = administrators.oversight(&organisation.teams, caller).await?;
                 work.context().set_as_administrator();
                 permit(oversight.rights(), right)?;
-                return Ok(Ok(Reach::Everything(oversight)));
+                return Ok(FoundReach::Known(Ok(Reach::Everything(oversight))));
             }
             TeamOrAll::All => return Err(no_such_team()),
             TeamOrAll::Team(team) => team,
@@ -125,15 +183,20 @@ impl<P> Standing<P> for Everywhere {
         match with_slug(work, &team, authority(work, caller, &team).await).await {
             Ok(authority) => {
                 permit(authority.rights(), right)?;
-                Ok(Ok(Reach::Team(Box::new(authority))))
+                Ok(FoundReach::Known(Ok(Reach::Team(Box::new(authority)))))
             }
-            Err(AccessError::TeamDenied) => Ok(Err(AccessError::TeamDenied)),
+            Err(AccessError::TeamDenied) => Ok(FoundReach::Known(Err(AccessError::TeamDenied))),
             Err(error) => Err(error.into()),
         }
     }
 
-    async fn prove(found: Self::Found, _: &Work<()>, _: &P) -> Result<Reach, ApiError> {
-        Ok(found?)
+    async fn prove(found: FoundReach, work: &Work<()>, parameters: &P) -> Result<Reach, ApiError> {
+        match found {
+            FoundReach::Known(reach) => Ok(reach?),
+            FoundReach::Holder(candidates) => {
+                Ok(Reach::Team(Box::new(choose(work, *candidates, parameters.labels()).await?)))
+            }
+        }
     }
 }
 
@@ -150,10 +213,11 @@ impl<P> Standing<P> for OfAdministrators {
 
     async fn find(
         work: &Work<()>,
-        caller: &Caller,
+        requester: &Requester,
         right: Right,
         _: &mut Parameters,
     ) -> Result<Oversight, ApiError> {
+        let caller = requester.user()?;
         caller.require_own_token()?;
         let organisation = work.organisation();
         let oversight = organisation.administrators.oversight(&organisation.teams, caller).await?;
@@ -185,10 +249,11 @@ impl<P: AsRef<Scope>> Standing<P> for OfScope {
 
     async fn find(
         work: &Work<()>,
-        caller: &Caller,
+        requester: &Requester,
         right: Right,
         sent: &mut Parameters,
     ) -> Result<Self::Found, ApiError> {
+        let Requester::User(caller) = requester else { return Err(AccessError::NotTrusted.into()) };
         let team = TEAM_OF_SCOPE.take(sent, &work.organisation().name)?;
         let maintainer = match team {
             None => None,

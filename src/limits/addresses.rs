@@ -61,6 +61,20 @@ impl AddressLimiter {
         }
     }
 
+    /// Counts a token that was checked here and refused. The error says that the address sent too many: how long to wait until it
+    /// is told more than that.
+    pub fn refuse(&self, address: IpAddr) -> Result<(), Duration> {
+        let (buckets, now) = (self.buckets_for(address), self.clock.now());
+        let decisions = buckets.iter().map(|bucket| bucket.decide(&bucket.lock(), now));
+        if let Some(Decision::Refuse { retry_after }) = decisions.max() {
+            return Err(retry_after);
+        }
+        for bucket in buckets {
+            bucket.count(now);
+        }
+        Ok(())
+    }
+
     fn buckets_for(&self, address: IpAddr) -> Vec<Arc<Bucket>> {
         let bucket = |(network, factor)| {
             let new = || Arc::new(Bucket::new(self.interval, factor));

@@ -10,6 +10,7 @@ words! {
         CreateGroup = "create_group",
         DeleteGroup = "delete_group",
         DeleteRunner = "delete_runner",
+        Environment = "environment",
         Group = "group",
         GroupHostedRunners = "group_hosted_runners",
         GroupRepositories = "group_repositories",
@@ -37,6 +38,7 @@ words! {
         TeamRepository = "team_repository",
         Teams = "teams",
         User = "user",
+        UserById = "user_by_id",
     }
 }
 
@@ -59,6 +61,8 @@ words! {
         Unreachable = "unreachable",
         Faulty = "faulty",
         Unexpected = "unexpected",
+        /// The caller's token made a change before, or has no id.
+        TokenUsed = "token_used",
         /// Nobody waits for it any more.
         GivenUp = "given_up",
     }
@@ -128,12 +132,30 @@ words! {
 }
 
 words! {
+    /// Who sent a request: the label `caller`.
+    pub enum CallerKind {
+        /// Nobody who is known.
+        Unknown = "unknown",
+        /// A user.
+        User = "user",
+        /// Somebody with a token of an OIDC issuer.
+        Workload = "workload",
+        /// Somebody with a team token.
+        Token = "token",
+        /// The service itself.
+        System = "system",
+    }
+}
+
+words! {
     /// A limiter that refuses requests: the label `limiter`.
     pub enum Limiter {
-        /// Of users.
+        /// Of callers, whatever they are.
         User = "user",
         /// Of unknown tokens from addresses that sent bad ones.
         UnknownToken = "unknown_token",
+        /// Of JIT configs, by an access entry or by all of a team's.
+        JitConfigs = "jit_configs",
     }
 }
 
@@ -155,6 +177,16 @@ words! {
         /// It is in force.
         Success = "success",
         /// The old one stays in force.
+        Failure = "failure",
+    }
+}
+
+words! {
+    /// How it ended when the keys of an OIDC issuer were read: the label `outcome` of keys.
+    pub enum KeysFetched {
+        /// They are in force.
+        Success = "success",
+        /// Those that were known stay in force for a while.
         Failure = "failure",
     }
 }

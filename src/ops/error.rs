@@ -1,9 +1,11 @@
 //! Why an operation was refused or failed.
 
 use std::fmt;
+use std::time::Duration;
 
-use crate::access::GroupError;
+use crate::access::{AccessError, GroupError};
 use crate::audit::NoRoom;
+use crate::domain::entry::{EntryId, EntryRefusal, MOST_ENTRIES};
 use crate::domain::jit::JitRefusal;
 use crate::domain::names::RunnerName;
 use crate::domain::outcome::Outcome;
@@ -72,10 +74,44 @@ pub enum Error {
     StoreUnavailable,
     /// The administrator switched it off, or didn't set up what it requires; says which.
     NotConfigured(&'static str),
+    /// An access entry can't be had, or its hour is spent.
+    Entry(EntryError),
     /// An administrator named something that GitHub doesn't know, or that is ambiguous; with the public sentence.
     Unknown(String),
     /// A defect of this service.
     Internal,
+}
+
+/// What is wrong with an access entry, as a public sentence.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EntryError {
+    /// The team has none with this id.
+    #[error("The team has no access entry {0}")]
+    NotFound(EntryId),
+    /// The team has as many as it may.
+    #[error("A team has {MOST_ENTRIES} access entries at most; remove one first")]
+    TooMany,
+    /// The policy doesn't allow it.
+    #[error("The administrator doesn't allow this: {0}")]
+    Denied(EntryRefusal),
+    /// It, or all of the team's together, had as many JIT configs in the last hour as they may.
+    #[error(
+        "The access entry, or all of the team's together, had as many JIT configs in the last hour as they may"
+    )]
+    HourSpent {
+        /// When there may be one again.
+        retry_after: Duration,
+    },
+}
+
+impl EntryError {
+    fn reason(&self) -> Reason {
+        match self {
+            Self::NotFound(_) => Reason::AccessNotFound,
+            Self::TooMany | Self::Denied(_) => Reason::DeniedByPolicy,
+            Self::HourSpent { .. } => Reason::RateLimited,
+        }
+    }
 }
 
 /// What the administrator doesn't allow.
@@ -116,6 +152,7 @@ impl Error {
             Self::RepoNotFound(_) | Self::RepoNotGranted(..) => Reason::RepoNotFound,
             Self::Rejected(_) | Self::Unknown(_) => Reason::InvalidParameter,
             Self::Partial { cause, .. } => cause.reason(),
+            Self::Entry(error) => error.reason(),
             Self::AdministrationMissing(_) => Reason::GithubError,
             Self::Github(error) => reason_of(error),
             Self::TooLate => Reason::GithubTimeout,
@@ -159,6 +196,7 @@ pub(super) const REASONS_OF_GITHUB: [Reason; 6] = [
 pub fn reason_of(error: &github::Error) -> Reason {
     match error.class() {
         Class::ShareSpent { .. } => Reason::RateLimited,
+        Class::TokenUsed => Reason::TokenUsed,
         Class::RateLimited { .. } => Reason::GithubRateLimited,
         Class::Overloaded => Reason::Overloaded,
         Class::Timeout => Reason::GithubTimeout,
@@ -182,6 +220,17 @@ pub(super) fn missing_group(error: github::Error) -> Error {
 
 /// What is said where groups are not managed.
 const GROUPS_ARE_OFF: &str = "The administrator switched runner groups off: set groups.enabled to true";
+
+impl From<AccessError> for Error {
+    fn from(error: AccessError) -> Self {
+        match error {
+            AccessError::Store(error) => error.into(),
+            AccessError::Github(error) => error.into(),
+            // Entries are looked at by nobody else here.
+            _ => Self::Internal,
+        }
+    }
+}
 
 impl From<StoreError> for Error {
     fn from(_: StoreError) -> Self {

@@ -6,11 +6,13 @@ use secrecy::SecretString;
 use tokio::sync::oneshot;
 
 use super::runners::RunnerView;
-use super::{Error, Work};
+use super::{EntryError, Error, Work};
 use crate::access::ManagedGroup;
 use crate::domain::jit::{RANDOM_CHARACTERS, WorkFolder};
 use crate::domain::names::{Label, RunnerName};
 use crate::github::{self, Class, JitRunner, Runner};
+use crate::request::Caller;
+use crate::store::Origin;
 
 /// GitHub may finish a request after the wait for its answer ended; waits before each look for what it left.
 const LOOKED_FOR_AFTER: [Duration; 3] = [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(3)];
@@ -55,13 +57,16 @@ pub async fn generate(work: &Work, wanted: Wanted) -> Result<Granted, Error> {
     work.line().note(|details| details.runners = vec![name.to_string()]);
     let registration = Registration { name, labels: wanted.labels, work_folder: wanted.work_folder };
     let found = work.find_group().await?;
+    let counted =
+        work.organisation().entries.count_jit_config(work.authority(), policy.access.per_hour).await;
+    counted.map_err(|retry_after| Error::Entry(EntryError::HourSpent { retry_after }))?;
     let (own, group) = (work.clone(), found.id());
     let (give, taken) = oneshot::channel();
     let write = async move {
         let register = |group| register(&own, group, &registration);
         let granted = own.on_group(found, register).await?;
         let (id, granted_in) = (granted.runner.id, granted.runner.runner_group_id.unwrap_or(group));
-        own.organisation().handed_out.insert(id);
+        keep_origin(&own, &granted.runner).await;
         // Whoever asked may be gone, or have been told that it took too long.
         if give.send(granted).is_ok() {
             return Ok(());
@@ -74,6 +79,24 @@ pub async fn generate(work: &Work, wanted: Wanted) -> Result<Granted, Error> {
     work.write(Box::pin(write)).await?;
     let granted: JitRunner = taken.await.map_err(|_| Error::Internal)?;
     Ok(Granted { runner: RunnerView::of(&granted.runner, None), config: granted.encoded_jit_config })
+}
+
+/// Remembers who was given the config of this runner.
+async fn keep_origin(work: &Work, runner: &Runner) {
+    let organisation = work.organisation();
+    let entry = work.authority().entry().map(|entry| entry.id);
+    organisation.handed_out.insert(runner.id, entry);
+    if let Some(records) = organisation.records.as_ref().filter(|records| records.is_bound()) {
+        let origin = Origin {
+            runner: runner.id,
+            name: runner.name.clone(),
+            team: work.authority().team().id(),
+            entry,
+            caller: work.context().caller().map_or_else(String::new, Caller::to_json),
+            at: organisation.clock.unix_seconds(),
+        };
+        Box::pin(records.store().keep_origin(origin)).await;
+    }
 }
 
 async fn register(work: &Work, group: ManagedGroup, wanted: &Registration) -> Result<JitRunner, Error> {

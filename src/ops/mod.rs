@@ -2,6 +2,7 @@
 //!
 //! Each takes the [`Work`] at hand, with a proof that only `access` can make.
 
+pub mod access;
 mod creation;
 mod error;
 pub mod groups;
@@ -17,5 +18,5 @@ mod views;
 mod work;
 
 pub use creation::{add, settle};
-pub use error::{Error, Refusal, Taken, reason_of};
+pub use error::{EntryError, Error, Refusal, Taken, reason_of};
 pub use work::Work;

@@ -130,7 +130,7 @@ fn all_of(
 
 /// One error for repositories that don't exist, that the team can't see, and on which it has too little permission: which
 /// of these it is would tell what exists.
-fn missing(names: Vec<String>, required: RepositoryPermission) -> Error {
+pub(super) fn missing(names: Vec<String>, required: RepositoryPermission) -> Error {
     match required {
         RepositoryPermission::Read => Error::RepoNotFound(names),
         required => Error::RepoNotGranted(required, names),

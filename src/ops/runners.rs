@@ -1,8 +1,11 @@
 //! The runners of a team's group: listed, removed, moved to another team's group. Only runners that the group's
 //! own list holds at the time of the call are ever touched, and none on which a job runs.
 
+use std::collections::{HashMap, HashSet};
+
 use bytes::Bytes;
 use serde::Serialize;
+use serde_json::Value as Json;
 use utoipa::ToSchema;
 
 use super::error::missing_group;
@@ -10,8 +13,9 @@ use super::runner_writes::{Action, Listed, each};
 use super::selection::{Filter, Selection, Skipped};
 use super::{Error, Work};
 use crate::access::{Authority, ManagedGroup, Reach};
-use crate::domain::ids::RunnerId;
+use crate::domain::ids::{RunnerId, TeamId};
 use crate::github::{Runner, SharedList};
+use crate::store::Origin;
 
 /// A runner as callers see it.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -30,6 +34,14 @@ pub struct RunnerView {
     /// Whether it takes one job only.
     ephemeral: bool,
     labels: Vec<String>,
+    /// Who was given its JIT config, as far as that is known: what they are, their name, and of a workflow its run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, value_type = Option<Object>)]
+    registered_by: Option<Json>,
+    /// When that was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, format = DateTime)]
+    registered_at: Option<String>,
     /// Only where runners of several groups stand together.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -64,8 +76,16 @@ impl RunnerView {
             busy: runner.busy,
             ephemeral: runner.ephemeral,
             labels: runner.labels.iter().map(|label| label.name.clone()).collect(),
+            registered_by: None,
+            registered_at: None,
             group: group.map(|group| group.name().to_owned()),
         }
+    }
+
+    fn from(mut self, origin: &Origin) -> Self {
+        self.registered_by = serde_json::from_str(&origin.caller).ok();
+        self.registered_at = super::access::time(origin.at);
+        self
     }
 }
 
@@ -93,11 +113,13 @@ pub async fn list(
         }
         Reach::Everything(oversight) => {
             let groups = work.of_managed_groups(oversight, |group| shown_runners(work, group)).await?;
-            let views = groups.iter().flat_map(|(group, runners)| {
-                let fitting = runners.iter().filter(|runner| filter.fits(runner));
-                fitting.map(move |runner| RunnerView::of(runner, Some(group)))
+            let fitting = groups.iter().flat_map(|(group, runners)| {
+                runners
+                    .iter()
+                    .filter(|runner| filter.fits(runner))
+                    .map(move |runner| (&**runner, Some(group)))
             });
-            render(views.collect())
+            render(views_of(work, fitting.collect(), None).await)
         }
     };
     work.audit_if_administrator();
@@ -114,10 +136,32 @@ async fn shown(
     let (own_filter, id) = (filter.clone(), group.id());
     let make = move |work: Work| async move {
         let runners = work.github().shown_runners(id).await?;
-        let fitting = runners.iter().filter(|runner| own_filter.fits(runner));
-        Ok(render(fitting.map(|runner| RunnerView::of(runner, None)).collect()))
+        let fitting = runners.iter().filter(|runner| own_filter.fits(runner)).map(|runner| (&**runner, None));
+        let team = work.authority().team().id();
+        Ok(render(views_of(&work, fitting.collect(), Some(team)).await))
     };
     work.view("runners-list", &group, filter.key(), make).await
+}
+
+/// Runners as callers see them. Where a runner comes from is told to that team alone whose group it was registered into; without a
+/// team, to administrators.
+async fn views_of<P>(
+    work: &Work<P>,
+    runners: Vec<(&Runner, Option<&ManagedGroup>)>,
+    team: Option<TeamId>,
+) -> Vec<RunnerView> {
+    let ids: Vec<_> = runners.iter().map(|(runner, _)| runner.id).collect();
+    let records = work.organisation().records.as_ref().filter(|records| records.is_usable());
+    let origins = match records {
+        Some(records) => records.store().origins_of(&ids).await.unwrap_or_default(),
+        None => HashMap::new(),
+    };
+    let view = |(runner, group): (&Runner, Option<&ManagedGroup>)| {
+        let view = RunnerView::of(runner, group);
+        let origin = origins.get(&runner.id).filter(|origin| team.is_none_or(|team| origin.team == team));
+        origin.into_iter().fold(view, RunnerView::from)
+    };
+    runners.into_iter().map(view).collect()
 }
 
 async fn shown_runners<P>(
@@ -131,7 +175,8 @@ async fn shown_runners<P>(
 /// Removes runners from the organisation; with `dry_run` only says which it would be.
 pub async fn remove(work: &Work<Reach>, selection: &Selection, dry_run: bool) -> Result<Outcome, Error> {
     work.line().note(|details| details.dry_run = dry_run);
-    let runners = runners_within(work).await?.into_iter().flat_map(|(_, runners)| runners).collect();
+    let runners = runners_within(work).await?.into_iter().flat_map(|(_, runners)| runners);
+    let runners = within_entry(work, runners.collect()).await?;
     let (chosen, skipped) = selection.choose(runners)?;
     if dry_run || chosen.is_empty() {
         work.audit_if_administrator();
@@ -147,6 +192,22 @@ pub async fn remove(work: &Work<Reach>, selection: &Selection, dry_run: bool) ->
         Ok(Outcome { skipped: outcome.skipped.into_iter().chain(skipped).collect(), ..outcome })
     };
     work.write(Box::pin(write)).await
+}
+
+/// Of somebody who is no user, only the runners whose configs their access entry was given: what others registered is not theirs.
+async fn within_entry(work: &Work<Reach>, runners: Vec<Listed>) -> Result<Vec<Listed>, Error> {
+    let Reach::Team(authority) = work.proof() else { return Ok(runners) };
+    let Some(entry) = authority.entry() else { return Ok(runners) };
+    let organisation = work.organisation();
+    let kept = match organisation.records.as_ref().filter(|records| records.is_usable()) {
+        Some(records) => records.store().runners_of_entry(entry.id).await?,
+        None => HashSet::new(),
+    };
+    let is_own = |listed: &Listed| {
+        let id = listed.runner.id;
+        kept.contains(&id) || organisation.handed_out.is_of(id, entry.id)
+    };
+    Ok(runners.into_iter().filter(is_own).collect())
 }
 
 /// Moves runners into the group of another team, which the caller maintains, too.

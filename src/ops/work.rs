@@ -280,7 +280,7 @@ impl Work<Authority> {
         let note = |name: String| self.line.note(|details| details.to_team = Some(name));
         note(team.to_string());
         let teams = &self.organisation.teams;
-        let maintainer = teams.maintainer(self.authority().caller(), team).await;
+        let maintainer = teams.maintainer(self.authority().caller()?, team).await;
         let remembered = match &maintainer {
             Ok(maintainer) => Some(maintainer.team().slug().clone()),
             Err(_) => teams.remembered_slug(team).await,

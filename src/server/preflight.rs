@@ -7,10 +7,12 @@ use std::sync::Arc;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::settings_of;
+use super::build::settings_of;
 use crate::clock::Clock;
 use crate::config::{Config, Diagnostic, Loaded, Reference, Target, TlsFiles};
-use crate::github::{Authorities, Github, StartupProblem, check_private_key, read_authorities};
+use crate::github::{Github, StartupProblem, check_private_key, read_authorities};
+use crate::oidc::Verifier;
+use crate::outbound::Authorities;
 use crate::replicas::Replicas;
 use crate::store::{self, Store};
 use crate::telemetry::check_log_file;
@@ -76,6 +78,16 @@ pub async fn ask_store(loaded: &Loaded) -> Result<(), Diagnostic> {
     outcome.map_err(|error| loaded.problem("store.url", &error.to_string()))
 }
 
+/// Asks the issuers of OIDC tokens for their keys: what doesn't work, with the setting to look at.
+pub async fn ask_issuers(loaded: &Loaded) -> Vec<Diagnostic> {
+    tls::install_provider();
+    let problem = |name: &str, why: &str| loaded.problem("oidc.issuers", &format!("{name}: {why}"));
+    match Verifier::new(loaded.config.oidc.clone(), Clock::system()) {
+        Ok(verifier) => verifier.ask().await.iter().map(|(name, why)| problem(name, why)).collect(),
+        Err(error) => vec![loaded.problem("oidc.issuers", &error.to_string())],
+    }
+}
+
 fn github_of(config: &Config) -> Result<Github, String> {
     let secret = config.credentials.read().map_err(|error| error.to_string())?;
     Github::new(settings_of(config, secret), Arc::new(Replicas::none()), Clock::system())
@@ -114,6 +126,9 @@ fn problem(reference: &Reference) -> Option<Diagnostic> {
         Target::StorePassword(file) => {
             store::read_password(file).map(drop).map_err(|error| error.to_string())
         }
+        Target::IssuerKeys(file) | Target::IssuerToken(file) => {
+            check_readable(file).map_err(|cause| format!("cannot read {}: {cause}", file.display()))
+        }
         Target::Log(file) => {
             check_log_file(file).map_err(|cause| format!("cannot write {}: {cause}", file.display()))
         }
@@ -125,9 +140,18 @@ fn problem(reference: &Reference) -> Option<Diagnostic> {
     };
     outcome.err().map(|message| {
         let message =
-            message.strip_prefix(reference.key).map_or(&*message, |rest| rest.trim_start_matches(": "));
+            message.strip_prefix(&*reference.key).map_or(&*message, |rest| rest.trim_start_matches(": "));
         reference.problem(message)
     })
+}
+
+/// Opens a file, unless that could wait for somebody who writes to it.
+fn check_readable(file: &Path) -> io::Result<()> {
+    match std::fs::metadata(file)? {
+        metadata if metadata.is_dir() => Err(io::Error::new(ErrorKind::IsADirectory, "it is a directory")),
+        metadata if metadata.is_file() => std::fs::File::open(file).map(drop),
+        _ => Ok(()),
+    }
 }
 
 fn certificate_problems(references: &[Reference]) -> Vec<Diagnostic> {

@@ -7,8 +7,9 @@ use crate::audit::{self, AuditLog};
 use crate::clock::Clock;
 use crate::config::{self, Change, Config, Loaded, Problems, Snapshot, Sources};
 use crate::domain::text::one_line;
-use crate::limits::{AddressLimiter, UserLimiter};
+use crate::limits::{AddressLimiter, CallerLimiter};
 use crate::metrics::{self, ReloadOutcome, Reloaded};
+use crate::oidc::Verifier;
 use crate::replicas::Replicas;
 use crate::state::Shared;
 
@@ -127,8 +128,28 @@ fn put_in_force(config: &Config, state: &Shared, clock: &Clock) {
     let (users, unknown_tokens) = limiters(config, &state.organisation.replicas, clock);
     state.organisation.policy.store(Arc::new(config.policy.clone()));
     state.organisation.scopes.store(Arc::new(config.scopes.clone()));
-    state.user_limiter.store(Arc::new(users));
-    state.identities.limit_unknown_tokens(unknown_tokens);
+    put_issuers_in_force(config, state, clock);
+    state.configured_access.send_if_modified(|access| {
+        let is_new = *access != config.access;
+        access.clone_from(&config.access);
+        is_new
+    });
+    state.caller_limiter.store(Arc::new(users));
+    state.authentication.identities.limit_unknown_tokens(unknown_tokens);
+}
+
+/// Those that stay as they are keep the keys that were fetched.
+fn put_issuers_in_force(config: &Config, state: &Shared, clock: &Clock) {
+    if **state.organisation.issuers.load() == config.oidc {
+        return;
+    }
+    match Verifier::new(config.oidc.clone(), clock.clone()) {
+        Ok(verifier) => {
+            state.authentication.replace_issuers(verifier);
+            state.organisation.issuers.store(Arc::new(config.oidc.clone()));
+        }
+        Err(error) => tracing::error!(%error, "the old issuers of OIDC tokens stay in force"),
+    }
 }
 
 /// The limits that a configuration sets.
@@ -136,10 +157,10 @@ pub(super) fn limiters(
     config: &Config,
     replicas: &Arc<Replicas>,
     clock: &Clock,
-) -> (UserLimiter, AddressLimiter) {
+) -> (CallerLimiter, AddressLimiter) {
     let server = &config.server;
     (
-        UserLimiter::new(server.rate_limit, server.rate_burst, replicas.clone(), clock),
+        CallerLimiter::new(server.rate_limit, server.rate_burst, replicas.clone(), clock),
         AddressLimiter::new(server.unknown_token_rate, clock.clone()),
     )
 }

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 
+use crate::domain::entry::configured::ConfiguredEntry;
+use crate::domain::issuer::Issuers;
 use crate::domain::pattern::Rules;
 use crate::domain::policy::Policy;
 use crate::metrics;
-use crate::organisation::Organisation;
-use crate::state::{Check, Shared};
+use crate::state::{Check, Shared, State};
 
 /// How often it is tried to find out whether the store is this organisation's.
 const BOUND_EVERY: Duration = Duration::from_millis(500);
@@ -31,13 +32,16 @@ pub(super) async fn follow(state: Shared) {
     let mut digests = Digests::default();
     loop {
         replicas.next_pulse().await;
-        match replicas.pulse(digests.of(organisation)).await {
+        match replicas.pulse(digests.of(&state)).await {
             Ok(pulse) => {
                 organisation.github.hear_holds(&pulse.holds);
                 if let Some(records) = organisation.groups.records()
                     && let Err(error) = records.follow(pulse.records).await
                 {
                     tracing::debug!(%error, "records can't be read; those in memory stay in force");
+                }
+                if let Err(error) = organisation.entries.follow(pulse.access).await {
+                    tracing::debug!(%error, "access entries can't be read; those in memory stay in force");
                 }
             }
             Err(error) => tracing::debug!(%error, "what is new can't be told or heard"),
@@ -49,27 +53,48 @@ pub(super) async fn follow(state: Shared) {
 /// The digest of the policy in force, made again when that changes.
 #[derive(Default)]
 struct Digests {
-    of: Option<(Arc<Policy>, Arc<Rules>)>,
+    of: Option<InForce>,
     digest: String,
 }
 
+/// What the administrator allows.
+#[derive(Debug)]
+struct InForce {
+    policy: Arc<Policy>,
+    scopes: Arc<Rules>,
+    issuers: Arc<Issuers>,
+    access: Vec<ConfiguredEntry>,
+}
+
+impl InForce {
+    fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.policy, &other.policy)
+            && Arc::ptr_eq(&self.scopes, &other.scopes)
+            && Arc::ptr_eq(&self.issuers, &other.issuers)
+            && self.access == other.access
+    }
+}
+
 impl Digests {
-    fn of(&mut self, organisation: &Organisation) -> &str {
-        let (policy, scopes) = (organisation.policy.load_full(), organisation.scopes.load_full());
-        let is_same = |(known, known_scopes): &(Arc<Policy>, Arc<Rules>)| {
-            Arc::ptr_eq(known, &policy) && Arc::ptr_eq(known_scopes, &scopes)
+    fn of(&mut self, state: &State) -> &str {
+        let organisation = &state.organisation;
+        let now = InForce {
+            policy: organisation.policy.load_full(),
+            scopes: organisation.scopes.load_full(),
+            issuers: organisation.issuers.load_full(),
+            access: state.configured_access.borrow().clone(),
         };
-        if !self.of.as_ref().is_some_and(is_same) {
-            self.digest = digest_of(&policy, &scopes);
-            self.of = Some((policy, scopes));
+        if !self.of.as_ref().is_some_and(|known| known.is(&now)) {
+            self.digest = digest_of(&format!("{now:?}"));
+            self.of = Some(now);
         }
         &self.digest
     }
 }
 
 /// Made of how the values are shown, which may be another in another version: while one replaces the other, digests differ.
-fn digest_of(policy: &Policy, scopes: &Rules) -> String {
-    let bytes = digest(&SHA256, format!("{policy:?}{scopes:?}").as_bytes());
+fn digest_of(shown: &str) -> String {
+    let bytes = digest(&SHA256, shown.as_bytes());
     bytes.as_ref().iter().fold(String::new(), |mut hex, byte| {
         let _ = write!(hex, "{byte:02x}");
         hex

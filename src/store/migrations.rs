@@ -35,6 +35,13 @@ pub(super) const ALL: &[Migration] = &[
         sqlite: "",
         postgres: include_str!("migrations/2.postgres.sql"),
     },
+    Migration {
+        version: 3,
+        compatible_from: 1,
+        both: include_str!("migrations/3.sql"),
+        sqlite: "",
+        postgres: "",
+    },
 ];
 
 /// How it ended.

@@ -6,6 +6,7 @@
 
 #[macro_use]
 mod statements;
+mod access;
 mod creations;
 mod database;
 mod error;
@@ -13,6 +14,7 @@ mod events;
 mod health;
 mod identity;
 mod migrations;
+mod origins;
 mod postgres;
 mod records;
 mod settings;
@@ -20,17 +22,20 @@ mod shared;
 mod sqlite;
 #[cfg(test)]
 mod tests;
+mod used_tokens;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+pub use self::access::StoredEntries;
 use self::database::Database;
 pub use self::error::{Contradiction, OpenError, SchemaError, StoreError};
 use self::events::{Bounds, Queue};
 pub use self::events::{Event, StoredEvent};
 pub use self::health::Health;
+pub use self::origins::{Given, Origin};
 pub use self::postgres::read_password;
 pub use self::records::{Added, Imported, Records};
 pub use self::settings::Settings;
@@ -45,6 +50,7 @@ pub struct Store {
     events: Arc<Queue>,
     bounds: Bounds,
     quick: Quick,
+    origins: Arc<origins::Waiting>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -59,12 +65,14 @@ impl Store {
         let database = Arc::new(Database::open(settings, &clock).await?);
         let events = Arc::new(Queue::default());
         let bounds = Bounds::from(settings);
+        let origins = Arc::<origins::Waiting>::default();
         let tasks = vec![
             tokio::spawn(database::watch_over(database.clone(), clock.clone())),
             tokio::spawn(events::write(events.clone(), database.clone(), clock.clone())),
+            tokio::spawn(origins::write(origins.clone(), database.clone(), clock.clone())),
             tokio::spawn(events::keep_bounded(database.clone(), bounds, clock)),
         ];
-        Ok(Self { database, events, bounds, quick: Quick::default(), tasks: Mutex::new(tasks) })
+        Ok(Self { database, events, bounds, quick: Quick::default(), origins, tasks: Mutex::new(tasks) })
     }
 
     /// Asks a server whether it lets the service in, and has a schema that this version works with. Changes nothing. Of a
@@ -105,6 +113,7 @@ impl Store {
     /// be written. The store can't be used after that.
     pub async fn close(&self) -> usize {
         let unwritten = self.flush().await;
+        self.write_origins().await;
         let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
         for task in tasks {
             task.abort();

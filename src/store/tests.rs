@@ -2,6 +2,7 @@
 //! databases can be made, on PostgreSQL as well; with `ARM_TEST_PGBOUNCER`, that of a pooler of transactions in front of
 //! that server, once more through it. `.ci/run postgres` starts both.
 
+mod access;
 mod code;
 mod creations;
 mod disk;
@@ -11,6 +12,7 @@ mod identity;
 mod killed;
 mod migrations;
 mod opening;
+mod origins;
 mod outages;
 mod records;
 mod secrets;

@@ -51,15 +51,19 @@ struct Listed {
 struct Gone {
     without_group: Vec<GroupRecord>,
     without_team: Vec<GroupRecord>,
+    /// Teams that are gone and have access entries.
+    teams_with_entries: Vec<TeamId>,
 }
 
 impl Gone {
     fn is_empty(&self) -> bool {
-        self.without_group.is_empty() && self.without_team.is_empty()
+        self.without_group.is_empty() && self.without_team.is_empty() && self.teams_with_entries.is_empty()
     }
 
-    /// The records that lack the same both times.
-    fn also_in(self, earlier: &Self) -> Vec<GroupRecord> {
+    /// The records that lack the same both times, and the teams that lack both times.
+    fn also_in(self, earlier: &Self) -> (Vec<GroupRecord>, Vec<TeamId>) {
+        let is_gone_still = |team: &TeamId| earlier.teams_with_entries.contains(team);
+        let teams = self.teams_with_entries.into_iter().filter(is_gone_still).collect();
         let lacks_still = |record: &GroupRecord| earlier.without_group.contains(record);
         let mut both: Vec<_> = self.without_group.into_iter().filter(lacks_still).collect();
         for record in self.without_team {
@@ -67,7 +71,7 @@ impl Gone {
                 both.push(record);
             }
         }
-        both
+        (both, teams)
     }
 }
 
@@ -159,11 +163,12 @@ impl RecordWatch {
             return Ok(false);
         }
         self.clock.sleep(BETWEEN_LISTS).await;
-        let gone = self.gone(extent).await?.also_in(&first);
-        if gone.len() > MAX_DROPPED {
+        let (gone, teams) = self.gone(extent).await?.also_in(&first);
+        if gone.len().max(teams.len()) > MAX_DROPPED {
             metrics::records_without_group(gone.len());
             tracing::error!(
                 records = gone.len(),
+                teams_with_entries = teams.len(),
                 "GitHub's lists lack the groups or teams of so many records that none is dropped. If they are gone indeed, \
                  release them with group-release"
             );
@@ -173,6 +178,9 @@ impl RecordWatch {
         if !gone.is_empty() {
             records::drop_gone(&work(&self.state, "group-release"), &gone).await?;
         }
+        for team in teams {
+            ops::access::drop_of_gone(&work(&self.state, "access-remove"), team).await?;
+        }
         Ok(false)
     }
 
@@ -181,13 +189,17 @@ impl RecordWatch {
         let organisation = &self.state.organisation;
         let Some(records) = organisation.groups.records() else { return Ok(Gone::default()) };
         // Before the lists: a group that is made meanwhile is in neither.
-        let all = records.all().await?;
+        let (all, with_entries) = (records.all().await?, organisation.entries.teams());
         let Listed { groups, teams } = self.list(extent == Extent::Groups).await?;
         let lacks_team =
             |record: &&GroupRecord| teams.as_ref().is_some_and(|teams| !teams.contains(&record.team));
         Ok(Gone {
             without_group: all.iter().filter(|record| !groups.contains(&record.group)).cloned().collect(),
             without_team: all.iter().filter(lacks_team).cloned().collect(),
+            teams_with_entries: with_entries
+                .into_iter()
+                .filter(|team| teams.as_ref().is_some_and(|teams| !teams.contains(team)))
+                .collect(),
         })
     }
 

@@ -34,6 +34,13 @@ pub const TEAM_OPERATIONS: &[Operation] = &[
     ("DELETE", "group-delete", &[("transfer_to", "search")]),
 ];
 
+/// Those about access entries.
+pub const ENTRY_OPERATIONS: &[Operation] = &[
+    ("POST", "access-add", &[("kind", "token")]),
+    ("GET", "access-list", &[]),
+    ("DELETE", "access-remove", &[("id", "0000000000000000")]),
+];
+
 fn with_team<'a>(team: &'a str, others: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
     std::iter::once(("team", team)).chain(others.iter().copied()).collect()
 }
@@ -43,7 +50,7 @@ async fn nobody_but_an_active_maintainer_of_that_team_gets_anywhere() {
     let (world, cast, _) = acme_with_groups();
     let app = App::start(world).await;
     let before = app.fake.world(|world| world.groups().count());
-    for (method, operation, others) in TEAM_OPERATIONS {
+    for (method, operation, others) in TEAM_OPERATIONS.iter().chain(ENTRY_OPERATIONS) {
         for token in [&cast.bob, &cast.pat, &cast.eve, &cast.sam] {
             for team in ["payments", "PAYMENTS", "nonexistent"] {
                 let answer = app.call(method, operation, token, &with_team(team, others)).await;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use fake_github::Level;
 use serde_json::json;
 
-use crate::access::{Operation, TEAM_OPERATIONS};
+use crate::access::{ENTRY_OPERATIONS, Operation, TEAM_OPERATIONS};
 use crate::harness::{Answer, App, send};
 use crate::scene::{acme_with_groups, acme_with_runners, runners_outside};
 
@@ -28,7 +28,7 @@ const HOSTILE: &[&str] = &[
     "payments\u{7f}",
 ];
 
-fn hostile() -> Vec<String> {
+pub fn hostile() -> Vec<String> {
     let long = ["a".repeat(256), "a".repeat(10_000), "../".repeat(2_000), "é".repeat(300)];
     HOSTILE.iter().map(|text| (*text).to_owned()).chain(long).collect()
 }
@@ -69,7 +69,7 @@ async fn a_hostile_team_is_refused_everywhere() {
     assert!(hostile.len() >= 60);
     let (world, cast, _) = acme_with_groups();
     let app = App::start(world).await;
-    for (method, operation, others) in TEAM_OPERATIONS {
+    for (method, operation, others) in TEAM_OPERATIONS.iter().chain(ENTRY_OPERATIONS) {
         for team in &hostile {
             let mut parameters = vec![("team", team.as_str())];
             parameters.extend(others.iter().copied());

@@ -36,6 +36,7 @@ fn expected(answer: &Answer, cast: &Cast, operation: &str) -> Value {
         "operation": operation,
         "outcome": "success",
         "user": "ada",
+        "caller": "user",
         "user_id": cast.ada_id.0,
         "client": "127.0.0.1",
         "team": "payments",

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actions_runner_manager::access::{AccessError, Caller, CallerToken};
+use actions_runner_manager::access::{AccessError, Caller, ShownToken};
 use actions_runner_manager::github::{CircuitState, Class};
 use actions_runner_manager::limits::AddressLimiter;
 use fake_github::{Fault, Hold, TokenKind};
@@ -26,9 +26,9 @@ fn slow_to_forgive() -> serde_json::Value {
 
 /// Asks the running service whose a token is, as its requests do.
 async fn identify(app: &App, token: &str, from: IpAddr) -> Result<Caller, AccessError> {
-    let token = CallerToken::from_header(token).unwrap();
+    let token = ShownToken::from_header(token).unwrap();
     let state = app.server.state().clone();
-    state.identities.identify(&token, from).await
+    state.authentication.identify(&token, from).await.map(|requester| requester.user().unwrap().clone())
 }
 
 /// Sends bad tokens over HTTP until the address is at its limit, which it has not used any of.
@@ -204,7 +204,7 @@ async fn new_limits_start_the_counts_anew_and_forget_no_good_token() {
     app.call("GET", "status", &cast.ada, &[]).await.response();
     use_up_the_limit(&app, "before").await;
     let changed = AddressLimiter::new(0.002, app.clock.clone());
-    app.server.state().identities.limit_unknown_tokens(changed);
+    app.server.state().authentication.identities.limit_unknown_tokens(changed);
     use_up_the_limit(&app, "after").await;
     app.clock.advance(MINUTE);
     app.call("GET", "status", &cast.bob, &[]).await.is_refused(429, "rate_limited");

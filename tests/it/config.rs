@@ -3,11 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "the lints only know functions marked #[test]")]
 
 mod accepted;
+mod access;
 mod dialects;
 mod end;
 mod example;
 mod files;
 mod keys;
+mod oidc;
 mod refused;
 mod secrets;
 mod shares;
@@ -24,7 +26,9 @@ use actions_runner_manager::config::{
 };
 use actions_runner_manager::domain::ids::{TeamId, UserId};
 use actions_runner_manager::domain::names::TeamSlug;
-use actions_runner_manager::domain::policy::{AdministratorsTeam, Policy, RepositoryPermission};
+use actions_runner_manager::domain::policy::{
+    AccessPolicy, AdministratorsTeam, Policy, RepositoryPermission,
+};
 use actions_runner_manager::domain::sweep::SweepScope;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -6,11 +6,15 @@ mod behaviour;
 mod client;
 mod conditional;
 mod description;
+mod environments;
 mod every_route;
 mod faults;
+mod issuers;
 mod lag;
 mod permissions;
 mod points;
+mod repositories;
+mod runs;
 mod self_check;
 
 use fake_github::Exchange;

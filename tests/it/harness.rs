@@ -30,7 +30,7 @@ pub struct App {
     /// The service's own, as PEM.
     pub certificate: String,
     /// Where the service's files are.
-    folder: TempDir,
+    pub folder: TempDir,
     /// A test that makes GitHub refuse the service's own token says so here.
     pub own_token_is_refused: bool,
     /// The login of the user that the service acts as with a personal access token.

@@ -9,7 +9,8 @@ use actions_runner_manager::domain::reason::Cause;
 use actions_runner_manager::github::MAX_ATTEMPTS;
 use actions_runner_manager::http::Operation;
 use actions_runner_manager::metrics::{
-    Alone, Cache, CallKind, CallOutcome, CutOff, Limiter, LookUp, ReloadOutcome, Reloaded, Scarce,
+    Alone, Cache, CallKind, CallOutcome, CallerKind, CutOff, KeysFetched, Limiter, LookUp, ReloadOutcome,
+    Reloaded, Scarce,
 };
 
 use crate::architecture::sources;
@@ -43,6 +44,7 @@ fn the_page_lists_just_the_values_that_labels_can_have() {
         ("attempt", attempts),
         ("cache", all!(Cache)),
         ("limiter", all!(Limiter)),
+        ("caller", all!(CallerKind)),
         ("cause", all!(CutOff)),
         ("scarce", all!(Scarce)),
     ] {
@@ -59,9 +61,13 @@ fn listed_parts(page: &str) -> Vec<(&str, BTreeSet<String>)> {
 }
 
 #[test]
-fn the_page_lists_just_the_outcomes_of_calls_look_ups_and_reloads() {
-    let expected =
-        [("of calls", all!(CallOutcome)), ("of look-ups", all!(LookUp)), ("of reloads", all!(ReloadOutcome))];
+fn the_page_lists_just_the_outcomes_of_calls_look_ups_reloads_and_keys() {
+    let expected = [
+        ("of calls", all!(CallOutcome)),
+        ("of look-ups", all!(LookUp)),
+        ("of reloads", all!(ReloadOutcome)),
+        ("of keys", all!(KeysFetched)),
+    ];
     assert_eq!(listed_parts(&documented("outcome")), expected);
 }
 
@@ -92,6 +98,7 @@ fn no_list_has_a_word_that_the_code_never_uses() {
     unused_words.extend(unused("Reloaded", Reloaded::ALL, &code));
     unused_words.extend(unused("ReloadOutcome", ReloadOutcome::ALL, &code));
     unused_words.extend(unused("CutOff", CutOff::ALL, &code));
+    unused_words.extend(unused("KeysFetched", KeysFetched::ALL, &code));
     assert!(unused_words.is_empty(), "{unused_words:?}");
     assert_eq!(unused("CallKind", CallKind::ALL, "CallKind::GroupRunners").len(), CallKind::ALL.len() - 1);
 }

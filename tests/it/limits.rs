@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use actions_runner_manager::access::CallerToken;
+use actions_runner_manager::access::ShownToken;
 use fake_github::TokenKind;
 use serde_json::json;
 
@@ -67,8 +67,8 @@ async fn a_flood_of_unknown_tokens_does_not_push_out_what_is_known() {
     app.call("GET", "status", &cast.ada, &[]).await.response();
     let state = app.server.state();
     for number in 0..12_000 {
-        let token = CallerToken::from_header(&format!("ghp_{number:036}")).unwrap();
-        let outcome = state.identities.identify(&token, [192, 0, 2, 1].into()).await;
+        let token = ShownToken::from_header(&format!("ghp_{number:036}")).unwrap();
+        let outcome = state.authentication.identify(&token, [192, 0, 2, 1].into()).await;
         assert!(outcome.is_err());
     }
     let asked = app.fake.count("GET", "/user");

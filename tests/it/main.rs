@@ -9,6 +9,7 @@
 #![expect(unreachable_pub, reason = "nobody imports a test; what others in here may use is `pub`")]
 
 mod access;
+mod access_docs;
 mod admin;
 mod administrators;
 mod app_comes_and_goes;
@@ -72,3 +73,4 @@ mod tour;
 mod transfer;
 mod unchanged_pages;
 mod whose_errors;
+mod workloads;

@@ -214,7 +214,7 @@ fn values() -> Vec<String> {
 fn is_beyond_a_schema(name: &str, value: &str) -> bool {
     let of_another_org = |value: &str| value.contains('/') && !value.starts_with("acme/");
     match name {
-        "repo" | "repos" => of_another_org(value),
+        "repo" | "repos" | "repository" => of_another_org(value),
         "scope" => !value.starts_with("acme"),
         // Whether a regular expression compiles, and its length in bytes.
         "matching" => value.starts_with("match:") || !value.is_ascii(),

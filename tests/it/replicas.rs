@@ -3,6 +3,7 @@
 //! They need a server, so `cargo test` leaves them out and says so; `.ci/run postgres` runs them, on PostgreSQL itself and
 //! once more through PgBouncer. What breaks the server brings one of its own (`server`).
 
+mod access;
 mod database;
 mod deletion;
 mod frozen;

@@ -350,7 +350,7 @@ async fn what_it_did_is_written_down_as_the_systems_doing() {
     assert_eq!(lines.len(), 1);
     let call = app.fake.calls().into_iter().find(|call| call.method == "DELETE").unwrap();
     let expected = json!({
-        "timestamp": null, "level": "info", "target": "audit", "message": "sweep: success", "operation": "sweep", "outcome": "success", "user": "system",
+        "timestamp": null, "level": "info", "target": "audit", "message": "sweep: success", "operation": "sweep", "outcome": "success", "user": "system", "caller": "system",
         "group": "payments", "group_id": group.0, "runners": ["swept-with-an-audit-line"],
         "github_request_ids": [call.response_header("x-github-request-id").unwrap()],
         "time": null, "request_id": null,

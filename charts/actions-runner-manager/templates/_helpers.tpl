@@ -141,7 +141,7 @@ annotations:
 {{/* The settings that the service reads again while it runs start no new pods when they change. */}}
 {{- define "arm.configOfStart" -}}
 {{- $config := include "arm.config" . | fromYaml -}}
-{{- range list "policy" "scopes" "server.rateLimit" "server.rateBurst" "server.unknownTokenRate" "logging.level" -}}
+{{- range list "policy" "scopes" "oidc" "access" "server.rateLimit" "server.rateBurst" "server.unknownTokenRate" "logging.level" -}}
 {{- $path := splitList "." . -}}
 {{- if eq (len $path) 1 -}}
 {{- $_ := unset $config (first $path) -}}

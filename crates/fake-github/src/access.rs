@@ -3,7 +3,7 @@
 use crate::actor::Actor;
 use crate::answer::Answer;
 use crate::request::Request;
-use crate::world::{Level, OrgRole, Permission, RepoVisibility, Repository, TokenKind, World};
+use crate::world::{Level, OrgRole, Permission, RepoId, RepoVisibility, Repository, TokenKind, World};
 
 /// What a route needs from its caller.
 #[derive(Clone, Copy)]
@@ -116,33 +116,39 @@ fn token_allows(
     }
 }
 
+/// The repository of the path, by number or by name, whoever may see it.
+pub(crate) fn repository_of<'w>(world: &'w World, request: &Request) -> Option<&'w Repository> {
+    match request.param("repository_id") {
+        "" => world.repositories.by_name(request.param("owner"), request.param("repo")),
+        number => world.repository(RepoId(number.parse().ok()?)),
+    }
+}
+
 fn on_repository(world: &World, request: &Request, name: &str, level: Level) -> Result<(), Answer> {
-    let Some(repository) = world.repositories.by_name(request.param("owner"), request.param("repo")) else {
+    let Some(repository) = repository_of(world, request) else {
         // A handler tells apart what never existed and what was renamed.
         return if matches!(request.actor, Actor::Anonymous) { Err(Answer::not_found()) } else { Ok(()) };
     };
-    let public = repository.visibility == RepoVisibility::Public;
+    // Whoever can read a repository can read this of it, and everybody can read a public one.
+    let readable = name == "metadata" || (name == "actions" && level == Level::Read);
+    let open = readable && repository.visibility == RepoVisibility::Public;
     if !can_see(world, &request.actor, repository) {
         return Err(Answer::not_found());
     }
     match &request.actor {
         Actor::App => Err(Answer::error(401, "Bad credentials")),
-        Actor::Anonymous if public && name == "metadata" => Ok(()),
+        Actor::Anonymous if open => Ok(()),
         Actor::Anonymous => Err(unauthenticated()),
         Actor::Installation { permissions, .. } => {
             let held = permissions.get(name).is_some_and(|held| *held >= level);
-            if held || (public && name == "metadata") {
-                Ok(())
-            } else {
-                Err(not_by_integration(Some((name, level))))
-            }
+            if held || open { Ok(()) } else { Err(not_by_integration(Some((name, level)))) }
         }
         Actor::User { id, .. } => {
-            if public && name == "metadata" {
+            if open {
                 return Ok(());
             }
             token_allows(world, request, name, level, "repo")?;
-            if name == "metadata" || world.permission_of(*id, repository.id) == Some(Permission::Admin) {
+            if readable || world.permission_of(*id, repository.id) == Some(Permission::Admin) {
                 Ok(())
             } else {
                 Err(Answer::error(403, "Must have admin rights to Repository."))

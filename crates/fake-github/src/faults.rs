@@ -122,6 +122,12 @@ impl Fault {
         self
     }
 
+    /// 302 to another address.
+    #[must_use]
+    pub fn redirect(self, location: &str) -> Self {
+        self.status(302, json!({"message": "Found"})).header("location", location)
+    }
+
     /// 502 with a page for people, as a gateway sends it.
     #[must_use]
     pub fn html(mut self) -> Self {

@@ -49,7 +49,12 @@ impl AppKey {
 
     /// The private key as `BEGIN RSA PRIVATE KEY` (PKCS#1), the form in which GitHub hands it out.
     pub fn private_pkcs1_pem(&self) -> String {
-        pem("RSA PRIVATE KEY", self.pkcs8.get(PKCS8_HEADER..).unwrap_or_default())
+        pem("RSA PRIVATE KEY", self.private_der())
+    }
+
+    /// The private key, as `RSAPrivateKey` in DER.
+    pub(crate) fn private_der(&self) -> &[u8] {
+        self.pkcs8.get(PKCS8_HEADER..).unwrap_or_default()
     }
 
     /// The public key, as `RSAPublicKey` in DER.

@@ -10,6 +10,7 @@ mod conditional;
 mod faults;
 mod key;
 mod log;
+mod oidc;
 mod paging;
 mod payload;
 mod request;
@@ -35,13 +36,14 @@ pub use certificate::self_signed;
 pub use faults::{Fault, Hold};
 pub use key::AppKey;
 pub use log::Exchange;
+pub use oidc::{DISCOVERY, IssuerOptions, KEYS, KeyKind, OidcIssuer, Run, SigningKey, Token};
 pub use routes::all as routes;
-pub use seed::{Demo, DemoPerson, demo};
+pub use seed::{Demo, DemoPerson, DemoWorkflow, demo};
 pub use world::{
-    Budget, DEFAULT_GROUP, DeletionOfUsedGroups, Group, GroupId, Installation, InstallationId, Label, Level,
-    Membership, MembershipState, MintedToken, OrgRole, Permission, RepoId, RepoVisibility, Repository, Role,
-    Runner, RunnerId, RunnerStatus, RunnerToken, Subject, Team, TeamId, TokenKind, TokenStyle, User, UserId,
-    Visibility, World,
+    Budget, DEFAULT_GROUP, DeletionOfUsedGroups, DeploymentBranches, Environment, Group, GroupId,
+    Installation, InstallationId, Label, Level, Membership, MembershipState, MintedToken, OrgRole,
+    Permission, Protection, RepoId, RepoVisibility, Repository, Role, Runner, RunnerId, RunnerStatus,
+    RunnerToken, Subject, Team, TeamId, TokenKind, TokenStyle, User, UserId, Visibility, World,
 };
 
 /// How a fake is started.
@@ -79,10 +81,15 @@ impl fmt::Debug for FakeGithub {
 impl FakeGithub {
     /// Starts serving a world on 127.0.0.1, in a thread of its own.
     pub fn start(world: World, options: &Options) -> io::Result<Self> {
+        Self::start_with(world, oidc::Issuer::of_actions(), options)
+    }
+
+    fn start_with(world: World, issuer: oidc::Issuer, options: &Options) -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", options.port))?;
         let port = listener.local_addr()?.port();
-        let log = log::CallLog::new(options.log_capacity, options.record_bodies);
-        let shared = Arc::new(transport::Shared::new(world, log, format!("http://127.0.0.1:{port}")));
+        let logs = [(); 2].map(|()| log::CallLog::new(options.log_capacity, options.record_bodies));
+        let url = format!("http://127.0.0.1:{port}");
+        let shared = Arc::new(transport::Shared::new(world, issuer, logs, url));
         let running = transport::start(listener, Arc::clone(&shared), options.workers)?;
         Ok(Self { shared, port, running: Some(running) })
     }
@@ -151,9 +158,10 @@ impl FakeGithub {
         self.shared.log.calls()
     }
 
-    /// Forgets the calls so far.
+    /// Forgets the calls so far, those of the issuer included.
     pub fn clear_calls(&self) {
         self.shared.log.clear();
+        self.shared.issuer_log.clear();
     }
 
     /// How often an operation was called, by method and path template.
@@ -169,6 +177,7 @@ impl FakeGithub {
     /// Resolves when no call is under way, those given up by their clients included.
     pub async fn settled(&self) {
         self.shared.log.settled().await;
+        self.shared.issuer_log.settled().await;
     }
 
     /// The most calls that were ever under way at once.
@@ -179,6 +188,7 @@ impl FakeGithub {
     /// Switches the recording of bodies on or off.
     pub fn set_record_bodies(&self, yes: bool) {
         self.shared.log.set_record_bodies(yes);
+        self.shared.issuer_log.set_record_bodies(yes);
     }
 
     /// Stops serving and frees the port.

@@ -19,6 +19,9 @@ struct Arguments {
     /// Where to write the App's private key (PEM); readable by its owner alone
     #[arg(long, value_name = "FILE")]
     key_file: Option<PathBuf>,
+    /// Also print tokens of two runs of a workflow for this audience, good for an hour
+    #[arg(long, value_name = "URL")]
+    audience: Option<String>,
 }
 
 fn main() -> ExitCode {
@@ -40,11 +43,17 @@ fn serve(arguments: &Arguments) -> io::Result<()> {
         write_private(file, &key.private_pem())?;
     }
     let description = describe(&organisation);
+    let workflow = organisation.workflow;
     let github =
         FakeGithub::start(organisation.world, &Options { port: arguments.port, ..Options::default() })?;
     let mut out = io::stdout();
     writeln!(out, "Serving {} (as an Enterprise Server: {})", github.url(), github.enterprise_url())?;
     out.write_all(description.as_bytes())?;
+    writeln!(out, "Issuer of the tokens of runs: {}", github.actions_issuer())?;
+    if let Some(audience) = &arguments.audience {
+        writeln!(out, "{} a push to main", workflow.token(&github, audience))?;
+        writeln!(out, "{} a pull request", workflow.token_of_pull_request(&github, audience))?;
+    }
     out.flush()?;
     loop {
         std::thread::park();

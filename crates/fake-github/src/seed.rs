@@ -1,8 +1,10 @@
 //! The organisation of the demo: enough people, teams, groups and runners to try everything on.
 
+use crate::FakeGithub;
+use crate::oidc::Run;
 use crate::world::{
-    GroupId, Level, MembershipState, Permission, RepoVisibility, Role, RunnerStatus, TeamId, TokenKind,
-    UserId, Visibility, World,
+    GroupId, Level, MembershipState, Permission, Protection, RepoId, RepoVisibility, Role, RunnerStatus,
+    TeamId, TokenKind, UserId, Visibility, World,
 };
 
 /// Somebody of the demo, with a token that works.
@@ -14,6 +16,41 @@ pub struct DemoPerson {
     pub about: &'static str,
     /// A token of theirs.
     pub token: String,
+}
+
+/// How long tokens of the demo's runs are good for, in seconds: long enough for people to type.
+const TOKEN_LIFETIME: u64 = 3600;
+
+/// A workflow of the team `platform`.
+#[derive(Debug, Clone)]
+pub struct DemoWorkflow {
+    /// The repository's name, without its owner.
+    pub repository: &'static str,
+    /// The environment of its job, which the team `platform` reviews.
+    pub environment: &'static str,
+    /// Its file in the repository.
+    pub file: &'static str,
+    run: Run,
+    pull_request: Run,
+}
+
+impl DemoWorkflow {
+    fn new(org: &str) -> Self {
+        let (repository, environment, file) = ("platform-api", "runners", ".github/workflows/ci.yml");
+        let run = Run::of(org, repository).environment(environment).workflow(file).actor("mona");
+        let pull_request = run.clone().pull_request(7, "a-better-idea", "main");
+        Self { repository, environment, file, run, pull_request }
+    }
+
+    /// A token of a run that a push to `main` started, good for an hour.
+    pub fn token(&self, github: &FakeGithub, audience: &str) -> String {
+        github.token_of(&self.run, audience).lifetime(TOKEN_LIFETIME).sign()
+    }
+
+    /// A token of a run that differs in one thing: a pull request from the same repository started it.
+    pub fn token_of_pull_request(&self, github: &FakeGithub, audience: &str) -> String {
+        github.token_of(&self.pull_request, audience).lifetime(TOKEN_LIFETIME).sign()
+    }
 }
 
 /// The demo's world and who is in it.
@@ -36,6 +73,8 @@ pub struct Demo {
     pub stranger: DemoPerson,
     /// The slugs of the teams.
     pub teams: [&'static str; 3],
+    /// A workflow that the team `platform` may want to trust.
+    pub workflow: DemoWorkflow,
 }
 
 fn person(world: &mut World, login: &'static str, about: &'static str, id: UserId) -> DemoPerson {
@@ -60,8 +99,10 @@ pub fn demo() -> Demo {
     world.add_membership(platform, grace, Role::Member, MembershipState::Active);
     world.add_membership(platform, pia, Role::Maintainer, MembershipState::Pending);
 
-    let groups = repositories_and_groups(&mut world, platform, payments, data);
+    let (api, groups) = repositories_and_groups(&mut world, platform, payments, data);
     add_runners(&mut world, groups);
+    let workflow = DemoWorkflow::new("octo-demo");
+    world.add_environment(api, workflow.environment, Protection::none().reviewed_by_team(platform));
 
     Demo {
         org: "octo-demo",
@@ -72,6 +113,7 @@ pub fn demo() -> Demo {
         owner: person(&mut world, "olga", "owns the organisation", olga),
         stranger: person(&mut world, "sam", "is not in the organisation", sam),
         teams: ["platform", "payments", "data-ml-2"],
+        workflow,
         world,
     }
 }
@@ -81,7 +123,7 @@ fn repositories_and_groups(
     platform: TeamId,
     payments: TeamId,
     data: TeamId,
-) -> (GroupId, GroupId) {
+) -> (RepoId, (GroupId, GroupId)) {
     let private = RepoVisibility::Private;
     let api = world.add_repository("platform-api", private);
     let infra = world.add_repository("platform-infra", private);
@@ -105,7 +147,7 @@ fn repositories_and_groups(
     world.add_repository_to_group(platform_group, api);
     let data_group = world.add_group("data-ml-2", Visibility::Selected);
     world.add_repository_to_group(data_group, models);
-    (platform_group, data_group)
+    (api, (platform_group, data_group))
 }
 
 fn add_runners(world: &mut World, (platform, data): (GroupId, GroupId)) {

@@ -1,17 +1,33 @@
-//! What an `Authorization` header may hold: a token that GitHub could have made for a user.
+//! What an `Authorization` header may hold: a token that GitHub could have made for a user, a team token, or one of an OIDC
+//! issuer.
 
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::domain::entry::TeamToken;
 use crate::github::{Github, User};
+use crate::oidc::looks_like_token;
 
 /// GitHub's longest tokens today have about 520 characters.
 const MAX_TOKEN_LENGTH: usize = 4_096;
+/// A token of an issuer is checked for its length later; nothing longer fits into a request's head.
+const MAX_OIDC_TOKEN_LENGTH: usize = 32 << 10;
 /// Scopes with which a token may read an organisation's teams.
 const TEAM_SCOPES: [&str; 3] = ["read:org", "write:org", "admin:org"];
 
 /// A caller's token in a form that GitHub could have made.
 #[derive(Debug, Clone)]
 pub struct CallerToken(pub(super) SecretString);
+
+/// A token as it was shown, by its form.
+#[derive(Debug, Clone)]
+pub enum ShownToken {
+    /// One that GitHub could have made for a user.
+    Github(CallerToken),
+    /// A team token; none if it can't be one by its checksum. It never reaches GitHub.
+    Team(Option<TeamToken>),
+    /// One that an OIDC issuer could have made.
+    Oidc(SecretString),
+}
 
 /// Why an `Authorization` header holds no token to look at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,28 +44,6 @@ impl CallerToken {
     /// How a token is sent.
     pub const EXPECTED: &'static str = "Send the token alone, as \"Authorization: Bearer TOKEN\"";
 
-    /// Takes an `Authorization` header: the token alone, or behind `token` or `Bearer` in any case.
-    pub fn from_header(header: &str) -> Result<Self, TokenError> {
-        let mut words = header.split_ascii_whitespace();
-        let token = match (words.next(), words.next(), words.next()) {
-            (None, ..) => return Err(TokenError::Missing),
-            (Some(scheme), None, _) if is_scheme(scheme) => return Err(TokenError::Missing),
-            (Some(scheme), ..) if scheme.eq_ignore_ascii_case("basic") => {
-                return Err(TokenError::Malformed("Basic authentication isn't supported; use Bearer"));
-            }
-            (Some(token), None, _) => token,
-            (Some(scheme), Some(token), None) if is_scheme(scheme) => token,
-            _ => return Err(TokenError::Malformed(Self::EXPECTED)),
-        };
-        if let Some(message) = find_mistake(token) {
-            return Err(TokenError::Malformed(message));
-        }
-        if token.starts_with("ghs_") || token.starts_with("eyJ") {
-            return Err(TokenError::Unsupported);
-        }
-        Ok(Self(SecretString::from(token)))
-    }
-
     /// Whether its owner made it for uses like this one. Any web site with "Sign in with GitHub" holds tokens that tell
     /// whose they are; those that may also read teams were asked for knowingly, as GitHub's command line does.
     pub(super) fn is_own(&self, user: &User, github: &Github) -> bool {
@@ -63,8 +57,41 @@ impl CallerToken {
     }
 }
 
+impl ShownToken {
+    /// Takes an `Authorization` header: the token alone, or behind `token` or `Bearer` in any case.
+    pub fn from_header(header: &str) -> Result<Self, TokenError> {
+        let mut words = header.split_ascii_whitespace();
+        let token = match (words.next(), words.next(), words.next()) {
+            (None, ..) => return Err(TokenError::Missing),
+            (Some(scheme), None, _) if is_scheme(scheme) => return Err(TokenError::Missing),
+            (Some(scheme), ..) if scheme.eq_ignore_ascii_case("basic") => {
+                return Err(TokenError::Malformed("Basic authentication isn't supported; use Bearer"));
+            }
+            (Some(token), None, _) => token,
+            (Some(scheme), Some(token), None) if is_scheme(scheme) => token,
+            _ => return Err(TokenError::Malformed(CallerToken::EXPECTED)),
+        };
+        if token.starts_with(TeamToken::PREFIX) {
+            return Ok(Self::Team(TeamToken::parse(token)));
+        }
+        let is_oidc = looks_like_token(token);
+        if let Some(message) =
+            find_mistake(token, if is_oidc { MAX_OIDC_TOKEN_LENGTH } else { MAX_TOKEN_LENGTH })
+        {
+            return Err(TokenError::Malformed(message));
+        }
+        if is_oidc {
+            return Ok(Self::Oidc(SecretString::from(token)));
+        }
+        if token.starts_with("ghs_") || token.starts_with("eyJ") {
+            return Err(TokenError::Unsupported);
+        }
+        Ok(Self::Github(CallerToken(SecretString::from(token))))
+    }
+}
+
 /// Why GitHub can't have made a token for a user's use of its API.
-fn find_mistake(token: &str) -> Option<&'static str> {
+fn find_mistake(token: &str, most: usize) -> Option<&'static str> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
     if token.starts_with(['"', '\'', '`']) || token.ends_with(['"', '\'', '`']) {
         return Some("The token has quotes around it; send it without them");
@@ -72,7 +99,7 @@ fn find_mistake(token: &str) -> Option<&'static str> {
     if token.starts_with('$') {
         return Some("A variable was sent in place of the token; put the header in double quotes");
     }
-    if token.len() > MAX_TOKEN_LENGTH || !token.bytes().all(allowed) {
+    if token.len() > most || !token.bytes().all(allowed) {
         return Some(CallerToken::EXPECTED);
     }
     token
@@ -91,7 +118,11 @@ mod tests {
     use super::*;
 
     fn token(header: &str) -> Result<String, TokenError> {
-        CallerToken::from_header(header).map(|token| token.0.expose_secret().to_owned())
+        ShownToken::from_header(header).map(|token| match token {
+            ShownToken::Github(token) => token.0.expose_secret().to_owned(),
+            ShownToken::Team(token) => format!("team token: {}", token.is_some()),
+            ShownToken::Oidc(token) => format!("oidc: {}", token.expose_secret()),
+        })
     }
 
     #[test]
@@ -129,8 +160,21 @@ mod tests {
             let Err(TokenError::Malformed(found)) = token(header) else { panic!("{header:?}") };
             assert!(found.contains(message), "{header:?}: {found}");
         }
-        for header in ["ghs_abc", "Bearer ghs_1_eyJhbGciOi.x.y", "eyJhbGciOi.J9.x"] {
+        for header in ["ghs_abc", "Bearer ghs_1_eyJhbGciOi.x.y", "eyJhbGciOi.J9"] {
             assert_eq!(token(header), Err(TokenError::Unsupported), "{header:?}");
+        }
+    }
+
+    #[test]
+    fn tokens_that_are_not_githubs_are_told_apart_by_their_form() {
+        let made = format!("armt_{}", "a".repeat(42));
+        for (header, expected) in [
+            (made.as_str(), "team token: false"),
+            ("armt_", "team token: false"),
+            ("armt_../../user", "team token: false"),
+            ("Bearer eyJhbGciOi.J9.x", "oidc: eyJhbGciOi.J9.x"),
+        ] {
+            assert_eq!(token(header).as_deref(), Ok(expected), "{header:?}");
         }
     }
 }

@@ -9,23 +9,33 @@ use crate::config::references::{Reference, Target};
 /// What was noticed.
 #[derive(Default)]
 pub(super) struct Notes {
-    references: Vec<(&'static str, Target)>,
+    /// The full key of each, and who set it; of a setting nothing, since that is known later.
+    references: Vec<(String, Option<Origin>, Target)>,
     warnings: Vec<Diagnostic>,
 }
 
 impl Reader {
     /// Notes what a setting that was read refers to.
     pub(in crate::config) fn refer(&mut self, key: &'static str, target: Target) {
-        self.notes.references.push((key, target));
+        self.notes.references.push((key.to_owned(), None, target));
+    }
+
+    /// The same of a key that is no setting of its own.
+    pub(super) fn refer_at(&mut self, path: String, origin: Origin, target: Target) {
+        self.notes.references.push((path, Some(origin), target));
     }
 
     /// Everything that settings refer to, as far as they could be read.
     pub(in crate::config) fn references(&mut self) -> Vec<Reference> {
         let noted = std::mem::take(&mut self.notes.references);
-        noted
-            .into_iter()
-            .map(|(key, target)| Reference { key, source: self.source_of(key), target })
-            .collect()
+        let reference = |(key, origin, target): (String, Option<Origin>, Target)| {
+            let source = match origin {
+                Some(origin) => self.source_at(Some(&origin)),
+                None => self.source_of(&key),
+            };
+            Reference { key, source, target }
+        };
+        noted.into_iter().map(reference).collect()
     }
 
     /// The warnings so far, and those about variables that set nothing.

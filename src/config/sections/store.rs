@@ -2,14 +2,12 @@
 
 use std::time::Duration;
 
-use super::DAY;
+use super::{DAY, DECADE};
 use crate::config::reader::{Reader, Valid};
 use crate::config::values::{duration, text_or_empty, whole};
 use crate::config::{StoreConfig, Target};
 use crate::domain::store_url::StoreUrl;
 
-/// Nobody looks for what was done longer ago.
-const DECADE: Duration = Duration::from_hours(3_653 * 24);
 /// Fewer would be gone before somebody asks for them, and more are slow to count.
 const EVENTS: (u64, u64) = (1_000, 1_000_000_000);
 

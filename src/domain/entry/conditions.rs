@@ -69,6 +69,11 @@ impl RunnerEnvironment {
 }
 
 impl ActionsConditions {
+    /// Whether all depends on the environment: GitHub makes one that isn't there, without any protection.
+    pub fn needs_protection(&self) -> bool {
+        self.environment.is_some() && self.git_ref.is_none()
+    }
+
     /// Whether a token of GitHub Actions fits.
     pub fn fit(&self, claims: &Claims) -> bool {
         let event = claims.text("event_name");
@@ -107,3 +112,6 @@ impl SubjectConditions {
             })
     }
 }
+
+#[cfg(test)]
+mod properties;

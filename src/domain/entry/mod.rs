@@ -1,6 +1,9 @@
 //! Access entries: what a team's maintainers, or the administrator, let callers do who are no users.
 
 mod conditions;
+pub mod configured;
+pub mod fields;
+mod request;
 mod team_token;
 
 use std::fmt;
@@ -9,6 +12,7 @@ use std::time::Duration;
 pub use self::conditions::{
     ActionsConditions, ClaimCondition, DEFAULT_EVENTS, RunnerEnvironment, SubjectConditions,
 };
+pub use self::request::{ActionsRequest, EntryFields, EntryRequest, HolderRequest};
 pub use self::team_token::{TeamToken, TokenHash};
 use super::ids::{TeamId, UserId};
 use super::names::{Label, Login, TeamSlug};
@@ -87,6 +91,23 @@ pub enum Source {
     },
     /// The administrator, in the configuration.
     Configuration,
+}
+
+/// Why the administrator doesn't allow an entry.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EntryRefusal {
+    /// `policy.access.operations` lacks it.
+    #[error("the operation {0} is not among `policy.access.operations`")]
+    Operation(EntryOperation),
+    /// `policy.access.maxAge` is shorter.
+    #[error("an entry is good for {} days at most", .0.as_secs() / 86_400)]
+    MaxAge(Duration),
+    /// The issuer's `teams` lack the team.
+    #[error("the issuer {0} is not for this team")]
+    Team(String),
+    /// The issuer's `subjects` lack it.
+    #[error("the subject is not among those of the issuer {0}")]
+    Subject(String),
 }
 
 /// Whom an entry lets act.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::window::Window;
 use crate::account::{Account, Principal};
-use crate::domain::ids::{TeamId, UserId};
+use crate::domain::ids::TeamId;
 use crate::domain::shares::Shares;
 use crate::metrics::Scarce;
 
@@ -32,7 +32,7 @@ impl From<Share> for Scarce {
 /// The calls of the current hour.
 #[derive(Debug, Default)]
 pub(super) struct Used {
-    users: HashMap<UserId, u64>,
+    principals: HashMap<Principal, u64>,
     teams: HashMap<TeamId, u64>,
     system: u64,
     strangers: u64,
@@ -51,11 +51,17 @@ impl Used {
     }
 
     fn change(&mut self, account: &Account, change: impl Fn(u64) -> u64) {
-        let of_principal = match account.principal() {
-            Principal::System => &mut self.system,
-            Principal::User(user) => self.users.entry(user).or_default(),
-        };
-        *of_principal = change(*of_principal);
+        match account.principal() {
+            Principal::System => self.system = change(self.system),
+            principal => {
+                // Also for whoever let it act: entries are no way to more than one's share.
+                let creator = account.creator().map(Principal::User);
+                for who in [Some(principal), creator].into_iter().flatten() {
+                    let used = self.principals.entry(who).or_default();
+                    *used = change(*used);
+                }
+            }
+        }
         self.all = change(self.all);
         if let Some(team) = account.team() {
             let of_team = self.teams.entry(team).or_default();
@@ -82,8 +88,11 @@ impl Used {
     pub(super) fn used_up(&self, account: &Account, shares: Shares, window: &Window) -> Option<Share> {
         let (used, part, whose) = match account.principal() {
             Principal::System => (self.system, shares.system, Share::System),
-            Principal::User(user) => {
-                (self.users.get(&user).copied().unwrap_or(0), shares.principal, Share::Principal)
+            principal => {
+                let creator = account.creator().map(Principal::User);
+                let used_by = |who: Principal| self.principals.get(&who).copied().unwrap_or(0);
+                let used = used_by(principal).max(creator.map_or(0, used_by));
+                (used, shares.principal, Share::Principal)
             }
         };
         if window.part(used) >= part {

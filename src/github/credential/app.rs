@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::installation::Place;
 use super::minted::{Minted, YOUNG};
-use super::{StartupProblem, TokenState};
+use super::{Scope, StartupProblem, TokenState};
 use crate::account::Account;
 use crate::cache::Cache;
 use crate::clock::Clock;
@@ -80,8 +80,13 @@ impl Access {
     }
 }
 
-fn key(repository: Option<&RepoName>) -> Option<String> {
-    repository.map(|name| name.as_str().to_ascii_lowercase())
+/// Tells the tokens of different scopes apart. Nothing in a repository's name is a colon.
+fn key(scope: Scope<'_>) -> String {
+    match scope {
+        Scope::Organisation => String::new(),
+        Scope::Administration(name) => format!("administration:{}", name.as_str().to_ascii_lowercase()),
+        Scope::Actions(name) => format!("actions:{}", name.as_str().to_ascii_lowercase()),
+    }
 }
 
 /// The App, its installation, and the current token.
@@ -92,8 +97,8 @@ pub(in crate::github) struct AppCredential {
     place: Place,
     transport: Arc<Transport>,
     clock: Clock,
-    /// The token for everything, and those for one repository each, by its name in lower case.
-    tokens: Cache<Option<String>, Result<Arc<Minted>, Error>>,
+    /// The token for everything, and those for one repository each.
+    tokens: Cache<String, Result<Arc<Minted>, Error>>,
     last_minted: ArcSwapOption<Minted>,
     /// How many tokens were minted.
     minted: AtomicU64,
@@ -151,12 +156,12 @@ impl AppCredential {
         self.last_minted.load().as_ref().map_or(0, |token| token.number)
     }
 
-    /// Sends a call as the installation; for a repository with a token that reaches nothing else. After a 401 the token is
+    /// Sends a call as the installation, with a token that reaches its scope and nothing else. After a 401 the token is
     /// renewed and the call sent once more; if it was just minted, the same is first tried again after pauses. GitHub did
     /// nothing with what it refused, so this repeats no write.
-    pub(super) async fn send(&self, repository: Option<&RepoName>, call: &Call) -> Result<Reply, Error> {
+    pub(super) async fn send(&self, scope: Scope<'_>, call: &Call) -> Result<Reply, Error> {
         let deadline = Instant::now() + self.transport.timeout();
-        let mut minted = self.token(repository).await?;
+        let mut minted = self.token(scope).await?;
         let (mut refusals, mut is_renewed, mut pause_after_403) = (0, false, Some(PAUSE_AFTER_403));
         loop {
             let call = call.with_token_of(minted.number);
@@ -180,8 +185,8 @@ impl AppCredential {
             if let Some(pause) = pause.filter(|pause| Instant::now() + *pause < deadline) {
                 tokio::time::sleep(pause).await;
             } else if is_refused && !is_renewed && self.may_replace(&minted) {
-                self.forget(repository, &minted).await;
-                minted = self.token(repository).await?;
+                self.forget(scope, &minted).await;
+                minted = self.token(scope).await?;
                 (refusals, is_renewed) = (0, true);
             } else {
                 return Err(error);
@@ -210,41 +215,41 @@ impl AppCredential {
     }
 
     /// The current token, or a new one; all who ask while it is minted get the same.
-    async fn token(&self, repository: Option<&RepoName>) -> Result<Arc<Minted>, Error> {
+    async fn token(&self, scope: Scope<'_>) -> Result<Arc<Minted>, Error> {
         let load = async {
-            match self.mint(repository).await {
+            match self.mint(scope).await {
                 Ok(minted) => {
                     let minted = Arc::new(minted);
-                    if repository.is_none() {
+                    if scope.is_organisation() {
                         self.last_minted.store(Some(minted.clone()));
                     }
                     let keep = minted.left(&self.clock).saturating_sub(RENEWED_BEFORE_EXPIRY);
                     (Ok(minted), keep)
                 }
                 // A token that is about to expire still serves while GitHub gives no new one.
-                Err(error) => match self.last_minted.load_full().filter(|_| repository.is_none()) {
+                Err(error) => match self.last_minted.load_full().filter(|_| scope.is_organisation()) {
                     Some(last) if last.left(&self.clock) > STOPGAP => (Ok(last), STOPGAP),
                     _ => (Err(error), Duration::ZERO),
                 },
             }
         };
-        self.tokens.get_or_load(key(repository), load).await
+        self.tokens.get_or_load(key(scope), load).await
     }
 
     /// Forgets a token that GitHub refused, unless it has been replaced already.
-    async fn forget(&self, repository: Option<&RepoName>, refused: &Arc<Minted>) {
+    async fn forget(&self, scope: Scope<'_>, refused: &Arc<Minted>) {
         let is_refused = |token: &Arc<Minted>| Arc::ptr_eq(token, refused);
         if self.last_minted.load().as_ref().is_some_and(is_refused) {
             self.last_minted.store(None);
         }
-        self.tokens.forget_if(key(repository), |token| token.as_ref().is_ok_and(is_refused)).await;
+        self.tokens.forget_if(key(scope), |token| token.as_ref().is_ok_and(is_refused)).await;
     }
 
     /// A new token. Whatever goes wrong here is nothing that GitHub said to a caller.
-    async fn mint(&self, repository: Option<&RepoName>) -> Result<Minted, Error> {
-        self.mint_where_it_is(repository).await.map_err(|error| match error.class() {
+    async fn mint(&self, scope: Scope<'_>) -> Result<Minted, Error> {
+        self.mint_where_it_is(scope).await.map_err(|error| match error.class() {
             // The App lacks something in this one repository, which says nothing about the organisation.
-            Class::Rejected(_) if repository.is_some() => error,
+            Class::Rejected(_) if !scope.is_organisation() => error,
             Class::NotFound => error
                 .of_the_service()
                 .adding(&format!("; is the App still installed in the organisation \"{}\"?", self.org)),
@@ -252,32 +257,36 @@ impl AppCredential {
         })
     }
 
-    async fn mint_where_it_is(&self, repository: Option<&RepoName>) -> Result<Minted, Error> {
+    async fn mint_where_it_is(&self, scope: Scope<'_>) -> Result<Minted, Error> {
         let installation = match self.place.id() {
             Some(id) => id,
             None => self.look_up().await?.id,
         };
-        match self.mint_for(installation, repository).await {
+        match self.mint_for(installation, scope).await {
             Err(error) if error.is_not_found() && self.place.is_gone(installation) => {
-                self.mint_for(self.look_up().await?.id, repository).await
+                self.mint_for(self.look_up().await?.id, scope).await
             }
             outcome => outcome,
         }
     }
 
-    async fn mint_for(&self, installation: u64, repository: Option<&RepoName>) -> Result<Minted, Error> {
-        let wanted = match repository {
-            None => {
+    async fn mint_for(&self, installation: u64, scope: Scope<'_>) -> Result<Minted, Error> {
+        let of_one = |name: &RepoName, permission: &str, access: Access| {
+            json!({
+                "permissions": { "metadata": "read", permission: access.as_str() },
+                "repositories": [name.as_str()],
+            })
+        };
+        let wanted = match scope {
+            Scope::Organisation => {
                 let permissions: serde_json::Map<_, _> = PERMISSIONS
                     .iter()
                     .map(|(name, access, _)| ((*name).to_owned(), access.as_str().into()))
                     .collect();
                 json!({ "permissions": permissions })
             }
-            Some(name) => json!({
-                "permissions": { "metadata": "read", "administration": "write" },
-                "repositories": [name.as_str()],
-            }),
+            Scope::Administration(name) => of_one(name, "administration", Access::Write),
+            Scope::Actions(name) => of_one(name, "actions", Access::Read),
         };
         let path = format!("/app/installations/{installation}/access_tokens");
         let call = Call::post(CallKind::InstallationToken, path).with_body(wanted);
@@ -365,6 +374,6 @@ impl AppCredential {
         if !missing.is_empty() {
             return Err(StartupProblem::PermissionsMissing(missing));
         }
-        self.token(None).await.map(drop).map_err(StartupProblem::from_app)
+        self.token(Scope::Organisation).await.map(drop).map_err(StartupProblem::from_app)
     }
 }

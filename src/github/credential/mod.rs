@@ -29,6 +29,24 @@ pub(super) enum Credential {
     Token(Box<TokenCredential>),
 }
 
+/// What a token has to reach.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Scope<'a> {
+    /// The organisation, as the service needs it.
+    Organisation,
+    /// One repository, and its administration.
+    Administration(&'a RepoName),
+    /// One repository, and what its Actions are set to.
+    Actions(&'a RepoName),
+}
+
+impl Scope<'_> {
+    /// Whether it is everything that the service works with.
+    pub(super) fn is_organisation(self) -> bool {
+        matches!(self, Self::Organisation)
+    }
+}
+
 /// The state of the token that calls are sent with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenState {
@@ -58,11 +76,11 @@ impl Credential {
         })
     }
 
-    /// Sends a call; for a repository, if possible, with a token that may administer it and nothing else. That GitHub
-    /// doesn't accept the credential is nothing that a caller did.
-    pub(super) async fn send(&self, repository: Option<&RepoName>, call: &Call) -> Result<Reply, Error> {
+    /// Sends a call, if possible with a token that reaches its scope and nothing else. That GitHub doesn't accept the credential
+    /// is nothing that a caller did.
+    pub(super) async fn send(&self, scope: Scope<'_>, call: &Call) -> Result<Reply, Error> {
         let outcome = match self {
-            Self::App(app) => app.send(repository, call).await,
+            Self::App(app) => app.send(scope, call).await,
             Self::Token(token) => token.send(call).await,
         };
         outcome.map_err(|error| match error.class() {

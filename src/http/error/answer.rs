@@ -1,15 +1,17 @@
 //! What the caller gets to see of an error: the reason, from which the status follows, and a sentence. Nothing of GitHub's
 //! own words, save what concerns the caller's input.
 
+mod access;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
+use self::access::access;
 use super::{ApiError, seconds_rounded_up};
-use crate::access::AccessError;
 use crate::domain::reason::Reason;
 use crate::github::{self, Class, Share, Shortage};
-use crate::ops::{self, Refusal, Taken};
+use crate::ops::{self, EntryError, Refusal, Taken};
 
 /// What a caller may be told to wait when nobody knows how long.
 const UNKNOWN_WAIT: Duration = Duration::from_secs(5);
@@ -90,53 +92,6 @@ impl ApiError {
     }
 }
 
-fn access(error: &AccessError) -> Answer {
-    let (reason, message) = match error {
-        AccessError::InvalidToken => (Reason::InvalidToken, "GitHub doesn't accept this token"),
-        AccessError::UnsupportedToken => (
-            Reason::UnsupportedToken,
-            "Tokens of GitHub Apps and of GitHub Actions belong to no user; send a user's token",
-        ),
-        AccessError::NotAMaintainer => {
-            (Reason::NotAMaintainer, "You are not an active maintainer of this team")
-        }
-        AccessError::NotAnAdministrator => (
-            Reason::NotAMaintainer,
-            "You neither own the organisation nor administer this repository, by yourself or through the team",
-        ),
-        AccessError::ScopeDenied(scope) => {
-            let message = format!("The administrator's `scopes` do not allow {scope}");
-            return Answer::new(Reason::DeniedByPolicy, message);
-        }
-        AccessError::TeamDenied => {
-            (Reason::DeniedByPolicy, "The administrator doesn't let this team use the service")
-        }
-        AccessError::UserDenied => {
-            (Reason::DeniedByPolicy, "The administrator doesn't let you use the service")
-        }
-        AccessError::TokenOfAnApplication => (
-            Reason::UnsupportedToken,
-            "Use a personal access token, or the one of GitHub's command line (gh auth token): any application with \"Sign in \
-             with GitHub\" may hold a token like this one",
-        ),
-        AccessError::Store(_) => return store_unavailable(),
-        AccessError::TooManyUnknownTokens { retry_after } => {
-            return too_many(
-                *retry_after,
-                "Too many tokens from this address were refused; wait before you send another",
-            );
-        }
-        AccessError::TooManyUnknownTeams { retry_after } => {
-            return too_many(
-                *retry_after,
-                "You named too many teams that do not exist; wait before you name another",
-            );
-        }
-        AccessError::Github(error) => return from_github(error),
-    };
-    Answer::new(reason, message)
-}
-
 fn operation(error: &ops::Error) -> Answer {
     let message: Cow<'static, str> = match error {
         ops::Error::DeniedByPolicy(refusal) => denied(*refusal).into(),
@@ -185,6 +140,10 @@ fn operation(error: &ops::Error) -> Answer {
         ops::Error::Github(error) => return from_github(error),
         ops::Error::TooLate => return ApiError::Deadline.answer(),
         ops::Error::CutOff => return ApiError::ShuttingDown.answer(),
+        ops::Error::Entry(problem @ EntryError::HourSpent { retry_after }) => {
+            return Answer::new(error.reason(), problem.to_string()).after(*retry_after);
+        }
+        ops::Error::Entry(problem) => problem.to_string().into(),
         ops::Error::NoRoomInLog => return no_room_in_log(),
         ops::Error::StoreUnavailable => return store_unavailable(),
         ops::Error::Unknown(message) => message.clone().into(),
@@ -256,6 +215,7 @@ fn from_github(error: &github::Error) -> Answer {
     match error.class() {
         Class::RateLimited { retry_after, why } => scarce(error, shortage(*why), *retry_after),
         Class::ShareSpent { whose, retry_after } => scarce(error, share_spent(*whose), *retry_after),
+        Class::TokenUsed => answer("This token made its one change; ask for a new one"),
         Class::Overloaded => answer("Too many requests are being worked on").after(UNKNOWN_WAIT),
         Class::Unreachable { retry_after } => {
             answer("GitHub can't be reached").after(retry_after.unwrap_or(UNKNOWN_WAIT))

@@ -121,10 +121,16 @@ fn possible(operation: Operation, method: &Method, described: &Described) -> Vec
         Reason::Overloaded,
         Reason::GithubTimeout,
         Reason::UnknownParameter,
+        Reason::IssuerUnavailable,
+        Reason::StoreUnavailable,
     ];
+    let is_for_users_alone = described.description.is_for_users_alone();
     if !described.parameters.is_empty() {
         reasons.extend([Reason::MissingParameter, Reason::InvalidParameter, Reason::ConflictingParameter]);
         reasons.push(Reason::NotAMaintainer);
+        if !is_for_users_alone {
+            reasons.push(Reason::NotTrusted);
+        }
     }
     if method != Method::GET {
         reasons.extend([Reason::InvalidBody, Reason::PayloadTooLarge, Reason::UnsupportedMediaType]);
@@ -134,7 +140,10 @@ fn possible(operation: Operation, method: &Method, described: &Described) -> Vec
     }
     let about_groups = [Reason::GroupNotFound, Reason::GroupExists];
     if described.description.reasons.iter().any(|reason| about_groups.contains(reason)) {
-        reasons.extend([Reason::NotConfigured, Reason::StoreUnavailable]);
+        reasons.push(Reason::NotConfigured);
+    }
+    if described.description.changes_something() && described.description.is_for_entries() {
+        reasons.push(Reason::TokenUsed);
     }
     reasons.extend(described.description.reasons);
     reasons

@@ -4,13 +4,14 @@
 use std::time::Duration;
 
 use crate::access::AccessError;
+use crate::domain::entry::EntryId;
 use crate::domain::names::RunnerName;
 use crate::domain::reference::TeamReference;
 use crate::github::{self, Class, Shortage};
 use crate::http::ApiError;
 use crate::http::error::Answer;
 use crate::limits::{Allowance, Limited};
-use crate::ops::{self, Taken};
+use crate::ops::{self, EntryError, Taken};
 
 const WAIT: Duration = Duration::from_secs(1);
 
@@ -65,21 +66,29 @@ fn of_the_caller() -> Vec<Example> {
         (AccessError::InvalidToken.into(), "GitHub doesn't accept the token, or it can't be one"),
         (
             AccessError::UnsupportedToken.into(),
-            "a token without a user: of an App's installation, of GitHub Actions, or an App's JWT; or, for administrators' \
-             operations, one that any application may hold",
+            "a token of an App, or of an OIDC issuer that the administrator did not configure; or one of a kind that may not \
+             do this: for access entries and administrators' operations a user's own token is needed",
+        ),
+        (
+            AccessError::Github(github::Error::new(Class::TokenUsed, "")).into(),
+            "an OIDC token that makes one change made it before; a new one does",
         ),
         (
             AccessError::NotAMaintainer.into(),
             "no active maintainer of the team; also if the team doesn't exist, so that nobody learns which teams do",
         ),
         (
+            AccessError::NotTrusted.into(),
+            "the caller is no user, and no access entry of the team lets them do this; also if the team doesn't exist",
+        ),
+        (
             AccessError::TeamDenied.into(),
-            "the administrator switched it off, keeps the user or the team out, or doesn't allow this label, name or scope, \
-             or so many runners",
+            "the administrator switched it off, keeps the user or the team out, or doesn't allow this label, name, scope or \
+             access entry, or so many runners",
         ),
         (
             ApiError::Limited(Limited { allowance, retry_after: WAIT }),
-            "too many requests of this user; or a token that is not known from an address that sent too many refused ones; or \
+            "too many requests of this caller; or so many JIT configs by an access entry in an hour as it may have; or a token that is not known from an address that sent too many refused ones; or \
              too many names of teams that don't exist; or the calls that GitHub allows in an hour run short, and the user or \
              the team has used their share; Error says which",
         ),
@@ -101,6 +110,10 @@ fn of_the_operation() -> Vec<Example> {
         (
             ops::Error::RunnerNotFound(vec!["payments-9".to_owned()]),
             "the group holds none of the runners that were named",
+        ),
+        (
+            ops::Error::Entry(EntryError::NotFound(EntryId(0x9f2c_4e6a_8b0d_1f35))),
+            "the team has no such access entry, or it is one of the configuration",
         ),
         (
             ops::Error::GroupExists(Taken::Name),
@@ -144,6 +157,10 @@ fn of_the_service() -> Vec<Example> {
         (
             github(Class::Unreachable { retry_after: None }),
             "GitHub can't be reached, or said when to send the request again",
+        ),
+        (
+            AccessError::IssuerUnavailable { retry_after: WAIT }.into(),
+            "the issuer of an OIDC token can't be reached, and its keys are not known",
         ),
         (
             github(Class::Overloaded),

@@ -52,6 +52,10 @@ impl ParameterSet for Wanted {
         let labels = labels.into_iter().filter(|label| seen.insert(label.to_string())).collect();
         Ok(Self { labels, name, work_folder: work_folder.unwrap_or_default() })
     }
+
+    fn labels(&self) -> &[Label] {
+        &self.labels
+    }
 }
 
 /// A JIT config on its way to the caller: the one place where it is text again.

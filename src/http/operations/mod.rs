@@ -1,6 +1,7 @@
 //! The table of operations. Each resource has a file, with the parameters, the
 //! description and the handler of its operations.
 
+mod access;
 mod groups;
 mod jit_configs;
 mod records;
@@ -66,6 +67,12 @@ operations! {
     GroupAdopt: records::Adopt,
     /// Takes a group from its team.
     GroupRelease: records::Release,
+    /// Lets callers act who are no users.
+    AccessAdd: access::Add,
+    /// Lists who may.
+    AccessList: access::List,
+    /// Lets some no longer.
+    AccessRemove: access::Remove,
     /// Adds repositories to it.
     ReposAdd: repositories::Add,
     /// Removes repositories from it.

@@ -3,12 +3,12 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 
 use super::*;
-use crate::access::{Administrators, Groups, Members, Ownership, Teams};
+use crate::access::{Administrators, Entries, Groups, Members, Ownership, Teams};
 use crate::clock::Clock;
 use crate::domain::cache_ttls::CacheTtls;
 use crate::domain::ids::RunnerId;
 use crate::domain::pattern::Rules;
-use crate::domain::policy::{AdministratorsTeam, JitPolicy, Policy, RepositoryPermission};
+use crate::domain::policy::{AccessPolicy, AdministratorsTeam, JitPolicy, Policy, RepositoryPermission};
 use crate::domain::subject::Subjects;
 use crate::domain::template::GroupNameTemplate;
 use crate::github::{Runner, Settings};
@@ -37,6 +37,8 @@ fn organisation() -> Organisation {
         teams: Teams::new(template, TTLS, members.clone(), github.clone(), &clock),
         members,
         groups: Groups::new(Ownership::Disabled, TTLS, github.clone(), clock.clone()),
+        entries: Arc::new(Entries::new(None, Duration::ZERO, TTLS, github.clone(), clock.clone())),
+        issuers: ArcSwap::default(),
         administrators: Administrators::new(AdministratorsTeam::None, None, github.clone(), clock.clone()),
         github,
         store: None,
@@ -49,7 +51,7 @@ fn organisation() -> Organisation {
             repository_permission: RepositoryPermission::Read,
             jit: JitPolicy { labels: Vec::new(), max_labels: 0, name_prefix: String::new() },
             max_runners: 0,
-            access: crate::domain::policy::AccessPolicy::default(),
+            access: AccessPolicy::default(),
         }),
         scopes: ArcSwap::from_pointee(Rules::default()),
         allow_open_groups: false,

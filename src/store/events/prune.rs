@@ -1,4 +1,4 @@
-//! Removes events: those that are old, and of too many the refusals first.
+//! Removes events: those that are old, and of too many the refusals first. And what else has had its time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::clock::Clock;
 use crate::metrics;
 use crate::store::Store;
+use crate::store::access::remove_expired;
 use crate::store::database::{Database, Transaction};
 use crate::store::error::StoreError;
 use crate::store::records::{id, to_signed};
@@ -42,6 +43,12 @@ const DELETE_REFUSALS: &str = "DELETE FROM arm_events WHERE id IN (SELECT id FRO
                                WHERE refusal_hour IS NOT NULL ORDER BY id LIMIT $1)";
 const DELETE_FIRST: &str =
     "DELETE FROM arm_events WHERE id IN (SELECT id FROM arm_events ORDER BY id LIMIT $1)";
+
+/// Tokens that are no longer accepted anyway, long after their end: clocks may differ.
+const DELETE_TOKENS: &str = "DELETE FROM arm_used_tokens WHERE expires_at < $1";
+const TOKENS_KEPT_FOR: u64 = 3_600;
+/// Such a runner took its one job long ago.
+const DELETE_ORIGINS: &str = "DELETE FROM arm_origins WHERE at < $1";
 
 impl Store {
     /// Removes events that are older than `store.keep` at this time (in seconds since 1970), and those over
@@ -91,6 +98,12 @@ async fn prune(database: &Database, bounds: Bounds, now: u64) -> Result<Pruned, 
         tidy(&mut transaction).await?;
         transaction.commit().await?;
     }
+    let mut transaction = begin(database).await?;
+    execute!(&mut transaction, DELETE_TOKENS, to_signed(now.saturating_sub(TOKENS_KEPT_FOR))?)?;
+    let too_old = to_signed(now.saturating_sub(bounds.keep.as_secs()))?;
+    execute!(&mut transaction, DELETE_ORIGINS, too_old)?;
+    remove_expired(&mut transaction, too_old).await?;
+    transaction.commit().await?;
     let oldest = to_signed(now.saturating_sub(bounds.keep.as_secs()).saturating_mul(1_000))?;
     let (mut removed, mut kept) = (0, 0);
     loop {

@@ -21,6 +21,8 @@ pub struct Pulse {
     pub holds: Vec<ToldHold>,
     /// The revision of the records, see [`Records`](crate::store::Records).
     pub records: u64,
+    /// The revision of the access entries.
+    pub access: u64,
 }
 
 /// Something that GitHub asked to wait for.
@@ -76,6 +78,7 @@ impl Store {
                 ("replica", _) => pulse.others.push(text),
                 ("hold", _) => pulse.holds.push(ToldHold { scope: text, wait: seconds(wait) }),
                 ("revision", "records") => pulse.records = id(value)?,
+                ("revision", "access") => pulse.access = id(value)?,
                 _ => {}
             }
         }

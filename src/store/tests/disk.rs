@@ -1,7 +1,7 @@
 use super::*;
 
 /// Lets the file grow by no page, or by as many as it takes.
-async fn limit(store: &Store, pragma: &'static str) {
+pub(super) async fn limit(store: &Store, pragma: &'static str) {
     let Pools::Sqlite { writer, .. } = store.database.pools() else { panic!("that is no file") };
     sqlx::raw_sql(pragma).execute(writer).await.unwrap();
 }

@@ -1,7 +1,7 @@
 use super::*;
 
 /// Every row of every table, as text.
-async fn dump(store: &Store) -> String {
+pub(super) async fn dump(store: &Store) -> String {
     let mut transaction = store.database.read().await.unwrap();
     let mut dump = String::new();
     for statement in [
@@ -11,6 +11,9 @@ async fn dump(store: &Store) -> String {
         "SELECT CAST(arm_group_records AS TEXT) FROM arm_group_records",
         "SELECT CAST(arm_creations AS TEXT) FROM arm_creations",
         "SELECT CAST(arm_events AS TEXT) FROM arm_events",
+        "SELECT CAST(arm_access AS TEXT) FROM arm_access",
+        "SELECT CAST(arm_used_tokens AS TEXT) FROM arm_used_tokens",
+        "SELECT CAST(arm_origins AS TEXT) FROM arm_origins",
         "SELECT query FROM pg_stat_activity WHERE query IS NOT NULL",
     ] {
         for (row,) in query!(&mut transaction, fetch_all(String,), statement).unwrap() {

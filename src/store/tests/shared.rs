@@ -133,7 +133,7 @@ async fn each_process_hears_of_the_others_and_what_they_were_asked_to_wait_for()
     for (_site, stores) in processes().await {
         let [one, other, third] = &stores[..] else { panic!() };
         let hold = |seconds| ToldHold { scope: "all".to_owned(), wait: Duration::from_secs(seconds) };
-        assert_eq!(one.pulse(ONE, "a", &[]).await, Ok(Pulse { records: 1, ..Pulse::default() }));
+        assert_eq!(one.pulse(ONE, "a", &[]).await, Ok(Pulse { records: 1, access: 1, ..Pulse::default() }));
         let heard = other.pulse(OTHER, "b", &[hold(60)]).await.unwrap();
         assert_eq!(heard.others, ["a"]);
         other.pulse(OTHER, "b", &[hold(20)]).await.unwrap();

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::documents::{cells, operations, words};
 use crate::harness::{App, audit_lines, log_lines};
 use crate::scene::acme_with_runners;
+use crate::workloads;
 
 /// The fields that a table names, in its order.
 fn documented(line: &str) -> Vec<String> {
@@ -26,7 +27,8 @@ async fn audit_lines_have_the_documented_fields_and_no_others() {
     let root = world.add_member("root");
     world.add_maintainer(team, root);
     let root = world.add_token(root, TokenKind::Classic);
-    let app = App::with(world, json!({ "admin": { "team": "platform-admins" } })).await.settled().await;
+    let settings = workloads::actions(&json!({ "admin": { "team": "platform-admins" } }));
+    let app = App::with(world, settings).await.settled().await;
     app.fake.inject(
         Fault::on("PUT", "/orgs/{org}/actions/runner-groups/{runner_group_id}/repositories")
             .error(500, "Server Error"),
@@ -46,8 +48,11 @@ async fn audit_lines_have_the_documented_fields_and_no_others() {
         assert_eq!(line["outcome"], outcome, "{line}");
         lines.push(line);
     }
+    workloads::add(&app, &cast, &workloads::OF_MAIN).await;
+    lines.push(super::line_of(&workloads::generate(&app, &workloads::token(&app, &workloads::run())).await));
     let deny = "audit-lines-have-the-documented-fields";
-    app.reconfigure(&json!({ "policy": { "teams": { "deny": [deny] } }, "server": { "legacyGet": false } }));
+    let changed = json!({ "policy": { "teams": { "deny": [deny] } }, "server": { "legacyGet": false } });
+    app.reconfigure(&workloads::actions(&changed));
     app.until("the line of the reload", async || !audit_lines(deny).is_empty()).await;
     let mut documented: BTreeSet<_> = documented("**Audit line**").into_iter().collect();
     assert!(documented.remove("count"), "it is in lines of callers over their limit alone");
@@ -62,6 +67,7 @@ async fn audit_lines_have_the_documented_fields_and_no_others() {
         "request_id",
         "operation",
         "outcome",
+        "caller",
         "user",
         "client",
     ] {
@@ -72,14 +78,18 @@ async fn audit_lines_have_the_documented_fields_and_no_others() {
 #[tokio::test]
 async fn access_lines_have_the_documented_fields_and_no_others() {
     let (world, cast, _) = acme_with_runners();
-    let app = App::with(world, json!({ "server": { "trustedProxies": ["127.0.0.1"] } })).await;
+    let settings = workloads::actions(&json!({ "server": { "trustedProxies": ["127.0.0.1"] } }));
+    let app = App::with(world, settings).await.settled().await;
+    workloads::add(&app, &cast, &workloads::OF_MAIN).await;
+    let by_entry = workloads::generate(&app, &workloads::token(&app, &workloads::run())).await;
     let request = app.request("GET", "/api/v1/group-list?team=payments", &cast.bob);
     let request = request.header("x-request-id", "mine").header("x-forwarded-for", "unknown");
     let answer = crate::harness::send(request).await;
     answer.is_refused(403, "not_a_maintainer");
-    let lines = log_lines(answer.header("x-request-id"));
+    let lines: Vec<_> =
+        [by_entry, answer].iter().flat_map(|answer| log_lines(answer.header("x-request-id"))).collect();
     let access: Vec<_> = lines.iter().filter(|line| line["target"] == "access").collect();
-    assert_eq!(access.len(), 1, "{lines:?}");
+    assert_eq!(access.len(), 2, "{lines:?}");
     let common = ["timestamp", "level", "target", "message"].map(str::to_owned);
     let expected: BTreeSet<_> = documented("**Access line**").into_iter().chain(common).collect();
     assert_eq!(fields_of(access), expected);

@@ -28,6 +28,8 @@ fn the_defaults_are_those_that_the_design_states() {
     assert_eq!(config.policy.repository_permission, RepositoryPermission::Read);
     assert_eq!((config.policy.jit.max_labels, config.policy.jit.name_prefix.as_str()), (20, "{team}-"));
     assert_eq!((config.policy.max_runners, config.administrators), (0, AdministratorsTeam::None));
+    assert_eq!(config.policy.access, AccessPolicy::default());
+    assert!(config.oidc.is_empty() && config.access.is_empty());
     let sweep = config.sweep.offline_runners;
     assert_eq!((sweep.enabled, sweep.every.as_secs(), sweep.offline_for.as_secs()), (false, 600, 3600));
     assert_eq!(sweep.groups, SweepScope::Managed);

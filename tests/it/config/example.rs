@@ -1,5 +1,7 @@
 //! The example holds every setting, with its default.
 
+use actions_runner_manager::domain::entry::fields::EntryField;
+
 use super::*;
 
 const EXAMPLE: &str = include_str!("../../../config.example.yml");
@@ -61,4 +63,33 @@ fn the_example_states_every_default_as_it_is() {
         }
     }
     assert!(compared >= 40, "only {compared} defaults were compared");
+}
+
+/// The lines of comments that begin with three blanks, which are YAML once these are gone.
+fn commented_below(key: &str) -> String {
+    let end = EXAMPLE.find(&format!("\n{key}")).unwrap();
+    let lines: Vec<_> =
+        EXAMPLE[..end].lines().rev().take_while(|line| line.trim_start().starts_with('#')).collect();
+    let yaml = lines.iter().rev().filter_map(|line| line.trim_start().strip_prefix("#   "));
+    yaml.flat_map(|line| ["    ", line, "\n"]).collect()
+}
+
+#[test]
+fn the_issuers_and_entries_that_it_shows_load_and_state_the_defaults() {
+    let issuers = commented_below("  issuers: {}");
+    let entries = commented_below("access: []");
+    let shown = EXAMPLE
+        .replace("  issuers: {}", &format!("  issuers:\n{issuers}"))
+        .replace("access: []", &format!("access:\n{entries}"))
+        .replace("#audience: ", "audience: ");
+    let config = load_example(&shown).config;
+    let minimal = "    github-actions: {}\n    cluster-a: {url: \"https://oidc.example.com/id/1\"}\n";
+    let bare = EXAMPLE
+        .replace("  issuers: {}", &format!("  issuers:\n{minimal}"))
+        .replace("#audience: ", "audience: ");
+    assert_eq!(config.oidc, load_example(&bare).config.oidc);
+    assert_eq!((config.oidc.iter().count(), config.access.len()), (2, 2));
+    for field in EntryField::ALL.iter().filter(|field| **field != EntryField::ExpiresIn) {
+        assert!(entries.contains(&format!("{field}: ")), "{field} is not in the example");
+    }
 }

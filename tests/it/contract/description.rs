@@ -44,14 +44,18 @@ impl Description {
                 operations.push(Operation::read(document, method, template, operation));
             }
         }
-        // GitHub redirects renamed repositories to their number, under a path that the description leaves out.
-        let by_name =
-            operations.iter().find(|op| op.method == "GET" && op.template == "/repos/{owner}/{repo}");
-        let responses = by_name.expect("GET of a repository").responses.clone();
-        let number = json!({"name": "repository_id", "in": "path", "schema": {"type": "integer"}});
-        let empty = json!({"parameters": [number], "responses": {}});
-        let by_number = Operation::read(document, "get", "/repositories/{repository_id}", &empty);
-        operations.push(Operation { responses, ..by_number });
+        // GitHub redirects renamed repositories to their number, under paths that the description leaves out.
+        for rest in ["", "/environments/{environment_name}"] {
+            let by_name = format!("/repos/{{owner}}/{{repo}}{rest}");
+            let by_name = operations.iter().find(|op| op.method == "GET" && op.template == by_name);
+            let by_name = by_name.expect("a GET of a repository");
+            let (responses, mut params) = (by_name.responses.clone(), by_name.params.clone());
+            params.retain(|(_, name, _)| name != "owner" && name != "repo");
+            params.push(("path".to_owned(), "repository_id".to_owned(), json!({"type": "integer"})));
+            let template = format!("/repositories/{{repository_id}}{rest}");
+            let by_number = Operation::read(document, "get", &template, &json!({"responses": {}}));
+            operations.push(Operation { params, responses, ..by_number });
+        }
         // Here the description demands an account that is a user and an enterprise at once, which nothing can be.
         let one = schema(document, &json!({"$ref": "#/components/schemas/installation"}));
         for operation in operations.iter_mut().filter(|op| op.template == "/app/installations") {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use fake_github::{RepoVisibility, RunnerStatus, TokenKind, Visibility};
+use fake_github::{Protection, RepoVisibility, RunnerStatus, TokenKind, Visibility};
 use serde_json::{Value, json};
 
 use super::client::{Scene, scene};
@@ -101,6 +101,10 @@ async fn people_and_teams(scene: &Scene) {
         expect(scene, "GET", path, None, 200).await;
     }
     expect(scene, "GET", &format!("/repositories/{}", scene.repo), None, 200).await;
+    expect(scene, "GET", &format!("/user/{}", scene.mona), None, 200).await;
+    scene.fake.world(|world| world.add_environment(scene.repo, "runners", Protection::none()));
+    expect(scene, "GET", "/repos/acme/widgets/environments/runners", None, 200).await;
+    expect(scene, "GET", &format!("/repositories/{}/environments/runners", scene.repo), None, 200).await;
     let path = "/orgs/acme/teams/platform/repos/acme/widgets";
     expect(scene, "GET", path, None, 204).await;
     let asked = scene
@@ -211,6 +215,10 @@ async fn every_operation_on_something_unknown_is_answered_with_404() {
         ("GET", "/orgs/acme/teams/platform/repos/acme/nothing".to_owned(), None),
         ("GET", "/orgs/acme/memberships/nobody".to_owned(), None),
         ("GET", "/repos/acme/nothing".to_owned(), None),
+        ("GET", "/user/777".to_owned(), None),
+        ("GET", "/repos/acme/widgets/environments/nothing".to_owned(), None),
+        ("GET", "/repos/acme/nothing/environments/runners".to_owned(), None),
+        ("GET", "/repositories/777/environments/runners".to_owned(), None),
         ("GET", "/repos/acme/widgets/collaborators/nobody/permission".to_owned(), None),
         ("GET", group.to_owned(), None),
         ("PATCH", group.to_owned(), Some(json!({"name": "x"}))),

@@ -295,3 +295,25 @@ async fn the_demo_has_people_of_every_kind() {
     }
     assert!(super::check(&fake.calls()).is_empty());
 }
+
+#[tokio::test]
+async fn the_demo_has_a_workflow_whose_runs_differ_in_what_started_them() {
+    let demo = fake_github::demo();
+    let workflow = demo.workflow;
+    let fake = FakeGithub::start(demo.world, &Options::default()).expect("the fake starts");
+    let reviewed = fake.world(|world| {
+        let repository = world.repository_by_name(workflow.repository).expect("the repository").id;
+        let environment = world.environment(repository, workflow.environment).expect("the environment");
+        environment.protection.reviewing_teams == [world.team_by_slug("platform").expect("the team").id]
+    });
+    assert!(reviewed);
+    let of = |token: String| super::issuers::parts(&token).1;
+    let fits = of(workflow.token(&fake, "https://localhost"));
+    let differs = of(workflow.token_of_pull_request(&fake, "https://localhost"));
+    assert_eq!((&fits["event_name"], &differs["event_name"]), (&json!("push"), &json!("pull_request")));
+    for name in ["repository_id", "environment", "aud", "actor_id"] {
+        assert_eq!(fits[name], differs[name], "{name}");
+    }
+    let seconds = |name: &str| fits[name].as_u64().expect("seconds");
+    assert_eq!(seconds("exp") - seconds("iat"), 3600);
+}

@@ -113,8 +113,8 @@ async fn with_text_every_line_is_text_audit_lines_included() {
     assert!(text.iter().all(|line| shape.is_match(line)), "{text:#?}");
     let access: Vec<_> = text.iter().filter(|line| line.contains(" access: request ")).collect();
     assert_eq!(access.len(), 2, "{text:#?}");
-    assert!(access[0].contains("user=ada team=payments"), "{}", access[0]);
+    assert!(access[0].contains("user=ada caller=user team=payments"), "{}", access[0]);
     let audit: Vec<_> = text.iter().filter(|line| line.contains(" audit: token-remove: success ")).collect();
     assert_eq!(audit.len(), 1, "{text:#?}");
-    assert!(audit[0].contains(" outcome=success user=ada "), "{}", audit[0]);
+    assert!(audit[0].contains(" outcome=success caller=user user=ada "), "{}", audit[0]);
 }

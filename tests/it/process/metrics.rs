@@ -113,6 +113,18 @@ async fn every_documented_metric_is_there_from_the_start_and_no_other() {
     service.stop().await;
 }
 
+/// Counters without labels.
+const WITHOUT_LABELS: &[&str] = &[
+    "arm_github_shared_total",
+    "arm_log_lines_lost_total",
+    "arm_sweep_runs_total",
+    "arm_sweep_failures_total",
+    "arm_sweep_removed_total",
+    "arm_store_events_written_total",
+    "arm_store_events_lost_total",
+    "arm_store_events_waiting",
+];
+
 #[tokio::test]
 async fn what_somebody_waits_for_is_there_at_zero_before_it_happens() {
     let (service, _) = started().await;
@@ -161,16 +173,10 @@ async fn what_somebody_waits_for_is_there_at_zero_before_it_happens() {
     for what in &documented_parts("what")["of what was decided alone"] {
         assert_eq!(there("arm_store_fallbacks_total", &[("what", what)]), Some(0.0), "{what}");
     }
-    for name in [
-        "arm_github_shared_total",
-        "arm_log_lines_lost_total",
-        "arm_sweep_runs_total",
-        "arm_sweep_failures_total",
-        "arm_sweep_removed_total",
-        "arm_store_events_written_total",
-        "arm_store_events_lost_total",
-        "arm_store_events_waiting",
-    ] {
+    for outcome in &documented_parts("outcome")["of keys"] {
+        assert_eq!(there("arm_oidc_keys_fetched_total", &[("outcome", outcome)]), Some(0.0), "{outcome}");
+    }
+    for name in WITHOUT_LABELS {
         assert_eq!(there(name, &[]), Some(0.0), "{name}");
     }
     service.stop().await;

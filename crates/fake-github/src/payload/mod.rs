@@ -1,6 +1,7 @@
 //! The JSON of GitHub's objects, written out here field by field and shared with no client.
 
 mod apps;
+mod environments;
 mod repositories;
 mod runners;
 mod teams;
@@ -12,6 +13,7 @@ use serde_json::{Map, Value, json};
 use super::world::{Organization, User};
 
 pub(crate) use apps::{client_id, installation, integration};
+pub(crate) use environments::{environment, environment_node_id};
 pub(crate) use repositories::{full_repository, listed_repository, minimal_repository, team_repository};
 pub(crate) use runners::{group, hosted_runner, runner};
 pub(crate) use teams::{
@@ -65,8 +67,8 @@ pub(crate) fn simple_user(base: &str, user: &User) -> Value {
     account(base, &user.login, user.id.0, "User")
 }
 
-/// `GET /user`; with the `user` scope it shows private fields as well.
-pub(crate) fn own_user(base: &str, user: &User, private: bool) -> Value {
+/// An account by itself; its owner sees private fields as well with the `user` scope.
+pub(crate) fn full_user(base: &str, user: &User, private: bool) -> Value {
     let public = with(
         simple_user(base, user),
         json!({

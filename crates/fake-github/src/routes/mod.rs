@@ -2,6 +2,7 @@
 #![expect(clippy::unnecessary_wraps, reason = "all handlers have one type, also those that can't fail")]
 
 mod apps;
+mod environments;
 mod groups;
 mod jit;
 mod meta;
@@ -59,6 +60,7 @@ const RUNNERS: &str = "organization_self_hosted_runners";
 const READ_RUNNERS: Needs = Organization(RUNNERS, Read);
 const WRITE_RUNNERS: Needs = Organization(RUNNERS, Write);
 const READ_MEMBERS: Needs = Organization("members", Read);
+const READ_ACTIONS: Needs = Repository("actions", Read);
 const READ_REPOSITORY: Needs = Repository("metadata", Read);
 const WRITE_REPOSITORY_RUNNERS: Needs = Repository("administration", Write);
 
@@ -66,6 +68,7 @@ const WRITE_REPOSITORY_RUNNERS: Needs = Repository("administration", Write);
 #[rustfmt::skip]
 static ROUTES: &[Route] = &[
     on("GET", "/user", Person, teams::own_user),
+    on("GET", "/user/{account_id}", Nothing, teams::user_by_number),
     on("GET", "/meta", Nothing, meta::meta),
     on("GET", "/rate_limit", Nothing, meta::rate_limit),
     on("GET", "/orgs/{org}", Nothing, teams::organization),
@@ -80,6 +83,8 @@ static ROUTES: &[Route] = &[
     on("GET", "/repos/{owner}/{repo}", READ_REPOSITORY, repositories::get),
     on("GET", "/repositories/{repository_id}", Nothing, repositories::get_by_number),
     on("GET", "/repos/{owner}/{repo}/collaborators/{username}/permission", READ_REPOSITORY, repositories::permission),
+    on("GET", "/repos/{owner}/{repo}/environments/{environment_name}", READ_ACTIONS, environments::get),
+    on("GET", "/repositories/{repository_id}/environments/{environment_name}", READ_ACTIONS, environments::get),
 
     on("GET", "/app", App, apps::app),
     on("GET", "/app/installations/{installation_id}", App, apps::installation),

@@ -6,13 +6,13 @@ use crate::access;
 use crate::answer::{Answer, Outcome};
 use crate::payload;
 use crate::request::Request;
-use crate::world::{RepoId, Repository, World};
+use crate::world::{Repository, World};
 
-/// The repository of the path; a former name redirects to the number.
+/// The repository of the path, by number or by name; a former name redirects to the number.
 pub(super) fn find<'w>(world: &'w World, request: &Request) -> Result<&'w Repository, Answer> {
     let (owner, name) = (request.param("owner"), request.param("repo"));
     let visible = |found: &&Repository| access::can_see(world, &request.actor, found);
-    if let Some(found) = world.repositories.by_name(owner, name).filter(visible) {
+    if let Some(found) = access::repository_of(world, request).filter(visible) {
         return Ok(found);
     }
     let moved = world.repositories.by_old_name(owner, name).filter(visible).ok_or_else(Answer::not_found)?;
@@ -32,9 +32,7 @@ pub(super) fn get(world: &mut World, request: &Request) -> Outcome {
 }
 
 pub(super) fn get_by_number(world: &mut World, request: &Request) -> Outcome {
-    let found = world.repository(RepoId(request.number("repository_id")?));
-    let found = found.filter(|repository| access::can_see(world, &request.actor, repository));
-    let found = found.ok_or_else(Answer::not_found)?;
+    let found = find(world, request)?;
     Ok(Answer::ok(payload::full_repository(&request.base, world, found)))
 }
 

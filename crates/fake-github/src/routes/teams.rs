@@ -8,7 +8,7 @@ use crate::answer::{Answer, Outcome};
 use crate::paging::page_of;
 use crate::payload;
 use crate::request::Request;
-use crate::world::{MembershipState, OrgRole, Role, Team, TokenKind, User, World};
+use crate::world::{MembershipState, OrgRole, Role, Team, TokenKind, User, UserId, World};
 
 /// A list without a count, with its links.
 pub(super) fn listed(items: Vec<Value>, link: Option<String>) -> Answer {
@@ -24,7 +24,13 @@ pub(super) fn own_user(world: &mut World, request: &Request) -> Outcome {
     let user = world.user(*id).ok_or_else(Answer::not_found)?;
     let scoped = matches!(kind, TokenKind::Classic | TokenKind::OAuth);
     let private = scoped && scopes.iter().any(|scope| scope == "user");
-    Ok(Answer::ok(payload::own_user(&request.base, user, private)))
+    Ok(Answer::ok(payload::full_user(&request.base, user, private)))
+}
+
+/// An account by its number, whatever its login is by now.
+pub(super) fn user_by_number(world: &mut World, request: &Request) -> Outcome {
+    let user = world.user(UserId(request.number("account_id")?)).ok_or_else(Answer::not_found)?;
+    Ok(Answer::ok(payload::full_user(&request.base, user, false)))
 }
 
 pub(super) fn organization(world: &mut World, request: &Request) -> Outcome {

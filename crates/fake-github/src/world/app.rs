@@ -100,6 +100,7 @@ impl World {
         self.ensure_organization(account);
         let id = InstallationId(self.next_number());
         let permissions = [
+            ("actions", Level::Read),
             ("members", Level::Read),
             ("metadata", Level::Read),
             ("organization_self_hosted_runners", Level::Write),
@@ -155,6 +156,13 @@ impl World {
     pub fn grant_app_permission(&mut self, name: &str, level: Level) {
         self.change_installation(|installation| {
             installation.permissions.insert(name.to_owned(), level);
+        });
+    }
+
+    /// Takes one permission from the installation on the organisation.
+    pub fn revoke_app_permission(&mut self, name: &str) {
+        self.change_installation(|installation| {
+            installation.permissions.remove(name);
         });
     }
 

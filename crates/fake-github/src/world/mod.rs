@@ -3,6 +3,7 @@
 
 mod app;
 mod budget;
+mod environments;
 mod groups;
 mod ids;
 mod lag;
@@ -21,8 +22,11 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::oidc::Issued;
+
 pub use app::{Installation, MintedToken, TokenStyle};
 pub use budget::{Budget, Subject};
+pub use environments::{DeploymentBranches, Environment, Protection};
 pub use groups::{DEFAULT_GROUP, DeletionOfUsedGroups, Group, Visibility};
 pub use ids::{GroupId, InstallationId, RepoId, RunnerId, TeamId, UserId};
 pub use level::Level;
@@ -54,6 +58,7 @@ pub struct World {
     pub(crate) people: people::People,
     pub(crate) teams: teams::Teams,
     pub(crate) repositories: repositories::Repositories,
+    pub(crate) environments: environments::Environments,
     pub(crate) groups: groups::Groups,
     pub(crate) runners: Runners,
     pub(crate) app: app::App,
@@ -61,6 +66,8 @@ pub struct World {
     points: points::Points,
     lag: lag::Lag,
     pub(crate) secrets: secrets::Secrets,
+    /// The OIDC tokens that were signed.
+    pub(crate) issued: Issued,
     pub(crate) rules: Rules,
     ahead: TimeDelta,
     last_number: u64,
@@ -81,6 +88,7 @@ impl World {
             people: people::People::default(),
             teams: teams::Teams::default(),
             repositories: repositories::Repositories::default(),
+            environments: environments::Environments::default(),
             groups: groups::Groups::new(),
             runners: Runners::default(),
             app: app::App::new(),
@@ -88,6 +96,7 @@ impl World {
             points: points::Points::new(),
             lag: lag::Lag::new(),
             secrets: secrets::Secrets::new(org),
+            issued: Issued::default(),
             rules: Rules {
                 deletion_of_used_groups: DeletionOfUsedGroups::Refused,
                 owners_are_in_every_team: false,
@@ -101,7 +110,7 @@ impl World {
         world
     }
 
-    fn next_number(&mut self) -> u64 {
+    pub(crate) fn next_number(&mut self) -> u64 {
         self.last_number += 1;
         self.last_number
     }

@@ -129,6 +129,17 @@ impl World {
         }
     }
 
+    /// Deletes an account, with its tokens and its places in teams.
+    pub fn delete_user(&mut self, user: UserId) {
+        if let Some(gone) = self.people.users.remove(&user) {
+            self.people.logins.remove(&gone.login.to_lowercase());
+        }
+        self.people
+            .tokens
+            .retain(|_, holder| !matches!(holder, Holder::User { user: held, .. } if *held == user));
+        self.teams.forget_user(user);
+    }
+
     /// The account with this number.
     pub fn user(&self, user: UserId) -> Option<&User> {
         self.people.users.get(&user)

@@ -85,8 +85,26 @@ impl World {
 
     /// Gives a repository another name; the old one redirects.
     pub fn rename_repository(&mut self, repository: RepoId, name: &str) {
+        let Some(renamed) = self.repositories.all.get(&repository) else { return };
+        let owner = renamed.owner.clone();
+        self.call_repository(repository, &owner, name);
+    }
+
+    /// Moves a repository to another organisation, which comes into being with it: teams and groups of this one lose it,
+    /// its number stays, and its old name redirects.
+    pub fn transfer_repository(&mut self, repository: RepoId, owner: &str) {
+        let Some(moved) = self.repositories.all.get(&repository) else { return };
+        let name = moved.name.clone();
+        self.ensure_organization(owner);
+        self.call_repository(repository, owner, &name);
+        self.teams.forget_repository(repository);
+        self.groups.forget_repository(repository);
+    }
+
+    fn call_repository(&mut self, repository: RepoId, owner: &str, name: &str) {
         let Some(renamed) = self.repositories.all.get_mut(&repository) else { return };
-        let (old, new) = (key(&renamed.owner, &renamed.name), key(&renamed.owner, name));
+        let (old, new) = (key(&renamed.owner, &renamed.name), key(owner, name));
+        owner.clone_into(&mut renamed.owner);
         name.clone_into(&mut renamed.name);
         self.repositories.names.remove(&old);
         self.repositories.old_names.insert(old, repository);
@@ -100,6 +118,7 @@ impl World {
         self.repositories.names.remove(&key(&gone.owner, &gone.name));
         self.teams.forget_repository(repository);
         self.groups.forget_repository(repository);
+        self.environments.forget_repository(repository);
     }
 
     /// Changes who can see a repository.

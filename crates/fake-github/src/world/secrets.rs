@@ -1,6 +1,8 @@
 //! Tokens that look like GitHub's: right prefix, length and alphabet; the same ones in the same order for
 //! worlds of the same name.
 
+use std::sync::PoisonError;
+
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -93,6 +95,7 @@ impl super::World {
         let users = self.people.tokens.keys().cloned();
         let minted = self.minted_tokens().iter().map(|minted| minted.token.clone());
         let runners = self.runner_tokens().iter().map(|granted| granted.token.clone());
-        users.chain(minted).chain(runners).chain(self.jit_configs().iter().cloned()).collect()
+        let issued = self.issued.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        users.chain(minted).chain(runners).chain(self.jit_configs().iter().cloned()).chain(issued).collect()
     }
 }

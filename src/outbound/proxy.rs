@@ -5,11 +5,11 @@ use reqwest::{NoProxy, Proxy, Url};
 
 use crate::domain::text::unwrapped;
 
-/// The first that is set decides. Calls to GitHub are https, or go to a loopback address without any proxy.
+/// The first that is set decides. Calls are https, or go to a loopback address without any proxy.
 const VARIABLES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 const EXCEPTIONS: [&str; 2] = ["NO_PROXY", "no_proxy"];
 
-/// The proxy for calls to GitHub, if there is one.
+/// The proxy for calls over https, if there is one.
 ///
 /// # Errors
 /// Says which variable can't be used; its value may hold a password.

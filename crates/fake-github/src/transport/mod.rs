@@ -1,4 +1,7 @@
-//! HTTP around the fake: actix on a loopback port, in a thread of its own; and the ways to break a connection.
+//! HTTP around the fake: actix on a loopback port, in a thread of its own.
+
+mod broken;
+mod visit;
 
 use std::io;
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -7,21 +10,22 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, mpsc};
 use std::time::{Duration, Instant};
 
-use actix_web::body::{BodyStream, SizedStream};
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use bytes::Bytes;
-use futures_util::stream;
 
 use crate::actor::{Actor, Credential};
 use crate::answer::Answer;
 use crate::faults::{Fault, Faults, Trouble};
-use crate::log::{CallLog, Exchange};
+use crate::log::CallLog;
+use crate::oidc::{Document, Issuer};
 use crate::request::Request;
-use crate::routes;
+use crate::routes::{self, Route};
 use crate::serve::{finish, serve};
 use crate::weather::Weather;
 use crate::world::World;
+use broken::{huge, reset, truncated};
+use visit::Visit;
 
 /// The largest request body that is read.
 const LARGEST_BODY: usize = 4 * 1024 * 1024;
@@ -46,6 +50,9 @@ impl Connection {
 pub(crate) struct Shared {
     pub(crate) world: Mutex<World>,
     pub(crate) log: CallLog,
+    pub(crate) issuer: Issuer,
+    /// What the issuer was asked, which is no part of the API.
+    pub(crate) issuer_log: CallLog,
     pub(crate) faults: Faults,
     pub(crate) weather: Weather,
     pub(crate) latency: AtomicU64,
@@ -55,10 +62,13 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(world: World, log: CallLog, url: String) -> Self {
+    pub(crate) fn new(world: World, issuer: Issuer, logs: [CallLog; 2], url: String) -> Self {
+        let [log, issuer_log] = logs;
         Self {
             world: Mutex::new(world),
             log,
+            issuer,
+            issuer_log,
             faults: Faults::default(),
             weather: Weather::default(),
             latency: AtomicU64::new(0),
@@ -143,50 +153,30 @@ fn server(listener: TcpListener, shared: Arc<Shared>, workers: usize) -> io::Res
     Ok(server.run())
 }
 
-/// Writes the exchange to the log at the end, however it ends.
-struct Visit {
-    shared: Arc<Shared>,
-    exchange: Option<Exchange>,
+/// What a request is for: the API, with the operation if GitHub has it, or the issuer.
+#[derive(Clone, Copy)]
+enum Target {
+    Api(Option<&'static Route>),
+    Issuer(Document),
 }
 
-impl Drop for Visit {
-    fn drop(&mut self) {
-        if let Some(mut exchange) = self.exchange.take() {
-            exchange.took = exchange.at.elapsed();
-            self.shared.log.leave(exchange);
+impl Target {
+    /// Finds out what a request is for, and reads its path's parameters.
+    fn of(shared: &Shared, request: &mut Request) -> Self {
+        if let Some(document) = shared.issuer.document(&request.path) {
+            return Self::Issuer(document);
         }
-    }
-}
-
-impl Visit {
-    fn begin(shared: Arc<Shared>, request: &Request, template: Option<&'static str>) -> Self {
-        let (sequence, in_flight, recorded) = shared.log.arrive();
-        let mut request_headers = request.headers.clone();
-        request_headers.retain(|(name, _)| name != "authorization");
-        let exchange = Exchange {
-            sequence,
-            method: request.method.clone(),
-            path: request.path.clone(),
-            query: request.query.clone(),
-            template,
-            credential: Credential::Nothing,
-            request_headers,
-            request_body: request.body.clone(),
-            status: None,
-            response_headers: Vec::new(),
-            response_body: Bytes::new(),
-            faulted: false,
-            recorded,
-            at: Instant::now(),
-            took: Duration::ZERO,
-            in_flight,
-        };
-        Self { shared, exchange: Some(exchange) }
+        let found = routes::find(&request.method, &request.path);
+        Self::Api(found.map(|(route, params)| {
+            request.params = params;
+            route
+        }))
     }
 
-    fn note(&mut self, note: impl FnOnce(&mut Exchange)) {
-        if let Some(exchange) = &mut self.exchange {
-            note(exchange);
+    fn template(self) -> Option<&'static str> {
+        match self {
+            Self::Api(route) => route.map(|route| route.template),
+            Self::Issuer(document) => document.template(),
         }
     }
 }
@@ -219,17 +209,12 @@ async fn exchange(http: HttpRequest, body: Bytes, shared: web::Data<Shared>) -> 
         return reset(&http);
     }
     let mut request = read(&http, body, &shared);
-    let found = routes::find(&request.method, &request.path);
-    let template = found.as_ref().map(|(route, _)| route.template);
-    let mut visit = Visit::begin(Arc::clone(&shared), &request, template);
+    let target = Target::of(&shared, &mut request);
+    let mut visit = Visit::begin(Arc::clone(&shared), &request, target);
     // Half of the way there and half back, so that an answer takes so long with the work in between.
     let (arrived, latency) = (Instant::now(), Duration::from_nanos(shared.latency.load(Ordering::Relaxed)));
     on_the_way(arrived, latency / 2).await;
-    let route = found.map(|(route, params)| {
-        request.params = params;
-        route
-    });
-    let fault = shared.faults.next(&request.method, template, &request.path);
+    let fault = shared.faults.next(&request.method, target.template(), &request.path);
     let fault = fault.or_else(|| shared.weather.next());
     if let Some(fault) = &fault
         && !fault.is_after_effect()
@@ -241,7 +226,7 @@ async fn exchange(http: HttpRequest, body: Bytes, shared: web::Data<Shared>) -> 
         visit.note(|exchange| exchange.credential = credential(&shared, &request));
         Answer::no_content()
     } else {
-        let (answer, credential) = serve(&mut shared.world(), route, &mut request, fault.as_ref());
+        let (answer, credential) = answer(&shared, target, &mut request, fault.as_ref());
         visit.note(|exchange| exchange.credential = credential);
         answer
     };
@@ -257,6 +242,25 @@ async fn exchange(http: HttpRequest, body: Bytes, shared: web::Data<Shared>) -> 
     };
     on_the_way(arrived, latency).await;
     response
+}
+
+/// The target's own answer, and whose credential came with the request.
+fn answer(
+    shared: &Shared,
+    target: Target,
+    request: &mut Request,
+    fault: Option<&Fault>,
+) -> (Answer, Credential) {
+    match target {
+        Target::Api(route) => serve(&mut shared.world(), route, request, fault),
+        Target::Issuer(document) => {
+            let mut answer = shared.issuer.answer(document, request, &shared.url);
+            if let Some(fault) = fault {
+                fault.trouble().change(&mut answer);
+            }
+            (answer, Credential::Nothing)
+        }
+    }
 }
 
 async fn on_the_way(arrived: Instant, latency: Duration) {
@@ -336,51 +340,4 @@ fn compressed(body: &[u8]) -> Vec<u8> {
 fn status(number: u16) -> actix_web::http::StatusCode {
     actix_web::http::StatusCode::from_u16(number)
         .unwrap_or(actix_web::http::StatusCode::INTERNAL_SERVER_ERROR)
-}
-
-fn cut() -> io::Error {
-    io::Error::new(io::ErrorKind::ConnectionAborted, "cut as the script says")
-}
-
-/// Ends the connection with RST and without a byte of an answer: the body fails before the head is sent.
-fn reset(http: &HttpRequest) -> HttpResponse {
-    if let Some(connection) = http.conn_data::<Arc<Connection>>() {
-        let copy = connection.stream.try_clone().and_then(tokio::net::TcpStream::from_std);
-        let _ = copy.and_then(|copy| copy.set_zero_linger());
-    }
-    let body = stream::once(async { Err::<Bytes, _>(cut()) });
-    HttpResponse::Ok().force_close().body(BodyStream::new(body))
-}
-
-/// Half of the body, then the end, though the length of the whole was announced.
-fn truncated(own: &Answer) -> HttpResponse {
-    let mut whole = own.bytes();
-    if whole.is_empty() {
-        whole = br#"{"total_count": 1, "message": "this is only half of what there is to say"}"#.to_vec();
-    }
-    let length = u64::try_from(whole.len()).unwrap_or(u64::MAX);
-    whole.truncate(whole.len() / 2);
-    let parts = stream::unfold(Some(Bytes::from(whole)), |half| async {
-        match half {
-            Some(half) if !half.is_empty() => Some((Ok(half), Some(Bytes::new()))),
-            _ => {
-                // What was written so far goes out while this waits.
-                tokio::task::yield_now().await;
-                Some((Err(cut()), None))
-            }
-        }
-    });
-    HttpResponse::Ok().content_type("application/json; charset=utf-8").body(SizedStream::new(length, parts))
-}
-
-fn huge(size: usize) -> HttpResponse {
-    const PIECE: usize = 64 * 1024;
-    let head = Bytes::from_static(br#"{"message": ""#);
-    let tail = Bytes::from_static(br#""}"#);
-    let filling = Bytes::from(vec![b'x'; PIECE]);
-    let pieces = std::iter::repeat_n(filling, size.div_ceil(PIECE));
-    let parts = std::iter::once(head).chain(pieces).chain(std::iter::once(tail)).map(Ok::<_, io::Error>);
-    HttpResponse::Ok()
-        .content_type("application/json; charset=utf-8")
-        .body(BodyStream::new(stream::iter(parts)))
 }

@@ -1,5 +1,5 @@
-//! Whose certificates GitHub, and a proxy on the way to it, may show: those of the system's authorities, those of
-//! `github.caFile`, and the very certificates in that file.
+//! Whose certificates a server, and a proxy on the way to it, may show: those of the system's authorities, those of a
+//! `caFile` of the configuration, and the very certificates in that file.
 
 use std::fmt;
 use std::fs::File;
@@ -29,7 +29,7 @@ const MAX_BYTES: u64 = 4 << 20;
 /// Characters of a certificate's subject that a message repeats.
 const MAX_QUOTED_CHARS: usize = 200;
 
-/// What `github.caFile` holds.
+/// What a `caFile` of the configuration holds.
 #[derive(Debug, Default)]
 pub struct Authorities {
     certificates: Vec<CertificateDer<'static>>,
@@ -107,8 +107,9 @@ fn usable(certificate: &CertificateDer<'_>, now: DateTime<Utc>) -> Result<Vec<St
     Ok(remarks)
 }
 
-/// Settings of a client that trusts the system's authorities and these.
-pub(super) fn client_config(authorities: Authorities) -> Result<ClientConfig, Error> {
+/// Settings of a client that trusts the system's authorities and these. `setting` is the name of the setting that can name more
+/// of them, such as `github.caFile`.
+pub(super) fn client_config(authorities: Authorities, setting: &str) -> Result<ClientConfig, Error> {
     let provider = CryptoProvider::get_default()
         .cloned()
         .unwrap_or_else(|| Arc::new(rustls::crypto::aws_lc_rs::default_provider()));
@@ -118,6 +119,7 @@ pub(super) fn client_config(authorities: Authorities) -> Result<ClientConfig, Er
             provider.clone(),
         )?,
         named: authorities.certificates,
+        setting: setting.to_owned(),
     };
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
@@ -135,6 +137,8 @@ struct Trusted {
     authorities: Verifier,
     /// Trusted byte for byte, whatever they may be used for otherwise.
     named: Vec<CertificateDer<'static>>,
+    /// The setting that advice names.
+    setting: String,
 }
 
 impl ServerCertVerifier for Trusted {
@@ -150,7 +154,7 @@ impl ServerCertVerifier for Trusted {
             return verify_named(shown, name, now).map(|()| ServerCertVerified::assertion());
         }
         let outcome = self.authorities.verify_server_cert(shown, intermediates, name, ocsp, now);
-        outcome.map_err(with_advice)
+        outcome.map_err(|error| with_advice(error, &self.setting))
     }
 
     fn verify_tls12_signature(
@@ -217,16 +221,18 @@ fn is_common_name(certificate: &X509Certificate<'_>, name: &ServerName<'_>) -> b
 }
 
 /// What to do about a certificate that isn't trusted.
-fn with_advice(error: Error) -> Error {
+fn with_advice(error: Error, setting: &str) -> Error {
     let advice = match &error {
         Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
-            "its issuer is unknown (UnknownIssuer): name the authority's certificate in github.caFile"
+            format!("its issuer is unknown (UnknownIssuer): name the authority's certificate in {setting}")
         }
         Error::InvalidCertificate(CertificateError::Other(other))
             if other.to_string().contains("CaUsedAsEndEntity") =>
         {
-            "it is a certificate authority's own (CaUsedAsEndEntity), which is trusted only if github.caFile holds this \
-             very certificate"
+            format!(
+                "it is a certificate authority's own (CaUsedAsEndEntity), which is trusted only if {setting} holds this \
+                 very certificate"
+            )
         }
         _ => return error,
     };
@@ -235,7 +241,7 @@ fn with_advice(error: Error) -> Error {
 
 #[derive(thiserror::Error)]
 #[error("{0}")]
-struct Advice(&'static str);
+struct Advice(String);
 
 /// In words, too: the library repeats causes in their debug form.
 impl fmt::Debug for Advice {
