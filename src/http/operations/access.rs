@@ -25,6 +25,8 @@ use crate::http::field::{Field, ParameterSet};
 use crate::http::standing::OfMaintainers;
 use crate::ops::access::{self, EntryView};
 
+/// Items of a list in an entry.
+const MAX_ITEMS: usize = 100;
 /// What the response of `access-remove` begins with; the id follows.
 const REMOVED: &str = "Access removed: ";
 
@@ -72,13 +74,13 @@ impl ParameterSet for AddParameters {
             "operations",
             "What they may do. Needed, except for a team token, which may otherwise only ask for `demand`",
             "jitconfig-generate",
-        ),
+        ).at_most(MAX_ITEMS),
         Field::optional_list(
             "labels",
             "With `jitconfig-generate`: the labels that runners may have, or patterns of them; * for all. They reach the \
              jobs of all repositories of the group that ask for them",
             "self-hosted,linux",
-        ),
+        ).at_most(MAX_ITEMS),
         Field::optional(
             "repository",
             "Of github-actions: one of the team's repositories, which is known by its id from then on",
@@ -105,7 +107,7 @@ impl ParameterSet for AddParameters {
             "Of github-actions: what may start a run; push, workflow_dispatch, schedule, release and merge_group when left \
              out",
             "push,workflow_dispatch",
-        ),
+        ).at_most(MAX_ITEMS),
         Field::optional(
             "runner_environment",
             "Of github-actions: on whose machine a job runs",
@@ -113,7 +115,7 @@ impl ParameterSet for AddParameters {
         ),
         Field::optional("issuer", "Of oidc: the issuer, as the administrator called it", "cluster-a"),
         Field::optional("subject", "Of oidc: `sub`, to the letter", "system:serviceaccount:payments:scaler"),
-        Field::optional_list("claims", "Of oidc: further claims that have to be there", "tid=1234"),
+        Field::optional_list("claims", "Of oidc: further claims that have to be there", "tid=1234").at_most(MAX_ITEMS),
         Field::optional("per_hour", "JIT configs in an hour; 60 when left out", "60"),
         Field::optional(
             "expires_in",
