@@ -5,13 +5,13 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use super::{AccessError, Records, Workload};
 use crate::account::Spend;
 use crate::clock::Clock;
+use crate::domain::hash::sha256;
 
 /// A token is accepted for so long after its end.
 const LEEWAY: u64 = 30;
@@ -57,9 +57,7 @@ impl UsedTokens {
             return Ok(None);
         }
         let jti = workload.jti().ok_or(AccessError::TokenWithoutId)?;
-        let mut hash = [0; 32];
-        let named = format!("{}\n{jti}", workload.issuer().url);
-        hash.copy_from_slice(digest(&SHA256, named.as_bytes()).as_ref());
+        let hash = sha256(format!("{}\n{jti}", workload.issuer().url).as_bytes());
         let until = workload.expires_at().saturating_add(LEEWAY);
         Ok(Some(Box::new(OneUse { used: self.clone(), hash, until })))
     }

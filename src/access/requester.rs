@@ -3,11 +3,10 @@
 
 use std::sync::Arc;
 
-use aws_lc_rs::digest::{SHA256, digest};
-
 use super::{AccessError, Caller};
 use crate::domain::claims::Claims;
 use crate::domain::entry::{AccessEntry, EntryId};
+use crate::domain::hash;
 use crate::domain::ids::RepositoryId;
 use crate::domain::issuer::Issuer;
 use crate::domain::names::RepoName;
@@ -129,10 +128,11 @@ impl Workload {
     }
 
     fn principal(&self) -> Principal {
-        match self.repository {
-            Some(repository) => Principal::Repository(repository),
-            None => Principal::Subject(first_bytes(&self.issuer().url, self.subject())),
+        if let Some(repository) = self.repository {
+            return Principal::Repository(repository);
         }
+        let named = format!("{}\n{}", self.issuer().url, self.subject());
+        Principal::Subject(hash::number(hash::sha256(named.as_bytes())))
     }
 
     /// Somebody whom the policy keeps out can't come back by starting a workflow.
@@ -142,10 +142,4 @@ impl Workload {
         let name = claims.text("actor").unwrap_or_default();
         if policy.users.permit(actor, name) { Ok(()) } else { Err(AccessError::UserDenied) }
     }
-}
-
-/// The first bytes of a hash of an issuer and a subject.
-fn first_bytes(issuer: &str, subject: &str) -> u64 {
-    let hash = digest(&SHA256, format!("{issuer}\n{subject}").as_bytes());
-    hash.as_ref().iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
 }

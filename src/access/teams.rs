@@ -209,14 +209,17 @@ impl Teams {
         Ok(Authority { principal: Principal::User(caller.clone()), team, rights: oversight.rights() })
     }
 
+    /// The team with this slug; no such team is [`AccessError::NotAMaintainer`], as for [`Teams::under_its_slug`].
+    async fn with_slug(&self, slug: &TeamSlug) -> Result<(ManagedTeam, ()), AccessError> {
+        let team = self.by_slug.get_or_load(slug.clone(), self.load_team(slug)).await?;
+        team.map(|team| (team, ())).ok_or(AccessError::NotAMaintainer)
+    }
+
     /// The team that is named, for those who may know of every team.
     pub async fn named(&self, team: &TeamReference, _: &Oversight) -> Result<Option<ManagedTeam>, Error> {
-        let find = async |slug: TeamSlug| {
-            let team = self.by_slug.get_or_load(slug.clone(), self.load_team(&slug)).await?;
-            team.map(|team| (team, ())).ok_or(AccessError::NotAMaintainer)
-        };
+        let find = async |slug: TeamSlug| self.with_slug(&slug).await;
         let found = match team {
-            TeamReference::Slug(slug) => find(slug.clone()).await,
+            TeamReference::Slug(slug) => self.with_slug(slug).await,
             TeamReference::Id(id) => Box::pin(self.under_its_slug(*id, find)).await,
         };
         match found {

@@ -8,6 +8,7 @@ pub mod claims;
 pub mod duration;
 pub mod entry;
 pub mod group_reference;
+pub mod hash;
 pub mod ids;
 pub mod issuer;
 pub mod jit;

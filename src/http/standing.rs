@@ -63,6 +63,13 @@ pub(super) struct OfTeam;
 
 const TEAM: Field<TeamReference> = Field::required("team", "The team whose group it is about", "payments");
 
+/// The team that the request names.
+fn named_team(work: &Work<()>, sent: &mut Parameters) -> Result<TeamReference, ApiError> {
+    let team = TEAM.take(sent, &work.organisation().name)?;
+    work.context().set_named_team(team.to_string());
+    Ok(team)
+}
+
 /// Whoever may act for a team, before the policy is applied.
 pub(super) enum Found {
     Maintainer(Maintainer),
@@ -84,8 +91,7 @@ impl<P: ParameterSet> Standing<P> for OfTeam {
         right: Right,
         sent: &mut Parameters,
     ) -> Result<Found, ApiError> {
-        let team = TEAM.take(sent, &work.organisation().name)?;
-        work.context().set_named_team(team.to_string());
+        let team = named_team(work, sent)?;
         match requester {
             Requester::User(caller) => Ok(Found::Maintainer(maintainer(work, caller, &team, right).await?)),
             requester => Ok(Found::Holder(Box::new(candidates(work, requester, &team, right).await?))),
@@ -119,8 +125,7 @@ impl<P> Standing<P> for OfMaintainers {
     ) -> Result<Maintainer, ApiError> {
         let caller = requester.user()?;
         caller.require_own_token()?;
-        let team = TEAM.take(sent, &work.organisation().name)?;
-        work.context().set_named_team(team.to_string());
+        let team = named_team(work, sent)?;
         maintainer(work, caller, &team, right).await
     }
 

@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use tokio::sync::watch;
 
 use crate::access::Oversight;
 use crate::domain::entry::configured::ConfiguredEntry;
 use crate::domain::entry::{AccessEntry, EntryId, Holder, HolderRequest, Source};
+use crate::domain::hash;
 use crate::github;
 use crate::state::{Check, Shared};
 
@@ -109,6 +109,5 @@ async fn find(state: &Shared, entry: ConfiguredEntry) -> Result<Option<AccessEnt
 
 /// The same for the same entry after each start, wherever it stands in the list.
 fn id_of(entry: &ConfiguredEntry) -> EntryId {
-    let hash = digest(&SHA256, format!("{entry:?}").as_bytes());
-    EntryId(hash.as_ref().iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte)))
+    EntryId(hash::number(hash::sha256(format!("{entry:?}").as_bytes())))
 }

@@ -1,12 +1,10 @@
 //! Keeps in force what the processes that share the store tell each other.
 
-use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lc_rs::digest::{SHA256, digest};
-
 use crate::domain::entry::configured::ConfiguredEntry;
+use crate::domain::hash;
 use crate::domain::issuer::Issuers;
 use crate::domain::pattern::Rules;
 use crate::domain::policy::Policy;
@@ -85,18 +83,10 @@ impl Digests {
             access: state.configured_access.borrow().clone(),
         };
         if !self.of.as_ref().is_some_and(|known| known.is(&now)) {
-            self.digest = digest_of(&format!("{now:?}"));
+            // Made of how the values are shown, which may be another in another version: while one replaces the other, digests differ.
+            self.digest = hash::hexadecimal(&hash::sha256(format!("{now:?}").as_bytes()));
             self.of = Some(now);
         }
         &self.digest
     }
-}
-
-/// Made of how the values are shown, which may be another in another version: while one replaces the other, digests differ.
-fn digest_of(shown: &str) -> String {
-    let bytes = digest(&SHA256, shown.as_bytes());
-    bytes.as_ref().iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
 }

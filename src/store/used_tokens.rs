@@ -1,10 +1,9 @@
 //! Tokens that make one change, and made it.
 
-use std::fmt::Write;
-
 use super::Store;
 use super::error::StoreError;
 use super::records::to_signed;
+use crate::domain::hash::hexadecimal;
 
 impl Store {
     /// Notes that a token, known by this hash, makes its one change; it expires at this time (in seconds since 1970). False if it
@@ -13,10 +12,7 @@ impl Store {
     /// # Errors
     /// The store is unavailable.
     pub async fn use_token(&self, hash: [u8; 32], expires_at: u64) -> Result<bool, StoreError> {
-        let token = hash.iter().fold(String::new(), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        });
+        let token = hexadecimal(&hash);
         let mut transaction = self.database.write().await?;
         let insert =
             "INSERT INTO arm_used_tokens (token, expires_at) VALUES ($1, $2) ON CONFLICT (token) DO NOTHING";

@@ -14,12 +14,9 @@ impl Teams {
         id: TeamId,
         named: &TeamReference,
     ) -> Result<Option<ManagedTeam>, AccessError> {
-        let look = async |slug: TeamSlug| {
-            let team = self.by_slug.get_or_load(slug.clone(), self.load_team(&slug)).await?;
-            team.map(|team| (team, ())).ok_or(AccessError::NotAMaintainer)
-        };
+        let look = async |slug: TeamSlug| self.with_slug(&slug).await;
         let found = match named {
-            TeamReference::Slug(slug) => look(slug.clone()).await,
+            TeamReference::Slug(slug) => self.with_slug(slug).await,
             TeamReference::Id(_) => Box::pin(self.under_its_slug(id, look)).await,
         };
         match found {

@@ -3,8 +3,9 @@
 
 use std::fmt;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use secrecy::{ExposeSecret, SecretString};
+
+use crate::domain::hash::sha256;
 
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const RANDOM_CHARACTERS: usize = 36;
@@ -56,9 +57,7 @@ impl TeamToken {
 
     /// Its hash.
     pub fn hash(&self) -> TokenHash {
-        let mut hash = [0; 32];
-        hash.copy_from_slice(digest(&SHA256, self.0.expose_secret().as_bytes()).as_ref());
-        TokenHash(hash)
+        TokenHash(sha256(self.0.expose_secret().as_bytes()))
     }
 
     /// The token as text, for the one answer that shows it.

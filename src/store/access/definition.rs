@@ -1,13 +1,12 @@
 //! An access entry as text: what of it nobody looks for in the store. No secret: of a team token its hash alone.
 
-use std::fmt::Write;
-
 use serde::{Deserialize, Serialize};
 
 use crate::domain::entry::{
     AccessEntry, ActionsConditions, ClaimCondition, EntryId, EntryOperation, Holder, RunnerEnvironment,
     Source, SubjectConditions, TokenHash,
 };
+use crate::domain::hash::hexadecimal;
 use crate::domain::ids::{RepositoryId, TeamId, UserId};
 use crate::domain::names::{Login, RepoName, TeamSlug};
 use crate::domain::pattern::Pattern;
@@ -135,7 +134,7 @@ impl HolderText {
                     .map(|claim| (claim.name.clone(), claim.value.clone()))
                     .collect(),
             },
-            Holder::Token(hash) => Self::Token { sha256: hexadecimal(*hash) },
+            Holder::Token(hash) => Self::Token { sha256: hexadecimal(&hash.0) },
         }
     }
 
@@ -181,13 +180,6 @@ impl HolderText {
 
 fn unknown(what: &str, found: &str) -> StoreError {
     StoreError::Unexpected(format!("the {what} {found:?} is not known here"))
-}
-
-fn hexadecimal(hash: TokenHash) -> String {
-    hash.0.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 fn hash_of(text: &str) -> Option<TokenHash> {
