@@ -83,6 +83,7 @@ async fn ready(state: web::Data<Shared>) -> HttpResponse {
 async fn scrape(state: web::Data<Shared>) -> HttpResponse {
     let readiness = readiness(&state);
     metrics::ready(readiness.ready);
+    metrics::credential_accepted(is_accepted(&state.check.borrow()));
     let (in_flight, queued) = state.organisation.github.load();
     metrics::github_load(in_flight, queued);
     state.organisation.github.report_scarcity();
@@ -97,6 +98,14 @@ async fn scrape(state: web::Data<Shared>) -> HttpResponse {
             HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(handle.render())
         }
         None => HttpResponse::InternalServerError().finish(),
+    }
+}
+
+/// By GitHub's last answer.
+fn is_accepted(check: &Check) -> bool {
+    match check {
+        Check::Pending | Check::Failed(Obstacle::Credential(_)) => false,
+        Check::Passed | Check::Failed(_) => true,
     }
 }
 

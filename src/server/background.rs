@@ -11,7 +11,7 @@ use super::watched::Watched;
 use crate::access::{GroupError, Oversight, Unresolved};
 use crate::config::Credentials;
 use crate::github::{RunnerGroup, StartupProblem};
-use crate::metrics::{self, Reloaded};
+use crate::metrics::Reloaded;
 use crate::state::{Check, Obstacle, Shared};
 use crate::store::StoreError;
 use crate::tls::{CertificateStore, Pair};
@@ -81,26 +81,15 @@ fn report_change(
     };
     let state = report.borrow().clone();
     match problem {
-        None => {
-            metrics::credential_accepted(true);
-            if is_new || !matches!(state, Check::Passed) {
-                tracing::info!("GitHub accepts the credential");
-            }
-        }
+        None if is_new || !matches!(state, Check::Passed) => tracing::info!("GitHub accepts the credential"),
         // Perhaps it still does.
-        Some(problem) if problem.is_passing() => {
-            if is_new {
-                let pending = matches!(state, Check::Pending);
-                let what = if pending { "not ready yet" } else { "the credential can't be checked now" };
-                tracing::warn!(%problem, "{what}");
-            }
+        Some(problem) if is_new && problem.is_passing() => {
+            let pending = matches!(state, Check::Pending);
+            let what = if pending { "not ready yet" } else { "the credential can't be checked now" };
+            tracing::warn!(%problem, "{what}");
         }
-        Some(problem) => {
-            metrics::credential_accepted(false);
-            if is_new {
-                tracing::error!(%problem, "the service can't work");
-            }
-        }
+        Some(problem) if is_new => tracing::error!(%problem, "the service can't work"),
+        None | Some(_) => {}
     }
     *said = problem.cloned();
 }

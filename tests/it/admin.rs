@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use fake_github::{Fault, World};
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, App, send};
+use crate::harness::{App, send};
 use crate::scene::acme;
 
 const PAYMENTS: [(&str, &str); 1] = [("team", "payments")];
@@ -16,13 +16,8 @@ pub async fn with_admin(world: World) -> App {
     App::with(world, json!({ "server": { "admin": admin } })).await
 }
 
-async fn ask(app: &App, path: &str) -> Answer {
-    let address = app.server.admin_address().unwrap();
-    send(app.http.get(format!("http://{address}{path}"))).await
-}
-
 pub async fn readiness(app: &App) -> (u16, Value) {
-    let answer = ask(app, "/readyz").await;
+    let answer = app.admin("/readyz").await;
     (answer.status, answer.json())
 }
 
@@ -40,14 +35,14 @@ async fn it_is_off_unless_configured_and_never_on_the_public_port() {
 async fn a_service_that_works_is_live_and_ready() {
     let (world, _) = acme();
     let app = with_admin(world).await.settled().await;
-    assert_eq!(ask(&app, "/livez").await.status, 200);
+    assert_eq!(app.admin("/livez").await.status, 200);
     let (status, body) = readiness(&app).await;
     assert_eq!(status, 200, "{body}");
     for part in ["certificate", "credential", "permissions", "github", "audit", "log"] {
         assert_eq!(body[part]["ok"], true, "{body}");
     }
     assert!(body["certificate"]["expires_in_seconds"].as_i64().unwrap() > 0);
-    assert_eq!(ask(&app, "/api/v1/status").await.status, 404);
+    assert_eq!(app.admin("/api/v1/status").await.status, 404);
 }
 
 #[tokio::test]
@@ -63,7 +58,7 @@ async fn it_is_not_ready_before_github_accepted_the_credential_and_liveness_stay
         let problem = body["credential"]["problem"].as_str().unwrap();
         let is_a_word = |text: &str| text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
         assert!(is_a_word(problem) && !body.to_string().contains("acme"), "no name of anybody: {body}");
-        assert_eq!(ask(&app, "/livez").await.status, 200);
+        assert_eq!(app.admin("/livez").await.status, 200);
     }
     let (world, _) = acme();
     let fake = crate::harness::fake(world);
@@ -90,7 +85,7 @@ async fn what_becomes_wrong_with_the_credential_later_is_named_and_leaves_it_rea
     app.fake.world(World::suspend_app);
     app.server.reload();
     app.until("a suspended App", async || problem("credential").await == "suspended").await;
-    assert!(ask(&app, "/metrics").await.text.contains("arm_credential_accepted 0\n"));
+    assert!(app.admin("/metrics").await.text.contains("arm_credential_accepted 0\n"));
     app.fake.world(World::resume_app);
     app.fake.world(|world| world.set_app_permissions(&lacking));
     app.server.reload();
@@ -99,7 +94,7 @@ async fn what_becomes_wrong_with_the_credential_later_is_named_and_leaves_it_rea
     app.fake.world(|world| world.set_app_permissions(&with_runners.concat()));
     app.server.reload();
     app.until("the end of it", async || problem("credential").await.is_empty()).await;
-    assert!(ask(&app, "/metrics").await.text.contains("arm_credential_accepted 1\n"));
+    assert!(app.admin("/metrics").await.text.contains("arm_credential_accepted 1\n"));
     app.server.state().draining.store(true, Ordering::SeqCst);
     let (status, body) = readiness(&app).await;
     assert_eq!((status, &body["draining"]), (503, &json!(true)));
@@ -122,7 +117,7 @@ async fn metrics_tell_about_requests_calls_and_limits() {
     let app = with_admin(world).await.settled().await;
     app.call("POST", "token-register", &cast.ada, &PAYMENTS).await.response();
     app.call("GET", "status", "", &[]).await.refusal();
-    let answer = ask(&app, "/metrics").await;
+    let answer = app.admin("/metrics").await;
     assert!(answer.header("content-type").starts_with("text/plain; version=0.0.4"));
     let metrics = parsed(&answer.text);
     for series in [
@@ -149,7 +144,7 @@ async fn hostile_traffic_makes_no_labels() {
         send(app.request("GET", &format!("/evil-path-{number}"), &cast.ada)).await.refusal();
         app.call("GET", "status", &format!("evil-token-{number}"), &[]).await.refusal();
     }
-    let text = ask(&app, "/metrics").await.text;
+    let text = app.admin("/metrics").await.text;
     assert!(!text.contains("evil") && !text.contains("ada") && !text.contains("payments"), "{text}");
     let label = regex::Regex::new(r#"([a-z_]+)="([^"]*)""#).unwrap();
     let mut values: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();

@@ -9,8 +9,7 @@ use fake_github::{
 use serde_json::{Value, json};
 
 use crate::access::TEAM_OPERATIONS;
-use crate::binary::within;
-use crate::harness::{App, log_lines, merge, send};
+use crate::harness::{App, log_lines, merge};
 
 /// The lines with which a problem begins and ends.
 const BEGUN: &str = "the service can't work";
@@ -63,18 +62,11 @@ impl Scene {
         self.app.fake.world(|world| world.installation_id().0)
     }
 
-    async fn admin(&self, path: &str) -> (u16, String) {
-        let address = self.app.server.admin_address().unwrap();
-        let answer = send(self.app.http.get(format!("http://{address}{path}"))).await;
-        (answer.status, answer.text)
-    }
-
     /// What is wrong by readiness, which does not end for it.
     async fn problem(&self, part: &str) -> String {
-        let (status, text) = self.admin("/readyz").await;
-        assert_eq!(status, 200, "{text}");
-        let body: Value = serde_json::from_str(&text).unwrap();
-        body[part]["problem"].as_str().unwrap_or_default().to_owned()
+        let answer = self.app.admin("/readyz").await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        answer.json()[part]["problem"].as_str().unwrap_or_default().to_owned()
     }
 
     /// Everybody asks for everything.
@@ -108,15 +100,8 @@ impl Scene {
         // As soon as it is told to, instead of at its next look.
         self.app.server.reload();
         self.until_problem(part, problem).await;
-        let refused_credential =
-            async || self.admin("/metrics").await.1.contains("arm_credential_accepted 0\n");
-        within("the metric", async {
-            while !refused_credential().await {
-                // Another test's service may have said otherwise.
-                self.app.server.reload();
-            }
-        })
-        .await;
+        let metrics = self.app.admin("/metrics").await.text;
+        assert!(metrics.contains("arm_credential_accepted 0\n"), "{metrics}");
         for what_is_known in ["what was known before", "nothing"] {
             let what = format!("{what}, with {what_is_known}");
             self.nobody_is_served_or_refused(&what).await;

@@ -11,7 +11,7 @@ mod unknown_teams;
 use fake_github::{Subject, World};
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, App, merge, send};
+use crate::harness::{Answer, App, merge};
 
 const TEAM: &str = "/orgs/{org}/teams/{team_slug}";
 const MEMBERSHIP: &str = "/orgs/{org}/teams/{team_slug}/memberships/{username}";
@@ -34,8 +34,7 @@ async fn with_admin(world: World, extra: Value) -> App {
 
 /// The value of a series; 0 if there is none.
 async fn metric(app: &App, series: &str) -> f64 {
-    let address = app.server.admin_address().unwrap();
-    let text = send(app.http.get(format!("http://{address}/metrics"))).await.text;
+    let text = app.admin("/metrics").await.text;
     let value = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
     value.map_or(0.0, |value| value.parse().unwrap())
 }

@@ -245,6 +245,15 @@ impl App {
         within(what, so).await;
     }
 
+    /// What the admin listener answers.
+    pub async fn admin(&self, path: &str) -> Answer {
+        // Gauges are the process's, and set from the service that is scraped: two scrapes at once would mix.
+        static SCRAPE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+        let _alone = SCRAPE.lock().await;
+        let address = self.server.admin_address().unwrap();
+        send(self.http.get(format!("http://{address}{path}"))).await
+    }
+
     /// An operation with its parameters in the query.
     pub async fn call(
         &self,

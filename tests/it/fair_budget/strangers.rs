@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::harness::send;
 use crate::scene::{Cast, acme_with_groups};
 
 /// What a stranger sends, by its number.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{administered, with_administrator};
-use crate::harness::{App, send};
+use crate::harness::App;
 use crate::scene::acme_with_groups;
 
 const TEAM: &[(&str, &str)] = &[("team", "payments")];
@@ -45,8 +45,7 @@ async fn known_records_are_served_and_nothing_that_has_to_be_recorded_is_done() 
     let removed = [("team", "payments"), ("remove_runners", "true")];
     app.call("DELETE", "group-delete", &cast.ada, &removed).await.is_refused(503, "store_unavailable");
     assert!(app.fake.world(|world| world.group(group).is_some()), "nothing was deleted");
-    let admin = app.server.admin_address().unwrap();
-    let ready = send(app.http.get(format!("http://{admin}/readyz"))).await;
+    let ready = app.admin("/readyz").await;
     assert_eq!((ready.status, &ready.json()["store"]["ok"]), (200, &json!(false)), "{}", ready.text);
 }
 
@@ -73,8 +72,7 @@ async fn a_database_that_is_out_of_reach_at_start_stops_neither_the_start_nor_to
     app.call("POST", "token-register", &cast.ada, TEAM).await.response();
     app.call("GET", "group-list", &cast.ada, TEAM).await.is_refused(503, "store_unavailable");
     app.call("POST", "group-add", &cast.ada, TEAM).await.is_refused(503, "store_unavailable");
-    let admin = app.server.admin_address().unwrap();
-    let ready = send(app.http.get(format!("http://{admin}/readyz"))).await;
+    let ready = app.admin("/readyz").await;
     assert_eq!((ready.status, &ready.json()["store"]["problem"]), (200, &json!("down")), "{}", ready.text);
 }
 
