@@ -50,6 +50,7 @@ pub(super) struct Transaction {
     pub(super) monitor: Arc<Monitor>,
     pub(super) limit: Duration,
     writes: bool,
+    extent: Extent,
 }
 
 /// What statements run on.
@@ -66,6 +67,14 @@ enum Purpose {
     Read,
     Write,
     LongWrite,
+}
+
+/// How many statements run in a transaction.
+#[derive(Clone, Copy, PartialEq)]
+enum Extent {
+    /// One, which SQLite makes a transaction of its own: each word to its thread costs time.
+    One,
+    Several,
 }
 
 impl Database {
@@ -106,19 +115,31 @@ impl Database {
     /// Begins a transaction that only reads.
     pub(super) async fn read(&self) -> Result<Transaction, StoreError> {
         self.is_migrated()?;
-        self.begin(Purpose::Read).await
+        self.begin(Purpose::Read, Extent::Several).await
+    }
+
+    /// The same for a single statement.
+    pub(super) async fn read_once(&self) -> Result<Transaction, StoreError> {
+        self.is_migrated()?;
+        self.begin(Purpose::Read, Extent::One).await
     }
 
     /// Begins a transaction that writes.
     pub(super) async fn write(&self) -> Result<Transaction, StoreError> {
         self.is_migrated()?;
-        self.begin(Purpose::Write).await
+        self.begin(Purpose::Write, Extent::Several).await
+    }
+
+    /// The same for so many statements. A single one may be in force before the transaction is committed.
+    pub(super) async fn write_few(&self, statements: usize) -> Result<Transaction, StoreError> {
+        self.is_migrated()?;
+        self.begin(Purpose::Write, if statements == 1 { Extent::One } else { Extent::Several }).await
     }
 
     /// Begins a transaction that may go through many rows.
     pub(super) async fn write_at_length(&self) -> Result<Transaction, StoreError> {
         self.is_migrated()?;
-        self.begin(Purpose::LongWrite).await
+        self.begin(Purpose::LongWrite, Extent::Several).await
     }
 
     /// The last row that a text of statements gives on a server. It goes there in one message, which is a transaction of its
@@ -147,18 +168,18 @@ impl Database {
         self.migrated.get().copied().ok_or_else(reason)
     }
 
-    async fn begin(&self, purpose: Purpose) -> Result<Transaction, StoreError> {
+    async fn begin(&self, purpose: Purpose, extent: Extent) -> Result<Transaction, StoreError> {
         let limit = if matches!(purpose, Purpose::LongWrite) { LONG_LIMIT } else { LIMIT };
-        let connection = observed(&self.monitor, LIMIT, self.connection(purpose)).await?;
+        let connection = observed(&self.monitor, LIMIT, self.connection(purpose, extent)).await?;
         let writes = !matches!(purpose, Purpose::Read);
-        Ok(Transaction { connection, monitor: self.monitor.clone(), limit, writes })
+        Ok(Transaction { connection, monitor: self.monitor.clone(), limit, writes, extent })
     }
 
-    async fn connection(&self, purpose: Purpose) -> Result<Connection, sqlx::Error> {
+    async fn connection(&self, purpose: Purpose, extent: Extent) -> Result<Connection, sqlx::Error> {
         match (&self.pools, purpose) {
-            (Pools::Sqlite { readers, .. }, Purpose::Read) => begin_in(readers, "BEGIN").await,
+            (Pools::Sqlite { readers, .. }, Purpose::Read) => begin_in(readers, "BEGIN", extent).await,
             (Pools::Sqlite { writer, .. }, Purpose::Write | Purpose::LongWrite) => {
-                begin_in(writer, "BEGIN IMMEDIATE").await
+                begin_in(writer, "BEGIN IMMEDIATE", extent).await
             }
             (Pools::Postgres(server), purpose) => {
                 // The limit holds within this transaction alone, so that it doesn't matter whose the connection is next. Each
@@ -179,7 +200,7 @@ impl Database {
 
     /// Brings the schema up to date, once.
     async fn migrate(&self) -> Result<Migrated, StoreError> {
-        let mut transaction = self.begin(Purpose::LongWrite).await?;
+        let mut transaction = self.begin(Purpose::LongWrite, Extent::Several).await?;
         let outcome = migrations::run(&mut transaction, migrations::ALL).await?;
         if matches!(outcome, Migrated::UpToDate) {
             transaction.end().await?;
@@ -192,7 +213,7 @@ impl Database {
 
     /// Why the schema can't be worked with, if so; changes nothing.
     pub(super) async fn refusal(&self) -> Result<Option<SchemaError>, StoreError> {
-        let mut transaction = self.begin(Purpose::Read).await?;
+        let mut transaction = self.begin(Purpose::Read, Extent::Several).await?;
         let refusal = migrations::look(&mut transaction, migrations::ALL).await?;
         transaction.commit().await?;
         Ok(refusal)
@@ -241,9 +262,10 @@ impl Transaction {
     }
 
     async fn end(self) -> Result<(), StoreError> {
-        let Self { connection, monitor, limit, .. } = self;
+        let Self { connection, monitor, limit, extent, .. } = self;
         let ended = async {
             match connection {
+                Connection::Sqlite(_) if extent == Extent::One => Ok(()),
                 Connection::Sqlite(mut connection) => {
                     sqlx::raw_sql("COMMIT").execute(&mut *connection).await.map(drop)
                 }
@@ -269,9 +291,11 @@ impl Transaction {
 }
 
 /// Begins a transaction in a file. If it isn't committed, it is rolled back when the connection goes back to its pool.
-async fn begin_in(pool: &SqlitePool, begin: &'static str) -> Result<Connection, sqlx::Error> {
+async fn begin_in(pool: &SqlitePool, begin: &'static str, extent: Extent) -> Result<Connection, sqlx::Error> {
     let mut connection = pool.acquire().await?;
-    sqlx::raw_sql(begin).execute(&mut *connection).await?;
+    if extent == Extent::Several {
+        sqlx::raw_sql(begin).execute(&mut *connection).await?;
+    }
     Ok(Connection::Sqlite(connection))
 }
 

@@ -117,7 +117,7 @@ async fn add_accepted(database: &Database, origins: &[Origin]) -> Result<(), Sto
 }
 
 async fn add(database: &Database, origins: &[Origin]) -> Result<(), StoreError> {
-    let mut transaction = database.write().await?;
+    let mut transaction = database.write_few(origins.len()).await?;
     let insert = "INSERT INTO arm_origins (runner, name, team, entry, caller, at) VALUES ($1, $2, $3, $4, $5, $6) \
                       ON CONFLICT (runner) DO NOTHING";
     for origin in origins {
@@ -138,12 +138,12 @@ pub struct Given {
     pub first: Option<u64>,
 }
 
-fn given(row: Option<(i64, Option<i64>)>) -> Result<Given, StoreError> {
-    let (count, first) = row.unwrap_or((0, None));
+fn given(count: i64, first: Option<i64>) -> Result<Given, StoreError> {
     Ok(Given { count: id(count)?, first: first.map(id).transpose()? })
 }
 
 type Row = (i64, String, i64, Option<i64>, String, i64);
+type GivenRow = (i64, Option<i64>, i64, Option<i64>);
 
 // The ids are a list in JSON, which each database takes apart in its own way.
 const OF_RUNNERS_IN_A_FILE: &str = "SELECT runner, name, team, entry, caller, at FROM arm_origins \
@@ -208,22 +208,14 @@ impl Store {
         team: TeamId,
         since: u64,
     ) -> Result<[Given; 2], StoreError> {
-        let mut transaction = self.database.read().await?;
-        let since = to_signed(since)?;
-        let of_entry = "SELECT COUNT(*), MIN(at) FROM arm_origins WHERE entry = $1 AND at > $2";
-        let by_entry = query!(
-            &mut transaction,
-            fetch_optional(i64, Option<i64>),
-            of_entry,
-            entry.0.cast_signed(),
-            since
-        )?;
-        let of_team =
-            "SELECT COUNT(*), MIN(at) FROM arm_origins WHERE team = $1 AND entry IS NOT NULL AND at > $2";
-        let by_team =
-            query!(&mut transaction, fetch_optional(i64, Option<i64>), of_team, to_signed(team.0)?, since)?;
+        let mut transaction = self.database.read_once().await?;
+        let select = "SELECT COUNT(*) FILTER (WHERE entry = $1), MIN(at) FILTER (WHERE entry = $1), COUNT(*), MIN(at) \
+                      FROM arm_origins WHERE team = $2 AND entry IS NOT NULL AND at > $3";
+        let (entry, team, since) = (entry.0.cast_signed(), to_signed(team.0)?, to_signed(since)?);
+        let found = query!(&mut transaction, fetch_one GivenRow, select, entry, team, since)?;
         transaction.commit().await?;
-        Ok([given(by_entry)?, given(by_team)?])
+        let (by_entry, first_by_entry, by_team, first_by_team) = found;
+        Ok([given(by_entry, first_by_entry)?, given(by_team, first_by_team)?])
     }
 
     /// The runners whose configs this entry was given.

@@ -58,6 +58,8 @@ fn pool(connections: u32, options: SqliteConnectOptions) -> SqlitePool {
         .acquire_timeout(ACQUIRE)
         .idle_timeout(None)
         .max_lifetime(None)
+        // A file does not go away, and asking would be another word to SQLite's thread.
+        .test_before_acquire(false)
         .after_release(|connection, _| {
             Box::pin(async {
                 // Fails if there is no transaction any more, which is as good.

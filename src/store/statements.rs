@@ -23,7 +23,7 @@ macro_rules! execute {
     }};
 }
 
-/// The same of a query, as one of `fetch_all` and `fetch_optional` gives rows of a type.
+/// The same of a query, as one of `fetch_all`, `fetch_one` and `fetch_optional` gives rows of a type.
 macro_rules! query {
     ($transaction:expr, $fetch:ident $row:ty, $sql:expr $(, $value:expr)* $(,)?) => {{
         let transaction: &mut $crate::store::database::Transaction = $transaction;

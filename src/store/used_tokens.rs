@@ -13,7 +13,7 @@ impl Store {
     /// The store is unavailable.
     pub async fn use_token(&self, hash: [u8; 32], expires_at: u64) -> Result<bool, StoreError> {
         let token = hexadecimal(&hash);
-        let mut transaction = self.database.write().await?;
+        let mut transaction = self.database.write_few(1).await?;
         let insert =
             "INSERT INTO arm_used_tokens (token, expires_at) VALUES ($1, $2) ON CONFLICT (token) DO NOTHING";
         let is_first = execute!(&mut transaction, insert, token, to_signed(expires_at)?)? > 0;

@@ -62,7 +62,7 @@ pub(in crate::store) async fn write(queue: Arc<Queue>, database: Arc<Database>, 
 
 async fn write_batch(database: &Database, batch: Vec<Event>) -> Result<(), StoreError> {
     let rows = rows(batch)?;
-    let mut transaction = database.write().await?;
+    let mut transaction = database.write_few(rows.len()).await?;
     if matches!(transaction.connection, Connection::Postgres(_)) {
         insert_all(&mut transaction, rows).await?;
     } else {
